@@ -1,0 +1,71 @@
+//! The seam to the outside: an open link as the driver sees it, and the bytes below it.
+
+use std::{
+    io,
+    task::{Context, Poll},
+};
+
+use steadfast::{Cause, CloseCode, Frame};
+
+/// An open link, as the driver sees it.
+///
+/// The framing layer answers pings and echoes closes by itself; the session is told of both and sends
+/// neither.
+pub trait Transport {
+    /// Whether this transport can send ping frames. A browser cannot.
+    const PINGS: bool = true;
+
+    /// Takes a frame. Never blocks, never fails and writes nothing: what is broken is said by the polls.
+    fn feed(&mut self, frame: Frame);
+
+    /// Says goodbye after what was fed. The answer comes from [`poll_read`](Self::poll_read) as
+    /// [`Cause::Closed`]; the session's deadline ends the wait.
+    fn close(&mut self, code: CloseCode, reason: &str);
+
+    /// Ready: everything that was fed is with the operating system. After a failed write it stays pending
+    /// and [`poll_read`](Self::poll_read) tells why.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Appends up to `most` frames. `Ready(Ok)`: at least one came. `Ready(Err)`: the last word; frames
+    /// that the same call appended came before it, and a close code that was received is preferred to the
+    /// write error that it caused.
+    fn poll_read(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Frame>, most: usize) -> Poll<Result<(), Cause>>;
+
+    /// How many frames may have left, in whole or in part. Those fed after them certainly did not.
+    fn left(&self) -> u64;
+
+    /// How many frames were fed.
+    fn fed(&self) -> u64;
+
+    /// True once after a write that had been blocked has moved.
+    fn take_progress(&mut self) -> bool {
+        false
+    }
+}
+
+/// A stream of bytes: what a runtime, TLS, a Unix socket, a proxy or a mock has to offer. The contract of
+/// each method is that of the method of the same name in `AsyncRead` and `AsyncWrite`.
+pub trait Io: Unpin {
+    /// Reads what is there; 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the stream says.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes as much as can be taken.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the stream says.
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Pushes on what a layer in between may have kept.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the stream says.
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,272 @@
+//! What went wrong, who is to blame, and what is done about it.
+//!
+//! Three words are kept apart. [`Refused`]: the application asked for something impossible and has its
+//! message back. [`Rejected`]: the peer said no. [`Cause`]: the wire was lost, in the words of the
+//! transport. Every failure of a session is one [`Error`] with a number of its own.
+
+mod classify;
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{fmt, time::Duration};
+
+use bytes::Bytes;
+
+pub use classify::{Stage, Streaks, Verdict, classify};
+
+use crate::{CloseCode, LinkId, Text};
+
+/// Why a link ended or could not be had, as the transport saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// A Close frame was read; the code is 1005 if it carried none.
+    Closed {
+        /// The code of the frame.
+        code: CloseCode,
+        /// Its reason, possibly empty.
+        reason: Text,
+    },
+    /// The stream ended without a Close frame.
+    Ended,
+    /// Reading or writing failed (a reset, a broken pipe), and no Close frame was found behind it.
+    Broken(Text),
+    /// Nobody listens there.
+    Unreachable(Text),
+    /// The name could not be resolved.
+    Unresolved(Text),
+    /// TLS failed.
+    Tls {
+        /// Whether it was the peer's certificate that was not accepted.
+        certificate: bool,
+        /// What the TLS library says.
+        message: Text,
+    },
+    /// The server answered the upgrade with something else than 101.
+    Http(Box<HttpAnswer>),
+    /// The server answered 101, but not as RFC 6455 section 4.1 demands.
+    Handshake(Text),
+    /// The peer broke the framing rules; the code is the one that RFC 6455 gives for it (1002, 1007, 1009).
+    Violation {
+        /// 1002, 1007 or 1009.
+        code: CloseCode,
+        /// What the framing layer says.
+        message: Text,
+    },
+    /// The dialer itself could not go on, for instance because the URL makes no sense. Trying again would
+    /// not help.
+    Impossible(Text),
+}
+
+/// An answer to the upgrade that was not 101.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct HttpAnswer {
+    /// The status.
+    pub status: u16,
+    /// How long `Retry-After` asks to wait (a date has been turned into a duration by the transport).
+    pub retry_after: Option<Duration>,
+    /// The headers, bounded by the transport.
+    pub headers: Vec<(Text, Bytes)>,
+    /// The beginning of the body, bounded by the transport.
+    pub body: Bytes,
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The peer ended the connection, or would not have it.
+    ConnectionFailed,
+    /// The peer does not accept who we say we are.
+    AuthenticationFailed,
+    /// The service cannot serve just now.
+    ServiceUnavailable,
+    /// Somebody does not speak the protocol.
+    ProtocolError,
+    /// Something took too long.
+    Timeout,
+    /// The network failed.
+    NetworkError,
+}
+
+impl Kind {
+    /// The name that logs and user interfaces use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectionFailed => "connection_failed",
+            Self::AuthenticationFailed => "authentication_failed",
+            Self::ServiceUnavailable => "service_unavailable",
+            Self::ProtocolError => "protocol_error",
+            Self::Timeout => "timeout",
+            Self::NetworkError => "network_error",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is done about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Recovery {
+    /// Try again, with the backoff.
+    Retry,
+    /// Try again, and not before this time has passed.
+    RetryAfter(Duration),
+    /// Try again with fresh credentials.
+    Reauthenticate,
+    /// Stop.
+    Fatal,
+}
+
+/// The number that the peer or the protocol gave to a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// A WebSocket close code.
+    Close(CloseCode),
+    /// An HTTP status.
+    Http(u16),
+    /// A name of the protocol's own.
+    Named(Text),
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Close(code) => write!(f, "close {code}"),
+            Self::Http(status) => write!(f, "HTTP {status}"),
+            Self::Named(name) => fmt::Display::fmt(name, f),
+        }
+    }
+}
+
+/// One failure of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Error {
+    /// Its number in this session, counted from 1; events refer to it.
+    pub number: u64,
+    /// What kind it is.
+    pub kind: Kind,
+    /// The code that came with it.
+    pub code: Option<Code>,
+    /// What happened, for people.
+    pub message: Text,
+    /// What the server answered to the upgrade, if that was the failure.
+    pub details: Option<Box<HttpAnswer>>,
+    /// What is done about it.
+    pub recovery: Recovery,
+    /// Which attempt in a row it was, counted from 1 since the last stable link.
+    pub attempt: u64,
+    /// The link that failed.
+    pub link: LinkId,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)?;
+        if let Some(code) = &self.code {
+            write!(f, " ({code})")?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// The peer said no: to a login, a request, a topic, a message.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Rejected {
+    /// The peer's own name for the reason.
+    pub code: Option<Text>,
+    /// What the peer says.
+    pub message: Text,
+    /// When the peer asks to try again.
+    pub retry_after: Option<Duration>,
+    /// What the protocol knows should be done; `None` leaves it to the table.
+    pub recovery: Option<Recovery>,
+    /// The peer's answer as it came, for those who want to look.
+    pub data: Option<Bytes>,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "{code}: {}", self.message),
+            None => fmt::Display::fmt(&self.message, f),
+        }
+    }
+}
+
+impl core::error::Error for Rejected {}
+
+/// The application asked for something impossible. The message comes back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Refused<M> {
+    /// Why it was not accepted.
+    pub why: Why,
+    /// The message, untouched.
+    pub message: M,
+}
+
+/// Why a message was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// The queue is at its bound. `Event::Room` says when to try again.
+    Full,
+    /// The message is larger than `Config::max_message` or than what the peer takes.
+    TooBig {
+        /// Its size in bytes, as encoded.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The protocol can never send this.
+    Unfit(Box<Unfit>),
+    /// The protocol has no acknowledgements, so `AtLeastOnce` cannot be promised.
+    NoAcks,
+    /// The session drains or has stopped; a connect command starts it again.
+    Stopped,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the queue is full; wait for room, raise its bound or choose an overflow policy"),
+            Self::TooBig { size, limit } => write!(f, "the message has {size} bytes and the limit is {limit}"),
+            Self::Unfit(unfit) => write!(f, "the protocol cannot send this: {unfit}"),
+            Self::NoAcks => f.write_str("the protocol has no acknowledgements; use the class at_most_once"),
+            Self::Stopped => f.write_str("the session drains or has stopped; connect again first"),
+        }
+    }
+}
+
+impl<M> fmt::Debug for Refused<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused").field("why", &self.why).finish_non_exhaustive()
+    }
+}
+
+impl<M> fmt::Display for Refused<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.why, f)
+    }
+}
+
+impl<M> core::error::Error for Refused<M> {}
+
+/// Why a protocol can never send a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit(pub Text);
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl core::error::Error for Unfit {}

@@ -1,0 +1,1 @@
+//! The `json` protocol (to come).

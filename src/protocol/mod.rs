@@ -1,0 +1,411 @@
+//! The seam between the session and what is spoken over it.
+//!
+//! A protocol owns grammar and nothing else: it turns frames into meanings ([`Heard`]) and intentions
+//! ([`Say`]) into frames. Ids, timers, queues, numbers and retries are the session's. What a protocol
+//! must remember has two lifetimes and so two places: `self` lives as long as the session,
+//! [`Protocol::Link`] dies with the link.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{fmt, time::Duration};
+
+use bytes::Bytes;
+
+use crate::{CloseCode, Frame, Handshake, OpId, Recovery, Rejected, Secret, Text, Timestamp, Unfit};
+
+#[cfg(feature = "json")]
+pub mod json;
+mod plain;
+
+pub use plain::Plain;
+
+/// What is spoken over a link.
+///
+/// Rules for those who write one:
+///
+/// * [`decode`](Self::decode) yields at most `Config::heard_max` meanings a frame; more is a complaint.
+/// * A protocol keeps at most `Config::max_message` bytes in its [`Link`](Self::Link).
+/// * What arrives before the login is answered and does not belong to the login is reported as a
+///   complaint by the session, unless the protocol held it back itself.
+/// * `Heard` for an id that the session does not know is counted, and is never an error.
+pub trait Protocol {
+    /// What the application sends.
+    type Message;
+    /// What the application receives.
+    type Incoming;
+    /// What the application subscribes to; [`Never`] where there is no such thing.
+    type Topic: Clone + Ord;
+    /// What is known of one link only. Dropping it is the reset.
+    type Link: Default;
+
+    /// What this protocol can do. Asked once per link.
+    fn abilities(&self) -> Abilities;
+
+    /// The subprotocols to offer in the handshake, in order of preference.
+    fn subprotocols(&self) -> &[&'static str] {
+        &[]
+    }
+
+    /// The transport is open; here is what was negotiated.
+    ///
+    /// # Errors
+    ///
+    /// A complaint ends the attempt, for instance because the server took no subprotocol.
+    fn up(&mut self, _link: &mut Self::Link, _handshake: &Handshake) -> Result<(), Complaint> {
+        Ok(())
+    }
+
+    /// Asked when a message is accepted: can it ever be sent, and how many bytes will it take at most?
+    /// Encoding cannot fail afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfit`] goes back to the application together with its message.
+    fn admit(&self, message: &Self::Message) -> Result<u32, Unfit>;
+
+    /// A frame came; append what it means.
+    fn decode(&mut self, link: &mut Self::Link, frame: Frame, heard: &mut Vec<Heard<Self::Incoming, Self::Topic>>);
+
+    /// Something is to be said; append the frames. They stay together on the wire.
+    fn encode(
+        &mut self,
+        link: &mut Self::Link,
+        now: Timestamp,
+        say: Say<'_, Self::Message, Self::Topic>,
+        frames: &mut Vec<Frame>,
+    );
+
+    /// Its own close codes, asked before the table.
+    fn classify(&self, _code: CloseCode, _reason: &str) -> Option<Recovery> {
+        None
+    }
+
+    /// What lets the next process go on where this one stopped: a resume token, an offset.
+    fn keepsake(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// Takes back what [`keepsake`](Self::keepsake) gave.
+    fn recall(&mut self, _keepsake: &[u8]) {}
+}
+
+/// What a protocol can do. What it cannot is refused at once instead of failing late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Abilities {
+    /// The server speaks first and the login waits for it.
+    pub hello: bool,
+    /// There is a login by message.
+    pub login: bool,
+    /// How the peer confirms messages.
+    pub acks: Acks,
+    /// Requests are answered.
+    pub replies: bool,
+    /// There are topics.
+    pub topics: bool,
+    /// Subscriptions are confirmed.
+    pub confirms: bool,
+    /// Several messages can leave as one.
+    pub batches: bool,
+    /// Who probes, and how.
+    pub pings: Pings,
+}
+
+/// How the peer confirms that it has a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Acks {
+    /// Not at all.
+    #[default]
+    None,
+    /// Each by its id.
+    Each,
+    /// All up to a number.
+    UpTo,
+}
+
+/// Who probes the link, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Pings {
+    /// We do, with the WebSocket's own ping frames (RFC 6455 section 5.5.2).
+    #[default]
+    Frames,
+    /// We do, with a message of the protocol ([`Say::Ping`], answered by [`Heard::Pong`]).
+    Ours,
+    /// The server does; we answer ([`Heard::Ping`], [`Say::Pong`]) and expect to hear from it.
+    Theirs,
+}
+
+/// What the peer said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard<I, T> {
+    /// A message for the application.
+    Message {
+        /// The message.
+        message: I,
+        /// The topic it belongs to.
+        topic: Option<T>,
+        /// Its id, position, call: where it has any.
+        mark: Mark,
+    },
+    /// A part of the answer to our request or subscription `op`.
+    Item {
+        /// Which.
+        op: OpId,
+        /// The part.
+        message: I,
+    },
+    /// `op` is over: answered without a body, a stream ended, a subscription confirmed or refused, a
+    /// message that wants an acknowledgement refused.
+    Done {
+        /// Which.
+        op: OpId,
+        /// How it went.
+        result: Result<(), Box<Rejected>>,
+    },
+    /// A topic was confirmed.
+    Confirmed {
+        /// Which.
+        topic: T,
+    },
+    /// The peer dropped a topic; it is asked for again.
+    TopicLost {
+        /// Which.
+        topic: T,
+        /// What the peer says.
+        why: Box<Rejected>,
+    },
+    /// A topic is over and is not asked for again.
+    TopicEnded {
+        /// Which.
+        topic: T,
+    },
+    /// The peer has our message `op`.
+    Acked {
+        /// Which.
+        op: OpId,
+    },
+    /// The peer has all our messages up to this number.
+    AckedUpTo {
+        /// The last of them.
+        number: u64,
+    },
+    /// The message that follows is this number of the peer's.
+    Track {
+        /// Its number.
+        number: u64,
+    },
+    /// The server's greeting.
+    Hello(Box<Tuning>),
+    /// One more step of the login: answered with [`Say::Login`] and this challenge.
+    Challenge(Bytes),
+    /// The login succeeded.
+    LoginOk {
+        /// Whether the peer kept our session.
+        resumed: Resumed,
+        /// When the credential runs out, if the peer says so.
+        expires: Option<Timestamp>,
+    },
+    /// The login was refused.
+    LoginRefused(Box<Rejected>),
+    /// The login that had succeeded is no longer valid.
+    LoginLost(Box<Rejected>),
+    /// A ping of the protocol's; answered with [`Say::Pong`].
+    Ping(Bytes),
+    /// The answer to [`Say::Ping`].
+    Pong,
+    /// The server asks us to leave.
+    GoAway(Box<GoAway>),
+    /// The peer said an error that belongs to nothing in particular.
+    Trouble(Box<Rejected>),
+    /// The frame makes no sense.
+    Bad(Complaint),
+}
+
+/// What the session wants said.
+#[expect(missing_debug_implementations, reason = "a batch is an iterator, and a login is secret")]
+pub enum Say<'a, M, T> {
+    /// The login, or one more step of it.
+    Login {
+        /// The credential, if one is set.
+        credential: Option<&'a Secret>,
+        /// The challenge to answer.
+        challenge: Option<&'a [u8]>,
+    },
+    /// A message.
+    Message {
+        /// Its id.
+        op: OpId,
+        /// The message. It is lent, not given: until the transport has flushed it, it may have to go back
+        /// to the head of the queue.
+        message: &'a M,
+        /// Its number, where the protocol confirms by numbers.
+        number: Option<u64>,
+        /// Whether it may have been sent before, on an earlier link.
+        again: bool,
+    },
+    /// A request.
+    Request {
+        /// Its id.
+        op: OpId,
+        /// The question.
+        message: &'a M,
+        /// Its number, where the protocol confirms by numbers.
+        number: Option<u64>,
+        /// Whether it may have been sent before, on an earlier link.
+        again: bool,
+    },
+    /// Several messages as one.
+    Batch(&'a mut dyn Iterator<Item = (OpId, Option<u64>, &'a M)>),
+    /// The answer to `op` is no longer wanted.
+    Cancel {
+        /// Which.
+        op: OpId,
+    },
+    /// Topics are wanted.
+    Subscribe {
+        /// The operation, to be found again in the answer.
+        op: OpId,
+        /// Which.
+        topics: &'a [T],
+    },
+    /// Topics are no longer wanted.
+    Unsubscribe {
+        /// The operation, to be found again in the answer.
+        op: OpId,
+        /// Which.
+        topics: &'a [T],
+    },
+    /// The answer to the peer's call.
+    Reply {
+        /// The call's id, from [`Mark`].
+        call: &'a Bytes,
+        /// The answer.
+        answer: Result<&'a M, &'a Rejected>,
+    },
+    /// We have all the peer's messages up to this number.
+    Ack {
+        /// The last of them.
+        number: u64,
+    },
+    /// We have the peer's message of this id.
+    AckOf {
+        /// The id, from [`Mark`].
+        id: &'a Bytes,
+    },
+    /// A probe.
+    Ping,
+    /// The answer to the peer's ping.
+    Pong(Bytes),
+    /// A goodbye of the protocol's own, before the Close frame.
+    Bye,
+}
+
+/// What a message carries beside its content: nothing, most of the time, and then it costs one null
+/// pointer.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Mark(Option<Box<Marks>>);
+
+/// What a [`Mark`] can hold.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// The peer's id of the message.
+    pub id: Option<Bytes>,
+    /// Whether the peer wants that id acknowledged once the application has taken the message.
+    pub ack: bool,
+    /// Where in the peer's stream it stands.
+    pub position: Option<u64>,
+    /// The peer's call, to be answered.
+    pub call: Option<Bytes>,
+}
+
+impl Mark {
+    /// No mark.
+    pub const NONE: Self = Self(None);
+
+    /// A mark.
+    #[must_use]
+    pub fn new(marks: Marks) -> Self {
+        Self(Some(Box::new(marks)))
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn marks(&self) -> Option<&Marks> {
+        self.0.as_deref()
+    }
+
+    /// The id to acknowledge once the application has taken the message.
+    #[must_use]
+    pub fn wants_ack(&self) -> Option<&Bytes> {
+        self.marks().filter(|marks| marks.ack).and_then(|marks| marks.id.as_ref())
+    }
+}
+
+/// Whether the peer kept our session over a reconnect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Resumed {
+    /// It did not, or does not know such a thing.
+    #[default]
+    Fresh,
+    /// It did: its side of the session is as it was.
+    Kept,
+}
+
+/// What a server's greeting may change.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Tuning {
+    /// The id that the server gave us.
+    pub client_id: Option<Text>,
+    /// How often something should be heard or said.
+    pub ping_every: Option<Duration>,
+    /// How long an answer to a ping may take.
+    pub ping_timeout: Option<Duration>,
+    /// The largest message that the server takes, in bytes.
+    pub max_message: Option<u32>,
+}
+
+/// The server asks us to leave.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct GoAway {
+    /// When to come back.
+    pub after: Option<Duration>,
+    /// Where to.
+    pub address: Option<Text>,
+    /// Why.
+    pub reason: Text,
+}
+
+/// The peer said something that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// What is wrong with it.
+    pub message: Text,
+    /// The code to close the link with; `None` if the link goes on.
+    pub close: Option<CloseCode>,
+}
+
+impl Complaint {
+    /// A complaint after which the link goes on.
+    #[must_use]
+    pub fn minor(message: impl Into<Text>) -> Self {
+        Self { message: message.into(), close: None }
+    }
+
+    /// A complaint that ends the link.
+    #[must_use]
+    pub fn major(message: impl Into<Text>, code: CloseCode) -> Self {
+        Self { message: message.into(), close: Some(code) }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.message, f)
+    }
+}
+
+/// A type without values: the topic of a protocol that has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Never {}
+
+const _: () = assert!(size_of::<Heard<Frame, Never>>() <= 64);

@@ -1,0 +1,73 @@
+//! `plain`: frames in, frames out, nothing else.
+
+use alloc::vec::Vec;
+
+use super::{Abilities, Heard, Mark, Never, Protocol, Say};
+use crate::{Frame, Text, Timestamp, Unfit};
+
+/// The protocol for those who only want a link that holds: what the application sends is a frame, and so
+/// is what it receives. There is no login, there are no acknowledgements and no topics.
+///
+/// ```
+/// use steadfast::{Config, Plain, Session};
+///
+/// let session = Session::new(Plain, Config::default(), 7)?;
+/// # Ok::<(), steadfast::BadConfig>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plain;
+
+impl Protocol for Plain {
+    type Message = Frame;
+    type Incoming = Frame;
+    type Topic = Never;
+    type Link = ();
+
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    fn admit(&self, message: &Frame) -> Result<u32, Unfit> {
+        match message {
+            Frame::Text(_) | Frame::Binary(_) => {
+                u32::try_from(message.len()).map_err(|_| Unfit(Text::from_static("longer than 4 GiB")))
+            }
+            Frame::Ping(_) | Frame::Pong(_) => {
+                Err(Unfit(Text::from_static("pings and pongs are the session's; send text or binary")))
+            }
+        }
+    }
+
+    fn decode(&mut self, (): &mut (), frame: Frame, heard: &mut Vec<Heard<Frame, Never>>) {
+        heard.push(Heard::Message { message: frame, topic: None, mark: Mark::NONE });
+    }
+
+    fn encode(&mut self, (): &mut (), _: Timestamp, say: Say<'_, Frame, Never>, frames: &mut Vec<Frame>) {
+        if let Say::Message { message, .. } = say {
+            frames.push(message.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_goes_through_as_it_is() {
+        let mut frames = Vec::new();
+        let message = Frame::from("hello");
+        let say = Say::Message { op: crate::OpId(1), message: &message, number: None, again: false };
+        Plain.encode(&mut (), Timestamp::ZERO, say, &mut frames);
+        assert_eq!(frames, [message.clone()]);
+        let mut heard = Vec::new();
+        Plain.decode(&mut (), message.clone(), &mut heard);
+        assert_eq!(heard, [Heard::Message { message, topic: None, mark: Mark::NONE }]);
+    }
+
+    #[test]
+    fn what_belongs_to_the_session_is_refused() {
+        assert!(Plain.admit(&Frame::Ping(bytes::Bytes::new())).is_err());
+        assert_eq!(Plain.admit(&Frame::from("abc")), Ok(3));
+    }
+}

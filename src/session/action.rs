@@ -1,0 +1,246 @@
+//! What a session answers: actions for the driver, events for the application.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
+
+use crate::{CloseCode, Complaint, Error, Frame, GoAway, Mark, Rejected, Resumed, Secret, Text, Timestamp, Why};
+
+/// The number of an attempt to connect, and of the link that may come of it. Never used twice in a
+/// session, so a late report of an old link can do no harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// The id of something that a session was asked to do: a message, a request, a subscription operation.
+/// One row of numbers for all, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpId(pub u64);
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for OpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// What the driver shall do. Not `non_exhaustive`, so that a driver that forgets one does not compile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action<I, T> {
+    /// Dial. The result comes as `Report::Up` or `Report::Down` of this link.
+    Connect(Box<Attempt>),
+    /// Hand this frame to the transport. Nothing needs to leave before [`Action::FlushQueue`].
+    Send {
+        /// The link.
+        link: LinkId,
+        /// The frame.
+        frame: Frame,
+        /// Whether it holds a credential, so that no log and no trace may show it.
+        secret: bool,
+    },
+    /// When all actions at hand have been performed, write out what was sent; then report
+    /// `Report::Flushed`. At most one is outstanding for a link.
+    FlushQueue(LinkId),
+    /// Say goodbye after what was sent. The end comes as `Report::Down`, or the session aborts.
+    Close {
+        /// The link.
+        link: LinkId,
+        /// The code of the Close frame.
+        code: CloseCode,
+        /// Its reason.
+        reason: Text,
+    },
+    /// Drop the attempt or the link at once. No report of it is needed any more.
+    Abort(LinkId),
+    /// An announcement for people and schedulers: unless something changes, the next attempt is made at
+    /// this time. The session dials by itself; a driver has nothing to do here.
+    ReconnectAfter {
+        /// When.
+        at: Timestamp,
+        /// The attempt that is waited for, counted from 1 since the last stable link.
+        attempt: u64,
+        /// The number of the failure it waits after; 0 if there was none.
+        error: u64,
+    },
+    /// A failure, for the application and its logs.
+    EmitError(Box<Error>),
+    /// Something happened that the application wants to know.
+    Emit(Event<I, T>),
+}
+
+/// What is needed to dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The number that reports about it carry.
+    pub link: LinkId,
+    /// Which attempt in a row it is, counted from 1 since the last stable link.
+    pub attempt: u64,
+    /// The subprotocols to offer, in order of preference.
+    pub subprotocols: Vec<&'static str>,
+    /// The largest message that the transport needs to accept, in bytes.
+    pub max_message: u32,
+    /// The credential, for a dialer that needs one.
+    pub credential: Option<Secret>,
+}
+
+/// What happened, for the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<I, T> {
+    /// A message of the peer.
+    Message {
+        /// The message.
+        message: I,
+        /// The topic it belongs to.
+        topic: Option<T>,
+        /// Its id, position, call: where it has any.
+        mark: Mark,
+        /// The link it came on.
+        link: LinkId,
+    },
+    /// The session is in another phase.
+    Phase(Box<Change>),
+    /// What became of a message. Always told for tracked messages; for the others only if they were
+    /// neither written nor acknowledged.
+    Outcome {
+        /// Which message.
+        id: OpId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// There is room again after a message was refused because the queue was full.
+    Room,
+    /// The server asks us to leave, and says so before it closes.
+    GoingAway(Box<GoAway>),
+    /// The peer said something that makes no sense; the link went on or was closed as the complaint says.
+    Bad(Box<Complaint>),
+    /// The peer reported an error that belongs to nothing in particular.
+    Trouble(Box<Rejected>),
+}
+
+/// A change of phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// The phase that was left.
+    pub from: Phase,
+    /// The phase that was entered.
+    pub to: Phase,
+    /// When.
+    pub at: Timestamp,
+    /// The link it is about: the one that came, or the one that was lost.
+    pub link: Option<LinkId>,
+    /// Which attempt in a row, counted from 1 since the last stable link.
+    pub attempt: u64,
+    /// The failure that led here, by its number.
+    pub error: Option<u64>,
+    /// When the next attempt is made; `None` if there will be none, or if one is under way.
+    pub retry_at: Option<Timestamp>,
+    /// Whether the peer kept our session (entering `Online` only).
+    pub resumed: Resumed,
+}
+
+/// Where a session stands. Derived from what it wants and has, never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Phase {
+    /// Not asked to connect yet.
+    #[default]
+    Idle,
+    /// A dial is under way.
+    Connecting,
+    /// The transport is open and the login is under way.
+    Authenticating,
+    /// What the peer must know about us is being told anew.
+    Restoring,
+    /// Messages flow.
+    Online,
+    /// Between two attempts.
+    Waiting,
+    /// Asked to be quiet for a while, and to come back.
+    Suspended,
+    /// Finishing what was accepted, then stopping.
+    Draining,
+    /// Over, until a connect command.
+    Stopped(StopCause),
+}
+
+/// Why a session stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum StopCause {
+    /// It was told to.
+    User,
+    /// A failure that trying again cannot mend.
+    Failed,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "idle",
+            Self::Connecting => "connecting",
+            Self::Authenticating => "authenticating",
+            Self::Restoring => "restoring",
+            Self::Online => "online",
+            Self::Waiting => "waiting",
+            Self::Suspended => "suspended",
+            Self::Draining => "draining",
+            Self::Stopped(StopCause::User) => "stopped",
+            Self::Stopped(StopCause::Failed) => "failed",
+        })
+    }
+}
+
+/// What became of a message. Each accepted message has exactly one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is with the operating system. The peer may have it.
+    Written,
+    /// The peer said that it has it.
+    Acked,
+    /// Its time ran out before it left. The peer does not have it.
+    Expired,
+    /// It was dropped before it left. The peer does not have it.
+    Dropped(Dropped),
+    /// It was taken back before it left. The peer does not have it.
+    Cancelled,
+    /// The peer said no.
+    Failed(Box<Rejected>),
+    /// It may have left, and the link or its time ended before more was known. The peer may have it.
+    InDoubt,
+}
+
+/// Why a message was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dropped {
+    /// A newer message needed the room.
+    Overflow,
+    /// The session stopped.
+    Stopped,
+}
+
+/// What the caller of a command must know at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<M> {
+    /// Nothing to tell.
+    Done,
+    /// The message was accepted and has this id.
+    Accepted(OpId),
+    /// The message was not accepted. Here it is.
+    Refused(Why, M),
+    /// What a cancel found: the message, if it had not left.
+    Cancelled(Option<M>),
+    /// The report was of a link that is gone; nothing changed but a counter.
+    Stale,
+}
+
+const _: () = {
+    assert!(size_of::<Action<Frame, crate::Never>>() <= 64);
+    assert!(size_of::<Event<Frame, crate::Never>>() <= 64);
+};

@@ -1,0 +1,84 @@
+//! Commands as methods, for every machine that takes them.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{Answer, Command, Input, LinkId, OpId, Report, SendOptions};
+use crate::{Machine, Refused, Secret, Timestamp};
+
+/// The commands and reports of a session as methods. Any machine that takes a session's inputs has them,
+/// a recorded one too.
+pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
+    /// [`Command::Connect`].
+    fn connect(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) {
+        self.handle(now, Input::Command(Command::Connect), actions);
+    }
+
+    /// [`Command::ConnectNow`].
+    fn connect_now(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) {
+        self.handle(now, Input::Command(Command::ConnectNow), actions);
+    }
+
+    /// [`Command::Stop`].
+    fn stop(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) {
+        self.handle(now, Input::Command(Command::Stop), actions);
+    }
+
+    /// [`Command::Drain`].
+    fn drain(&mut self, now: Timestamp, within: Duration, actions: &mut Vec<Self::Action>) {
+        self.handle(now, Input::Command(Command::Drain { within }), actions);
+    }
+
+    /// [`Command::Authenticate`].
+    fn authenticate(&mut self, now: Timestamp, credential: Option<Secret>, actions: &mut Vec<Self::Action>) {
+        self.handle(now, Input::Command(Command::Authenticate(credential)), actions);
+    }
+
+    /// Sends a message with the default options: at most once, untracked, without a time limit.
+    ///
+    /// # Errors
+    ///
+    /// The message comes back, with the reason why it was not accepted.
+    fn send(&mut self, now: Timestamp, message: M, actions: &mut Vec<Self::Action>) -> Result<OpId, Refused<M>> {
+        self.send_with(now, message, SendOptions::default(), actions)
+    }
+
+    /// [`Command::Send`].
+    ///
+    /// # Errors
+    ///
+    /// The message comes back, with the reason why it was not accepted.
+    fn send_with(
+        &mut self,
+        now: Timestamp,
+        message: M,
+        options: SendOptions,
+        actions: &mut Vec<Self::Action>,
+    ) -> Result<OpId, Refused<M>> {
+        match self.handle(now, Input::Command(Command::Send { message, options }), actions) {
+            Answer::Accepted(id) => Ok(id),
+            Answer::Refused(why, message) => Err(Refused { why, message }),
+            Answer::Done | Answer::Cancelled(_) | Answer::Stale => unreachable!("a send is accepted or refused"),
+        }
+    }
+
+    /// [`Command::Cancel`]: the message, if it had not left.
+    fn cancel(&mut self, now: Timestamp, id: OpId, actions: &mut Vec<Self::Action>) -> Option<M> {
+        match self.handle(now, Input::Command(Command::Cancel(id)), actions) {
+            Answer::Cancelled(message) => message,
+            Answer::Done | Answer::Accepted(_) | Answer::Refused(..) | Answer::Stale => None,
+        }
+    }
+
+    /// What a transport saw of this link. `false` if that link is gone; then nothing changed but a counter.
+    fn report(&mut self, now: Timestamp, link: LinkId, report: Report, actions: &mut Vec<Self::Action>) -> bool {
+        !matches!(self.handle(now, Input::Report(link, report), actions), Answer::Stale)
+    }
+
+    /// Time has passed.
+    fn wake(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) {
+        self.handle(now, Input::Wake, actions);
+    }
+}
+
+impl<M, T: Machine<Input = Input<M>, Answer = Answer<M>> + ?Sized> Commands<M> for T {}

@@ -1,0 +1,123 @@
+//! What can be seen of a session from outside.
+
+use core::{fmt, time::Duration};
+
+use super::Phase;
+use crate::{Text, Timestamp};
+
+/// Counts since the session was made. They influence nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Dials.
+    pub dials: u64,
+    /// Links that came online.
+    pub online: u64,
+    /// Failures, by kind: see [`crate::Kind`].
+    pub errors: [u64; 6],
+    /// Messages accepted.
+    pub accepted: u64,
+    /// Messages refused.
+    pub refused: u64,
+    /// Messages that ended written.
+    pub written: u64,
+    /// Messages that ended acknowledged.
+    pub acked: u64,
+    /// Messages that ended expired.
+    pub expired: u64,
+    /// Messages that ended dropped.
+    pub dropped: u64,
+    /// Messages that ended cancelled.
+    pub cancelled: u64,
+    /// Messages that the peer refused.
+    pub failed: u64,
+    /// Messages that ended in doubt.
+    pub in_doubt: u64,
+    /// Messages that were sent again on a later link.
+    pub resent: u64,
+    /// Frames handed to transports.
+    pub frames_out: u64,
+    /// Bytes of their payloads.
+    pub bytes_out: u64,
+    /// Frames received.
+    pub frames_in: u64,
+    /// Bytes of their payloads.
+    pub bytes_in: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Probes sent.
+    pub pings: u64,
+    /// Links dropped because the peer was silent.
+    pub silent: u64,
+    /// Reports of links that were gone.
+    pub stale: u64,
+    /// Meanings that fit nothing we asked for: a late reply, an acknowledgement of what was not sent.
+    pub unexpected: u64,
+    /// Frames that made no sense.
+    pub bad: u64,
+    /// The most messages that were kept at once.
+    pub queue_high: u64,
+}
+
+/// How a session does, in one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// Where it stands.
+    pub phase: Phase,
+    /// The same for a user interface.
+    pub status: Status,
+    /// Attempts in a row since the last stable link.
+    pub attempts: u64,
+    /// How often it came online again.
+    pub reconnects: u64,
+    /// How long the present link has been online.
+    pub uptime: Option<Duration>,
+    /// When something was last received.
+    pub last_seen: Option<Timestamp>,
+    /// When it last came online again.
+    pub last_reconnect: Option<Timestamp>,
+    /// When a link was last lost.
+    pub last_disconnect: Option<Timestamp>,
+    /// The last failure, as text.
+    pub last_error: Option<Text>,
+    /// When the next attempt is made.
+    pub retry_at: Option<Timestamp>,
+    /// The time from the last answered probe to its answer.
+    pub latency: Option<Duration>,
+    /// The same, smoothed over many (RFC 6298's average).
+    pub latency_smoothed: Option<Duration>,
+    /// Messages kept: queued, with the transport, or waiting for their acknowledgement.
+    pub queued: u64,
+    /// Their bytes.
+    pub queued_bytes: u64,
+    /// The id that the server gave us.
+    pub client_id: Option<Text>,
+}
+
+/// Where a session stands, in the words of a user interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Not connected, and not trying.
+    Disconnected,
+    /// Connecting for the first time.
+    Connecting,
+    /// Connected.
+    Connected,
+    /// Connecting again; this is the attempt.
+    Reconnecting(u64),
+    /// Stopped by a failure.
+    Error,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disconnected => f.write_str("disconnected"),
+            Self::Connecting => f.write_str("connecting"),
+            Self::Connected => f.write_str("connected"),
+            Self::Reconnecting(attempt) => write!(f, "reconnecting-{attempt}"),
+            Self::Error => f.write_str("error"),
+        }
+    }
+}
