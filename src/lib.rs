@@ -21,7 +21,8 @@ pub use error::{Cause, Code, Error, HttpAnswer, Kind, Recovery, Refused, Rejecte
 pub use frame::{CloseCode, Frame, Text};
 pub use machine::Machine;
 pub use protocol::{
-    Abilities, Acks, Complaint, GoAway, Heard, Mark, Marks, Never, Pings, Plain, Protocol, Resumed, Say, Tuning,
+    Abilities, Acks, Complaint, GoAway, Heard, Limits, Mark, Marks, Never, Outgoing, Pings, Plain, Protocol, Resumed,
+    Say, Topics, Tuning,
 };
 pub use rng::Rng;
 pub use secret::Secret;

@@ -22,8 +22,9 @@ pub use plain::Plain;
 ///
 /// Rules for those who write one:
 ///
-/// * [`decode`](Self::decode) yields at most `Config::heard_max` meanings a frame; more is a complaint.
-/// * A protocol keeps at most `Config::max_message` bytes in its [`Link`](Self::Link).
+/// * [`decode`](Self::decode) yields at most [`Limits::heard_max`] meanings a frame; more is a complaint.
+/// * A protocol keeps at most [`Limits::max_message`] bytes in its [`Link`](Self::Link).
+/// * A message, a request and a batch become at least one frame each: their outcome hangs on it.
 /// * What arrives before the login is answered and does not belong to the login is reported as a
 ///   complaint by the session, unless the protocol held it back itself.
 /// * `Heard` for an id that the session does not know is counted, and is never an error.
@@ -37,7 +38,9 @@ pub trait Protocol {
     /// What is known of one link only. Dropping it is the reset.
     type Link: Default;
 
-    /// What this protocol can do. Asked once per link.
+    /// What this protocol can do: the same for as long as the session lives, because messages are accepted
+    /// on the strength of it while there is no link. A protocol that negotiates and does not get what it
+    /// needs says so in [`up`](Self::up).
     fn abilities(&self) -> Abilities;
 
     /// The subprotocols to offer in the handshake, in order of preference.
@@ -45,12 +48,12 @@ pub trait Protocol {
         &[]
     }
 
-    /// The transport is open; here is what was negotiated.
+    /// The transport is open; here is what was negotiated, and how much may be taken from this link.
     ///
     /// # Errors
     ///
     /// A complaint ends the attempt, for instance because the server took no subprotocol.
-    fn up(&mut self, _link: &mut Self::Link, _handshake: &Handshake) -> Result<(), Complaint> {
+    fn up(&mut self, _link: &mut Self::Link, _handshake: &Handshake, _limits: Limits) -> Result<(), Complaint> {
         Ok(())
     }
 
@@ -99,8 +102,8 @@ pub struct Abilities {
     pub acks: Acks,
     /// Requests are answered.
     pub replies: bool,
-    /// There are topics.
-    pub topics: bool,
+    /// Whether there are topics, and how many of them one operation can name.
+    pub topics: Topics,
     /// Subscriptions are confirmed.
     pub confirms: bool,
     /// Several messages can leave as one.
@@ -119,6 +122,28 @@ pub enum Acks {
     Each,
     /// All up to a number.
     UpTo,
+}
+
+/// Whether there are topics, and how many of them one operation can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Topics {
+    /// There are none.
+    #[default]
+    None,
+    /// One: what comes back is told apart by the operation alone.
+    One,
+    /// Any number.
+    Many,
+}
+
+/// What one link may ask of our memory. A protocol has to know, because only it can stop in the middle of
+/// a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest message, in bytes: no more than that may wait in a [`Protocol::Link`] for its rest.
+    pub max_message: u32,
+    /// How many meanings one frame may have.
+    pub heard_max: u32,
 }
 
 /// Who probes the link, and how.
@@ -153,7 +178,8 @@ pub enum Heard<I, T> {
         message: I,
     },
     /// `op` is over: answered without a body, a stream ended, a subscription confirmed or refused, a
-    /// message that wants an acknowledgement refused.
+    /// message acknowledged or refused. Of several topics of one operation it settles those that were not
+    /// settled by name.
     Done {
         /// Which.
         op: OpId,
@@ -172,10 +198,12 @@ pub enum Heard<I, T> {
         /// What the peer says.
         why: Box<Rejected>,
     },
-    /// A topic is over and is not asked for again.
+    /// A topic is over, or was refused, and is not asked for again.
     TopicEnded {
         /// Which.
         topic: T,
+        /// What the peer says, if it is not simply over.
+        why: Option<Box<Rejected>>,
     },
     /// The peer has our message `op`.
     Acked {
@@ -187,7 +215,8 @@ pub enum Heard<I, T> {
         /// The last of them.
         number: u64,
     },
-    /// The message that follows is this number of the peer's.
+    /// All that the same frame says after this is number so-and-so of the peer's. It is to be confirmed when
+    /// the application has taken all of it; at once, if nothing is for the application.
     Track {
         /// Its number.
         number: u64,
@@ -230,30 +259,11 @@ pub enum Say<'a, M, T> {
         challenge: Option<&'a [u8]>,
     },
     /// A message.
-    Message {
-        /// Its id.
-        op: OpId,
-        /// The message. It is lent, not given: until the transport has flushed it, it may have to go back
-        /// to the head of the queue.
-        message: &'a M,
-        /// Its number, where the protocol confirms by numbers.
-        number: Option<u64>,
-        /// Whether it may have been sent before, on an earlier link.
-        again: bool,
-    },
+    Message(Outgoing<'a, M>),
     /// A request.
-    Request {
-        /// Its id.
-        op: OpId,
-        /// The question.
-        message: &'a M,
-        /// Its number, where the protocol confirms by numbers.
-        number: Option<u64>,
-        /// Whether it may have been sent before, on an earlier link.
-        again: bool,
-    },
+    Request(Outgoing<'a, M>),
     /// Several messages as one.
-    Batch(&'a mut dyn Iterator<Item = (OpId, Option<u64>, &'a M)>),
+    Batch(&'a mut dyn Iterator<Item = Outgoing<'a, M>>),
     /// The answer to `op` is no longer wanted.
     Cancel {
         /// Which.
@@ -296,6 +306,22 @@ pub enum Say<'a, M, T> {
     Pong(Bytes),
     /// A goodbye of the protocol's own, before the Close frame.
     Bye,
+}
+
+/// A message on its way out.
+#[derive(Debug)]
+pub struct Outgoing<'a, M> {
+    /// Its id.
+    pub op: OpId,
+    /// The message. It is lent, not given: until the transport has flushed it, it may have to go back to the
+    /// head of the queue.
+    pub message: &'a M,
+    /// Its number, where the protocol confirms by numbers.
+    pub number: Option<u64>,
+    /// Whether the session waits until the peer has confirmed it. (Some protocols must ask for that.)
+    pub ack: bool,
+    /// Whether it may have been sent before, on an earlier link.
+    pub again: bool,
 }
 
 /// What a message carries beside its content: nothing, most of the time, and then it costs one null

@@ -43,8 +43,8 @@ impl Protocol for Plain {
     }
 
     fn encode(&mut self, (): &mut (), _: Timestamp, say: Say<'_, Frame, Never>, frames: &mut Vec<Frame>) {
-        if let Say::Message { message, .. } = say {
-            frames.push(message.clone());
+        if let Say::Message(out) = say {
+            frames.push(out.message.clone());
         }
     }
 }
@@ -52,13 +52,14 @@ impl Protocol for Plain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Outgoing;
 
     #[test]
     fn a_frame_goes_through_as_it_is() {
         let mut frames = Vec::new();
         let message = Frame::from("hello");
-        let say = Say::Message { op: crate::OpId(1), message: &message, number: None, again: false };
-        Plain.encode(&mut (), Timestamp::ZERO, say, &mut frames);
+        let out = Outgoing { op: crate::OpId(1), message: &message, number: None, ack: false, again: false };
+        Plain.encode(&mut (), Timestamp::ZERO, Say::Message(out), &mut frames);
         assert_eq!(frames, [message.clone()]);
         let mut heard = Vec::new();
         Plain.decode(&mut (), message.clone(), &mut heard);
