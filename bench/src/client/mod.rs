@@ -1,0 +1,92 @@
+//! The contenders: each opens a connection of its own and keeps a window of messages in flight.
+
+mod bare;
+mod ours;
+mod raw;
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use tokio::runtime::Runtime;
+
+use crate::{Outcome, host};
+
+/// Messages in flight.
+pub(crate) const WINDOW: u64 = 1024;
+/// What each of them says: 128 bytes of text.
+pub(crate) const PAYLOAD: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\
+                                  0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// Who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contender {
+    /// Frames that were encoded beforehand, over a bare socket: the floor.
+    Raw,
+    /// tokio-tungstenite as those use it who know how: `feed`, and one `flush` a burst.
+    Coalesced,
+    /// tokio-tungstenite as most use it: `send().await` for each message.
+    Naive,
+    /// `client.send()` of `steadfast-tokio`.
+    Steadfast,
+}
+
+/// What a run took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) elapsed: Duration,
+    pub(crate) cpu: Duration,
+}
+
+impl Contender {
+    pub(crate) const ALL: [Self; 4] = [Self::Raw, Self::Coalesced, Self::Steadfast, Self::Naive];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw TCP, encoded beforehand",
+            Self::Coalesced => "tokio-tungstenite, feed + one flush a burst",
+            Self::Naive => "tokio-tungstenite, send().await each",
+            Self::Steadfast => "steadfast-tokio, client.send()",
+        }
+    }
+
+    /// Echoes so many messages over a new connection; what the echo alone took.
+    pub(crate) fn echo(self, runtime: &Runtime, server: SocketAddr, messages: u64) -> Outcome<Sample> {
+        runtime.block_on(async {
+            match self {
+                Self::Raw => raw::echo(server, messages).await,
+                Self::Coalesced => bare::coalesced(server, messages).await,
+                Self::Naive => bare::naive(server, messages).await,
+                Self::Steadfast => ours::echo(server, messages).await,
+            }
+        })
+    }
+
+    /// Opens so many connections and says what each of them keeps resident, in bytes.
+    pub(crate) fn idle(self, runtime: &Runtime, server: SocketAddr, connections: u64) -> Outcome<u64> {
+        runtime.block_on(async {
+            match self {
+                Self::Raw => raw::idle(server, connections).await,
+                Self::Coalesced | Self::Naive => bare::idle(server, connections).await,
+                Self::Steadfast => ours::idle(server, connections).await,
+            }
+        })
+    }
+}
+
+/// Runs while the echo runs.
+struct Stopwatch {
+    start: Instant,
+    cpu: Duration,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self { start: Instant::now(), cpu: host::cpu_time() }
+    }
+
+    fn stop(&self) -> Sample {
+        Sample { elapsed: self.start.elapsed(), cpu: host::cpu_time().saturating_sub(self.cpu) }
+    }
+}
