@@ -1,0 +1,232 @@
+//! Which links are there, and what is with their transports?
+
+use std::collections::{BTreeSet, VecDeque};
+
+use steadfast::{LinkId, OpId, Timestamp, Window};
+
+use super::ledger::{Ledger, Why};
+
+/// The links that a report can be about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Links {
+    last: u64,
+    link: Option<Link>,
+    leaving: Option<Link>,
+}
+
+/// One link, as a driver sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    id: LinkId,
+    stage: Stage,
+    logged_in: bool,
+    online_at: Option<Timestamp>,
+    sent: u64,
+    flushed: u64,
+    flight: VecDeque<Flying>,
+    /// Of the messages among them.
+    messages: u64,
+    message_bytes: u64,
+    unacked: BTreeSet<u64>,
+    is_flushing: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Dialing,
+    Up,
+    Leaving,
+}
+
+/// A frame that is with the transport.
+#[derive(Clone, Copy, Debug)]
+struct Flying {
+    number: u64,
+    bytes: u64,
+    op: Option<OpId>,
+}
+
+impl Links {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.link.is_none() && self.leaving.is_none()
+    }
+
+    pub(super) fn knows(&self, id: LinkId) -> bool {
+        [&self.link, &self.leaving].into_iter().flatten().any(|link| link.id == id)
+    }
+
+    pub(super) fn get(&mut self, id: LinkId) -> Option<&mut Link> {
+        [&mut self.link, &mut self.leaving].into_iter().flatten().find(|link| link.id == id)
+    }
+
+    pub(super) fn dial(&mut self, id: LinkId) -> Result<(), String> {
+        if let Some(link) = &self.link {
+            return Err(format!("one link: dials link {id} while link {} is there", link.id));
+        }
+        if id.0 <= self.last {
+            return Err(format!("one link: link {id} after link {}: numbers are never used twice", self.last));
+        }
+        self.last = id.0;
+        self.link = Some(Link::new(id));
+        Ok(())
+    }
+
+    pub(super) fn flush(&mut self, id: LinkId) -> Result<(), String> {
+        match self.get(id) {
+            Some(link) if link.stage == Stage::Up => {
+                if std::mem::replace(&mut link.is_flushing, true) {
+                    return Err(format!("window: a second flush of link {id} is outstanding"));
+                }
+                Ok(())
+            }
+            _ => Err(format!("one link: flushes link {id}, which is not up")),
+        }
+    }
+
+    pub(super) fn leave(&mut self, id: LinkId) -> Result<(), String> {
+        if !self.link.as_ref().is_some_and(|link| link.id == id && link.stage == Stage::Up) {
+            return Err(format!("one link: closes link {id}, which is not up"));
+        }
+        if let Some(leaving) = &self.leaving {
+            return Err(format!("one link: link {id} leaves while link {} is leaving", leaving.id));
+        }
+        self.leaving = self.link.take().map(|link| Link { stage: Stage::Leaving, ..link });
+        Ok(())
+    }
+
+    /// The link is gone; frames after the first `left` have certainly not left.
+    pub(super) fn down(&mut self, id: LinkId, left: u64, ledger: &mut Ledger) {
+        if let Some(link) = self.take(id) {
+            link.end(left, ledger);
+        }
+    }
+
+    /// The link is dropped unheard, so all of it may have left.
+    pub(super) fn abort(&mut self, id: LinkId, ledger: &mut Ledger) -> Result<(), String> {
+        let Some(link) = self.take(id) else {
+            return Err(format!("one link: aborts link {id}, which is not there"));
+        };
+        link.end(u64::MAX, ledger);
+        Ok(())
+    }
+
+    fn take(&mut self, id: LinkId) -> Option<Link> {
+        [&mut self.link, &mut self.leaving].into_iter().find_map(|place| place.take_if(|link| link.id == id))
+    }
+
+    /// What was sent must not wait for ever.
+    pub(super) fn close_turn(&self) -> Result<(), String> {
+        match &self.link {
+            Some(link) if !link.flight.is_empty() && !link.is_flushing => {
+                Err(format!("window: {} frames wait on link {} and no flush is asked for", link.flight.len(), link.id))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Link {
+    const fn new(id: LinkId) -> Self {
+        Self {
+            id,
+            stage: Stage::Dialing,
+            logged_in: false,
+            online_at: None,
+            sent: 0,
+            flushed: 0,
+            flight: VecDeque::new(),
+            messages: 0,
+            message_bytes: 0,
+            unacked: BTreeSet::new(),
+            is_flushing: false,
+        }
+    }
+
+    pub(super) const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    pub(super) const fn is_logged_in(&self) -> bool {
+        self.logged_in
+    }
+
+    pub(super) const fn online_at(&self) -> Option<Timestamp> {
+        self.online_at
+    }
+
+    pub(super) const fn up(&mut self, now: Timestamp, is_login: bool) {
+        self.stage = Stage::Up;
+        if is_login {
+            self.login_ok(now);
+        }
+    }
+
+    pub(super) const fn login_ok(&mut self, now: Timestamp) {
+        self.logged_in = true;
+        if self.online_at.is_none() {
+            self.online_at = Some(now);
+        }
+    }
+
+    /// A frame is handed to the transport. Messages have to fit the window, one of any size does; what the
+    /// protocol says for itself has as much room again.
+    pub(super) fn sent(&mut self, op: Option<OpId>, bytes: u64, window: &Window) -> Result<(), String> {
+        let (frames, limit) = (self.flight.len() as u64, u64::from(window.frames));
+        let fits = match op {
+            Some(_) => {
+                let total = self.message_bytes + bytes;
+                self.messages += 1;
+                self.message_bytes = total;
+                frames < limit && (self.messages == 1 || total <= u64::from(window.bytes))
+            }
+            None => frames < 2 * limit,
+        };
+        self.sent += 1;
+        self.flight.push_back(Flying { number: self.sent, bytes, op });
+        if fits { Ok(()) } else { Err(format!("window: {op:?} is sent behind {frames} frames, and does not fit")) }
+    }
+
+    /// The first so many frames are with the operating system.
+    pub(super) fn flushed(&mut self, frames: u64, ledger: &mut Ledger) {
+        self.flushed = self.flushed.max(frames.min(self.sent));
+        while let Some(flying) = self.flight.front().copied().filter(|flying| flying.number <= self.flushed) {
+            self.flight.pop_front();
+            if flying.op.is_some() {
+                self.messages -= 1;
+                self.message_bytes -= flying.bytes;
+            }
+            if let Some(op) = flying.op.filter(|op| ledger.is_kept_until_acked(*op)) {
+                self.unacked.insert(op.0);
+            } else if let Some(op) = flying.op {
+                ledger.owe(op, Why::Flushed);
+            }
+        }
+    }
+
+    pub(super) const fn flush_done(&mut self) {
+        self.is_flushing = false;
+    }
+
+    /// The peer answered for this message, so its frame and all before it have been flushed.
+    pub(super) fn answered(&mut self, op: OpId, ledger: &mut Ledger) {
+        if !self.unacked.remove(&op.0) {
+            if let Some(flying) = self.flight.iter().find(|flying| flying.op == Some(op)).copied() {
+                self.flushed(flying.number, ledger);
+            }
+        }
+        self.unacked.remove(&op.0);
+    }
+
+    fn end(self, left: u64, ledger: &mut Ledger) {
+        for op in self.unacked {
+            ledger.maybe_left(OpId(op));
+        }
+        for (number, op) in self.flight.into_iter().filter_map(|flying| Some((flying.number, flying.op?))) {
+            if number <= left {
+                ledger.maybe_left(op);
+            } else {
+                ledger.not_left(op);
+            }
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Does the session keep its promises?
+
+mod brief;
+mod checked;
+mod ledger;
+mod link;
+mod pace;
+mod spy;
+
+use steadfast::{
+    Action, Answer, Config, Error, Event, Frame, Health, Input, LinkId, OpId, Phase, Recovery, Stats, Timestamp,
+};
+
+pub use brief::Brief;
+pub use checked::Checked;
+pub use spy::{Got, Sent, Spy};
+
+use brief::{Saw, What};
+use ledger::{Ledger, Why};
+use link::{Links, Stage};
+use pace::Pace;
+
+/// The invariants of a session, checked after every turn, in constant time.
+///
+/// It sees only what a driver sees: inputs, answers, actions and the next deadline. What it finds is kept as
+/// sentences in [`violations`](Self::violations); it never panics, so that a harness can add what it knows.
+/// [`Checked`] feeds it by itself.
+///
+/// | rule | what is checked |
+/// |---|---|
+/// | `one outcome` | each accepted message ends once, as it can have ended; nothing is owed after a turn; after a stop nothing is pending |
+/// | `order` | what is handed over is always the oldest that waits; nothing goes out whose time has passed |
+/// | `one link` | one link is dialled or live, one leaves and says nothing but its Close |
+/// | `stale` | a report of any other link is answered so, and changes nothing |
+/// | `login first` | nothing but the login goes out before the peer has accepted it |
+/// | `window` | what is with the transport stays in its bounds; what is sent is flushed; one flush is outstanding |
+/// | `bounds` | what is kept stays in its bounds, and so does a turn's output |
+/// | `pace` | delays are legal, dials keep the floor, the count starts anew only after a stable link |
+/// | `deadline` | none, or later than now |
+/// | `phase` | changes are a chain; errors are numbered; a fatal one stops; after a stop there are only answers |
+/// | `peer` | acknowledged is only what the peer got; what ended unsent it never gets ([`arrived`](Self::arrived)) |
+#[derive(Clone, Debug)]
+pub struct Checker<S> {
+    spy: S,
+    config: Config,
+    turns: u64,
+    now: Timestamp,
+    deadline: Option<Timestamp>,
+    phase: Phase,
+    errors: u64,
+    fatal: bool,
+    over: bool,
+    going_away: bool,
+    links: Links,
+    ledger: Ledger,
+    pace: Pace,
+    violations: Vec<String>,
+}
+
+/// The most violations that are kept: the first ones tell, the rest follow from them.
+const KEPT: usize = 8;
+
+impl<S: Spy> Checker<S> {
+    /// A checker for a new session with this configuration.
+    #[must_use]
+    pub fn new(spy: S, config: Config) -> Self {
+        Self {
+            spy,
+            config,
+            turns: 0,
+            now: Timestamp::ZERO,
+            deadline: None,
+            phase: Phase::Idle,
+            errors: 0,
+            fatal: false,
+            over: false,
+            going_away: false,
+            links: Links::default(),
+            ledger: Ledger::default(),
+            pace: Pace::default(),
+            violations: Vec::new(),
+        }
+    }
+
+    /// What was found, oldest first; empty if all is well.
+    #[must_use]
+    pub fn violations(&self) -> &[String] {
+        &self.violations
+    }
+
+    /// How many turns were checked.
+    #[must_use]
+    pub const fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// How many messages are accepted and have not ended.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.ledger.len()
+    }
+
+    /// The phase that the session's events add up to.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// To be called before the session takes the input.
+    #[must_use]
+    pub fn before<M>(&self, input: &Input<M>) -> Brief {
+        Brief { what: What::of(input, &self.spy) }
+    }
+
+    /// To be called after the turn, with what [`before`](Self::before) gave, the actions of this turn alone
+    /// and the machine's next deadline.
+    pub fn after<M, I, T>(
+        &mut self,
+        now: Timestamp,
+        brief: Brief,
+        answer: &Answer<M>,
+        actions: &[Action<I, T>],
+        deadline: Option<Timestamp>,
+    ) {
+        self.turns += 1;
+        self.check_quiet(now, brief.what, answer, actions.len(), deadline);
+        self.absorb(now, brief.what, answer);
+        self.over |=
+            actions.iter().any(|action| matches!(action, Action::EmitError(e) if e.recovery == Recovery::Fatal));
+        let room = self.most_actions();
+        self.check(actions.len() <= room, || format!("bounds: {} actions in one turn", actions.len()));
+        for action in actions {
+            self.perform(now, brief.what, action);
+        }
+        self.close_turn(now, deadline);
+    }
+
+    /// The harness knows that the peer has received this message: now, for the first time or again.
+    pub fn arrived(&mut self, id: OpId) {
+        let verdict = self.ledger.arrived(id);
+        self.note(verdict);
+    }
+
+    /// From now on `Acked` is checked against what [`arrived`](Self::arrived).
+    pub fn watch_arrivals(&mut self) {
+        self.ledger.watch_arrivals();
+    }
+
+    /// Compares what was seen with what the session says of itself. Costs more than a turn; meant for every
+    /// thousandth one and for the end.
+    pub fn audit(&mut self, health: &Health, stats: &Stats) {
+        let queued = self.ledger.len() as u64;
+        self.check(health.queued == queued, || {
+            format!("one outcome: {queued} messages are pending and the session says {}", health.queued)
+        });
+        let limit = u64::from(self.config.queue.max_messages);
+        self.check(queued <= limit, || format!("bounds: {queued} messages are kept and the limit is {limit}"));
+        let (bytes, limit) = (health.queued_bytes, self.config.queue.max_bytes);
+        self.check(bytes <= limit, || format!("bounds: {bytes} bytes are kept and the limit is {limit}"));
+        let phase = self.phase;
+        self.check(health.phase == phase, || format!("phase: the events say {phase}, the session {}", health.phase));
+        let accepted = self.ledger.accepted();
+        self.check(stats.accepted == accepted, || {
+            format!("one outcome: {accepted} messages were accepted and the session counts {}", stats.accepted)
+        });
+    }
+
+    /// Nothing but answers after a stop, and nothing at all for a report of a link that is gone.
+    fn check_quiet<M>(
+        &mut self,
+        now: Timestamp,
+        what: What,
+        answer: &Answer<M>,
+        actions: usize,
+        deadline: Option<Timestamp>,
+    ) {
+        let stopped = matches!(self.phase, Phase::Stopped(_)) && self.links.is_empty();
+        if stopped && what != What::Connect {
+            self.check(actions == 0 && deadline.is_none(), || format!("phase: {what:?} did something after the stop"));
+        }
+        let is_stale = matches!(answer, Answer::Stale);
+        let should = matches!(what, What::Report(link, _) if !self.links.knows(link));
+        self.check(is_stale == should, || {
+            format!("stale: {what:?} was answered as if the link were {}", alive(should))
+        });
+        let due = self.deadline.is_some_and(|at| at <= now) || now < self.now;
+        if should && !due {
+            self.check(actions == 0, || format!("stale: {what:?} of a dead link led to {actions} actions"));
+            let before = self.deadline;
+            self.check(deadline == before, || format!("stale: {what:?} moved the deadline {before:?} to {deadline:?}"));
+        }
+    }
+
+    /// What the input alone says.
+    fn absorb<M>(&mut self, now: Timestamp, what: What, answer: &Answer<M>) {
+        match what {
+            What::Wake | What::Other => {}
+            What::Connect => {
+                self.over = false;
+                self.fatal = false;
+            }
+            What::Stop => self.over = true,
+            What::Send(options) => {
+                if let Answer::Accepted(id) = answer {
+                    let verdict = self.ledger.accept(now, *id, options);
+                    self.note(verdict);
+                }
+            }
+            What::Cancel(id) => {
+                if matches!(answer, Answer::Cancelled(Some(_))) {
+                    let verdict = self.ledger.cancel(id);
+                    self.note(verdict);
+                }
+            }
+            What::Report(link, saw) => self.absorb_report(now, link, saw),
+        }
+    }
+
+    fn absorb_report(&mut self, now: Timestamp, id: LinkId, saw: Saw) {
+        let Some(link) = self.links.get(id) else { return };
+        match saw {
+            Saw::Up => link.up(now, !self.spy.has_login()),
+            Saw::Frame(Got::LoginOk) => link.login_ok(now),
+            Saw::Frame(Got::Acked(op)) => {
+                link.answered(op, &mut self.ledger);
+                self.ledger.answered(op, Why::Acked);
+            }
+            Saw::Frame(Got::Denied(op)) => {
+                link.answered(op, &mut self.ledger);
+                self.ledger.answered(op, Why::Denied);
+            }
+            Saw::Flushed(frames) => {
+                link.flushed(frames, &mut self.ledger);
+                link.flush_done();
+            }
+            Saw::Down(left) => {
+                self.pace.link_ended(now, link.online_at());
+                self.links.down(id, left, &mut self.ledger);
+            }
+            Saw::Frame(Got::Other) | Saw::Other => {}
+        }
+    }
+
+    /// What an action says.
+    fn perform<I, T>(&mut self, now: Timestamp, what: What, action: &Action<I, T>) {
+        match action {
+            Action::Connect(attempt) => {
+                let verdict = self.links.dial(attempt.link);
+                self.note(verdict);
+                let verdict = self.pace.dial(now, attempt.attempt, &self.config);
+                self.note(verdict);
+                let (fatal, phase) = (self.fatal, self.phase);
+                self.check(!fatal, || format!("phase: dials after a fatal error, while {phase}"));
+            }
+            Action::Send { link, frame, secret } => self.send(now, *link, frame, *secret),
+            Action::FlushQueue(link) => {
+                let verdict = self.links.flush(*link);
+                self.note(verdict);
+            }
+            Action::Close { link, code, .. } => {
+                let verdict = self.links.leave(*link);
+                self.note(verdict);
+                self.check(code.is_sendable(), || format!("one link: closes with {code}, which cannot be sent"));
+            }
+            Action::Abort(id) => {
+                if let Some(link) = self.links.get(*id) {
+                    self.pace.link_ended(now, link.online_at());
+                }
+                let verdict = self.links.abort(*id, &mut self.ledger);
+                self.note(verdict);
+            }
+            Action::ReconnectAfter { at, attempt, error } => {
+                let verdict = self.pace.announce(now, *at, *attempt, *error, self.going_away, &self.config);
+                self.note(verdict);
+            }
+            Action::EmitError(error) => self.error(error),
+            Action::Emit(event) => self.event(now, what, event),
+        }
+    }
+
+    fn send(&mut self, now: Timestamp, id: LinkId, frame: &Frame, secret: bool) {
+        let sent = self.spy.sent(frame);
+        let Some(link) = self.links.get(id).filter(|link| link.stage() == Stage::Up) else {
+            return self.note(Err(format!("one link: sends {frame:?} on link {id}, which is not up")));
+        };
+        let may_send = link.is_logged_in() || sent == Sent::Login || matches!(frame, Frame::Ping(_) | Frame::Pong(_));
+        let (op, verdict) = match sent {
+            Sent::Login | Sent::Control => (None, Ok(())),
+            Sent::Message(op) => self.ledger.hand_over(now, op),
+        };
+        let fits = link.sent(op, frame.len() as u64, &self.config.window);
+        self.check(may_send, || format!("login first: sends {frame:?} before the login is accepted"));
+        self.check(secret == (sent == Sent::Login), || "login first: a login is secret, and nothing else is".into());
+        self.note(verdict);
+        self.note(fits);
+    }
+
+    fn error(&mut self, error: &Error) {
+        self.errors += 1;
+        let expected = self.errors;
+        self.check(error.number == expected, || format!("phase: error {} where {expected} is next", error.number));
+        self.fatal = error.recovery == Recovery::Fatal;
+        self.pace.failed(error);
+    }
+
+    fn event<I, T>(&mut self, now: Timestamp, what: What, event: &Event<I, T>) {
+        match event {
+            Event::Phase(change) => {
+                let (was, errors) = (self.phase, self.errors);
+                self.check(change.from == was && change.to != was, || {
+                    format!("phase: {} -> {} while {was}", change.from, change.to)
+                });
+                self.check(change.at == now, || format!("phase: {} is dated {}", change.to, change.at));
+                self.check(change.error.is_none_or(|n| 1 <= n && n <= errors), || {
+                    format!("phase: {} names error {:?}, {errors} are known", change.to, change.error)
+                });
+                self.phase = change.to;
+                self.going_away &= change.to != Phase::Online;
+            }
+            Event::Outcome { id, outcome } => {
+                let cancelling = matches!(what, What::Cancel(asked) if asked == *id);
+                let context =
+                    ledger::Context { now, over: self.over, cancelling, overflow: self.config.queue.overflow };
+                let verdict = self.ledger.end(*id, outcome, &context);
+                self.note(verdict);
+            }
+            Event::GoingAway(_) => self.going_away = true,
+            Event::Message { .. } | Event::Room | Event::Bad(_) | Event::Trouble(_) | _ => {}
+        }
+    }
+
+    fn close_turn(&mut self, now: Timestamp, deadline: Option<Timestamp>) {
+        self.check(deadline.is_none_or(|at| at > now), || format!("deadline: {deadline:?} is not later than {now}"));
+        let owed = self.ledger.close_turn();
+        self.note(owed);
+        let unflushed = self.links.close_turn();
+        self.note(unflushed);
+        let (phase, pending) = (self.phase, self.ledger.len());
+        if matches!(phase, Phase::Stopped(_)) && self.links.is_empty() {
+            self.check(pending == 0, || format!("one outcome: {pending} messages are pending after the stop"));
+        }
+        let limit = self.config.queue.max_messages as usize;
+        self.check(pending <= limit, || format!("bounds: {pending} messages are kept and the limit is {limit}"));
+        self.now = now;
+        self.deadline = deadline;
+    }
+
+    /// A turn can end all that is pending, hand over a window, and tell what one frame said.
+    fn most_actions(&self) -> usize {
+        self.ledger.len() + 2 * (self.config.window.frames + self.config.heard_max) as usize + 32
+    }
+
+    fn check(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
+        if !holds {
+            self.note(Err(otherwise()));
+        }
+    }
+
+    fn note(&mut self, verdict: Result<(), String>) {
+        if let Err(what) = verdict {
+            if self.violations.len() < KEPT {
+                self.violations.push(format!("turn {} at {}: {what}", self.turns, self.now));
+            }
+        }
+    }
+}
+
+const fn alive(gone: bool) -> &'static str {
+    if gone { "there, and it is gone" } else { "gone, and it is there" }
+}

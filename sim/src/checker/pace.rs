@@ -1,0 +1,76 @@
+//! When may the session dial?
+
+use std::time::Duration;
+
+use steadfast::{Config, Error, Jitter, Recovery, Timestamp};
+
+/// The delays of a session and its count of attempts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace {
+    dialled_at: Option<Timestamp>,
+    attempt: u64,
+    was_stable: Option<Duration>,
+    last: Option<(u64, Recovery)>,
+}
+
+impl Pace {
+    pub(super) fn failed(&mut self, error: &Error) {
+        self.last = Some((error.number, error.recovery));
+    }
+
+    /// A link ended that had been online since then.
+    pub(super) fn link_ended(&mut self, now: Timestamp, online_at: Option<Timestamp>) {
+        self.was_stable = online_at.map(|at| now.since(at));
+    }
+
+    pub(super) fn dial(&mut self, now: Timestamp, attempt: u64, config: &Config) -> Result<(), String> {
+        let before = self.dialled_at.replace(now);
+        let was = std::mem::replace(&mut self.attempt, attempt);
+        let stable = self.was_stable.take().is_some_and(|online| online >= config.stable_for);
+        if attempt != was.saturating_add(1) && !(attempt == 1 && (stable || was == 0)) {
+            return Err(format!("pace: attempt {attempt} after attempt {was}, without a stable link between"));
+        }
+        match before {
+            Some(before) if before <= now && now.since(before) < config.retry.floor => {
+                Err(format!("pace: dials {:?} after the last dial", now.since(before)))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// An announced delay: our own, or one that the server asked for.
+    pub(super) fn announce(
+        &self,
+        now: Timestamp,
+        at: Timestamp,
+        _attempt: u64,
+        error: u64,
+        going_away: bool,
+        config: &Config,
+    ) -> Result<(), String> {
+        let (delay, retry) = (at.since(now), &config.retry);
+        let asked = match self.last {
+            Some((number, Recovery::RetryAfter(asked))) if number == error => Some(asked),
+            Some(_) | None => None,
+        };
+        let (low, high) = match asked {
+            Some(asked) => {
+                let low = asked.clamp(retry.floor, retry.directed_cap);
+                (low, low.saturating_add((low / 10).max(Duration::from_secs(1))))
+            }
+            None if going_away => (retry.floor, retry.directed_cap + retry.directed_cap / 10),
+            None => (retry.floor, retry.cap.saturating_add(additive(retry.jitter))),
+        };
+        if low <= delay && delay <= high {
+            return Ok(());
+        }
+        Err(format!("pace: waits {delay:?} after error {error}, and {low:?} to {high:?} are allowed"))
+    }
+}
+
+const fn additive(jitter: Jitter) -> Duration {
+    match jitter {
+        Jitter::Additive(most) => most,
+        Jitter::Full | Jitter::Equal | Jitter::Decorrelated | Jitter::None => Duration::ZERO,
+    }
+}

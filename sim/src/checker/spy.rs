@@ -1,0 +1,55 @@
+//! What do the frames that go by mean?
+
+use steadfast::{Frame, OpId};
+
+/// What the checker has to understand of the frames that go by.
+pub trait Spy {
+    /// Whether nothing but the login may be sent before the peer has accepted it.
+    fn has_login(&self) -> bool;
+    /// What a frame says that the session sends.
+    fn sent(&self, frame: &Frame) -> Sent;
+    /// What a frame says that the session receives.
+    fn got(&self, frame: &Frame) -> Got;
+}
+
+/// What a frame says that the session sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It belongs to the login.
+    Login,
+    /// It is the protocol's own: a probe, an acknowledgement.
+    Control,
+    /// It is a message of the application; its id, if the frame tells. Without it the checker takes it for
+    /// the one whose turn it is.
+    Message(Option<OpId>),
+}
+
+/// What a frame says that the session receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Got {
+    /// The login is accepted.
+    LoginOk,
+    /// The peer has this message.
+    Acked(OpId),
+    /// The peer refuses this message.
+    Denied(OpId),
+    /// Nothing that concerns the checker.
+    Other,
+}
+
+impl Spy for steadfast::Plain {
+    fn has_login(&self) -> bool {
+        false
+    }
+
+    fn sent(&self, frame: &Frame) -> Sent {
+        match frame {
+            Frame::Text(_) | Frame::Binary(_) => Sent::Message(None),
+            Frame::Ping(_) | Frame::Pong(_) => Sent::Control,
+        }
+    }
+
+    fn got(&self, _: &Frame) -> Got {
+        Got::Other
+    }
+}

@@ -1,0 +1,229 @@
+//! What happens in a world, as plain data.
+
+use std::time::Duration;
+
+use steadfast::{CloseCode, Config, Rng, Secret};
+
+use crate::Toy;
+
+/// Everything that a run of a [`World`](crate::World) depends on. The same scenario runs in the same way.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Chance: of the session, the network and the application.
+    pub seed: u64,
+    /// The session's settings.
+    pub config: Config,
+    /// What is spoken.
+    pub toy: Toy,
+    /// What the session logs in with.
+    pub credential: Option<Secret>,
+    /// How the server behaves.
+    pub script: Script,
+    /// How the network behaves.
+    pub network: Network,
+    /// What the application does.
+    pub app: App,
+    /// What goes wrong, and when.
+    pub faults: Faults,
+    /// The run ends at this time at the latest.
+    pub lasts: Duration,
+    /// Whether the run ends as soon as all messages have ended and all faults are over.
+    pub until_settled: bool,
+}
+
+impl Scenario {
+    /// A server that serves, a network that delays a little, an application that sends nothing; an hour at
+    /// most.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            config: Config::default(),
+            toy: Toy::default(),
+            credential: Some(Secret::from("right")),
+            script: Script::default(),
+            network: Network::default(),
+            app: App::default(),
+            faults: Faults::default(),
+            lasts: Duration::from_secs(3_600),
+            until_settled: true,
+        }
+    }
+}
+
+/// How the server behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// What it does with a dial.
+    pub door: Door,
+    /// What it does with an open link.
+    pub then: Then,
+    /// The only credential that it accepts.
+    pub password: &'static str,
+    /// It closes a link (with 1008) on which it has heard nothing for this long.
+    pub needs_life: Option<Duration>,
+    /// It sends a message so often.
+    pub streams: Option<Duration>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self { door: Door::Open, then: Then::Serve, password: "right", needs_life: None, streams: None }
+    }
+}
+
+/// What a server does with a dial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// It accepts.
+    Open,
+    /// Nobody listens.
+    Shut,
+    /// It answers with a status.
+    Http {
+        /// The status.
+        status: u16,
+        /// The `Retry-After` that comes with it.
+        retry_after: Option<Duration>,
+    },
+    /// Nothing ever comes back.
+    Hang,
+}
+
+/// What a server does with an open link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It serves.
+    Serve,
+    /// It drops the link after this long, without a word.
+    Drop(Duration),
+    /// It closes the link after this long.
+    Close(Duration, CloseCode),
+    /// It reads, and says nothing.
+    Mute,
+}
+
+/// How the network behaves when nothing is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The shortest way to the other side.
+    pub fastest: Duration,
+    /// The longest one. Nothing overtakes on a link.
+    pub slowest: Duration,
+    /// How long a write takes at most.
+    pub write: Duration,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            fastest: Duration::from_millis(5),
+            slowest: Duration::from_millis(40),
+            write: Duration::from_micros(200),
+        }
+    }
+}
+
+/// What the application does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct App {
+    /// So many messages are sent before the session is told to connect.
+    pub ahead: u64,
+    /// So many are sent afterwards.
+    pub messages: u64,
+    /// One every so often.
+    pub every: Duration,
+    /// So many of a hundred are at-least-once.
+    pub at_least_once: u64,
+    /// So many of a hundred are not tracked.
+    pub untracked: u64,
+    /// So many of a hundred make no sense after a while of up to a second.
+    pub perishable: u64,
+    /// After so many of a hundred a cancel of one of the last few is tried.
+    pub cancels: u64,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self {
+            ahead: 0,
+            messages: 0,
+            every: Duration::from_millis(50),
+            at_least_once: 50,
+            untracked: 0,
+            perishable: 0,
+            cancels: 0,
+        }
+    }
+}
+
+/// What goes wrong, and when: in order of time.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Faults(pub Vec<(Duration, Fault)>);
+
+/// One thing that goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The link is reset. Part of what was with the transport may have left.
+    Cut,
+    /// Nothing passes for this long, either way; then everything does.
+    Freeze(Duration),
+    /// Nothing passes any more on the present link, and nobody is told.
+    BlackHole,
+    /// Writes do not complete for this long.
+    Block(Duration),
+    /// The application is slow, and reading is held back for this long.
+    Pause(Duration),
+    /// The computer sleeps for this long: the client sees nothing, the world goes on.
+    Sleep(Duration),
+    /// The server closes the present link.
+    Close(CloseCode),
+    /// The server behaves differently from now on.
+    Script(Script),
+}
+
+impl Faults {
+    /// So many faults of all kinds, spread over a time. The last one leaves a server that serves.
+    #[must_use]
+    pub fn seeded(seed: u64, count: u64, over: Duration) -> Self {
+        let mut rng = Rng::new(seed ^ 0x0066_6175_6c74_7300);
+        let mut times: Vec<Duration> = (0..count).map(|_| rng.between(Duration::ZERO, over)).collect();
+        times.sort_unstable();
+        let mut faults: Vec<_> = times.into_iter().map(|at| (at, Fault::any(&mut rng))).collect();
+        faults.push((over, Fault::Script(Script::default())));
+        Self(faults)
+    }
+
+    /// When the last of them is over.
+    #[must_use]
+    pub fn end(&self) -> Duration {
+        self.0.iter().map(|(at, fault)| at.saturating_add(fault.lasts())).max().unwrap_or_default()
+    }
+}
+
+impl Fault {
+    fn any(rng: &mut Rng) -> Self {
+        let short = rng.between(Duration::from_millis(1), Duration::from_secs(3));
+        let long = rng.between(Duration::from_secs(1), Duration::from_secs(60));
+        match rng.up_to(11) {
+            0 | 1 => Self::Cut,
+            2 => Self::Freeze(short),
+            3 => Self::Freeze(long),
+            4 => Self::BlackHole,
+            5 => Self::Block(long),
+            6 => Self::Pause(long),
+            7 => Self::Sleep(long),
+            8 => Self::Close([CloseCode::GOING_AWAY, CloseCode::RESTART, CloseCode(4_000)][rng.up_to(2) as usize]),
+            9 => Self::Script(Script { door: Door::Shut, ..Script::default() }),
+            10 => Self::Script(Script { then: Then::Drop(short), ..Script::default() }),
+            _ => Self::Script(Script::default()),
+        }
+    }
+
+    const fn lasts(&self) -> Duration {
+        match self {
+            Self::Freeze(lasts) | Self::Block(lasts) | Self::Pause(lasts) | Self::Sleep(lasts) => *lasts,
+            Self::Cut | Self::BlackHole | Self::Close(_) | Self::Script(_) => Duration::ZERO,
+        }
+    }
+}

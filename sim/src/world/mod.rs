@@ -1,0 +1,323 @@
+//! A world with virtual time: one session, one server, and what lies between them.
+
+mod client;
+mod faults;
+mod service;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use steadfast::{
+    Action, Answer, Cause, Change, Class, CloseCode, Command, Error, Event, Input, LinkId, Machine, Never, OpId,
+    Outcome, Phase, Report, Rng, SendOptions, Session, Text, Timestamp, Ttl,
+};
+
+use crate::network::{Parcel, Passage, Wire, later};
+use crate::server::Peer;
+use crate::{Checked, Digest, Fault, Scenario, Script, Toy};
+
+/// A world. Everything in it follows from its [`Scenario`].
+#[derive(Debug)]
+pub struct World {
+    scenario: Scenario,
+    session: Checked<Session<Toy>, Toy>,
+    actions: Vec<Action<Text, Never>>,
+    script: Script,
+    rng: Rng,
+    now: Timestamp,
+    /// What will happen. The second number keeps what is due at the same time in order.
+    agenda: BTreeMap<(Timestamp, u64), Happening>,
+    count: u64,
+    wires: BTreeMap<LinkId, Wire>,
+    peers: BTreeMap<LinkId, Peer>,
+    link: Option<LinkId>,
+    asleep_until: Timestamp,
+    to_send: u64,
+    story: Story,
+}
+
+/// What happened in a world.
+#[derive(Clone, Debug, Default)]
+pub struct Story {
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How many inputs the session was given.
+    pub turns: u64,
+    /// A digest of every turn: time, answer and actions.
+    pub digest: Digest,
+    /// When the session dialled.
+    pub dials: Vec<Timestamp>,
+    /// The delays that it announced.
+    pub delays: Vec<Duration>,
+    /// Its changes of phase.
+    pub phases: Vec<Change>,
+    /// Its failures.
+    pub errors: Vec<(Timestamp, Error)>,
+    /// What was accepted, in this order.
+    pub accepted: Vec<OpId>,
+    /// How many messages were refused.
+    pub refused: u64,
+    /// What became of the messages.
+    pub outcomes: BTreeMap<OpId, Outcome>,
+    /// What the server received, in this order, repetitions included.
+    pub received: Vec<OpId>,
+    /// When links were aborted.
+    pub aborts: Vec<Timestamp>,
+    /// How many messages had not ended.
+    pub pending: u64,
+    /// Where the session stood.
+    pub phase: Phase,
+    /// Since when all was well: online, and nothing pending.
+    pub settled_at: Option<Timestamp>,
+    /// What the checker found.
+    pub violations: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Happening {
+    Send,
+    Dialled(LinkId),
+    Write(LinkId),
+    ToServer(LinkId, Parcel),
+    ToClient(LinkId, Parcel),
+    Resume(LinkId),
+    Stream(LinkId),
+    Look(LinkId),
+    Fault(Fault),
+}
+
+/// A world in which the session takes so many turns at one point in time stands still.
+const SPINS: u64 = 500_000;
+
+impl World {
+    /// A world at its beginning.
+    ///
+    /// # Panics
+    ///
+    /// If the scenario's configuration is refused.
+    #[must_use]
+    pub fn new(scenario: Scenario) -> Self {
+        let session =
+            Session::new(scenario.toy, scenario.config.clone(), scenario.seed).expect("a sound configuration");
+        let mut session = Checked::new(session, scenario.toy, scenario.config.clone());
+        session.watch_arrivals();
+        Self {
+            session,
+            actions: Vec::new(),
+            script: scenario.script.clone(),
+            rng: Rng::new(scenario.seed ^ 0x776f_726c_6400),
+            now: Timestamp::from_millis(1),
+            agenda: BTreeMap::new(),
+            count: 0,
+            wires: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            link: None,
+            asleep_until: Timestamp::ZERO,
+            to_send: scenario.app.messages,
+            story: Story::default(),
+            scenario,
+        }
+    }
+
+    /// Lets time pass until all is settled, or until the scenario's end.
+    #[must_use]
+    pub fn run(mut self) -> Story {
+        self.begin();
+        let end = later(self.now, self.scenario.lasts);
+        let calm = later(self.now, self.scenario.faults.end());
+        let mut spins = 0;
+        while let Some(at) = self.next_time().filter(|at| *at <= end) {
+            spins = if at > self.now { 0 } else { spins + 1 };
+            if spins > SPINS {
+                self.story.violations.push(format!("deadline: the world stands still at {}", self.now));
+                break;
+            }
+            self.now = self.now.max(at);
+            self.step();
+            self.look_whether_settled(calm);
+            if self.scenario.until_settled && self.story.settled_at.is_some() && self.now >= calm {
+                break;
+            }
+        }
+        self.finish()
+    }
+
+    fn begin(&mut self) {
+        let faults = std::mem::take(&mut self.scenario.faults.0);
+        for (at, fault) in faults.iter().cloned() {
+            self.at(later(self.now, at), Happening::Fault(fault));
+        }
+        self.scenario.faults.0 = faults;
+        self.turn(Input::Command(Command::Authenticate(self.scenario.credential.clone())));
+        for _ in 0..self.scenario.app.ahead {
+            self.send();
+        }
+        self.turn(Input::Command(Command::Connect));
+        if self.to_send > 0 {
+            self.at(later(self.now, self.scenario.app.every), Happening::Send);
+        }
+    }
+
+    fn finish(mut self) -> Story {
+        self.session.audit(self.now);
+        self.story.ended_at = self.now;
+        self.story.phase = self.session.machine().phase();
+        self.story.pending = self.session.checker().pending() as u64;
+        self.story.turns = self.session.checker().turns();
+        self.story.violations.extend_from_slice(self.session.checker().violations());
+        self.story
+    }
+
+    /// When something happens next: of the world's, or the session's deadline.
+    fn next_time(&self) -> Option<Timestamp> {
+        let due = self.agenda.first_key_value().map(|((at, _), _)| *at);
+        let wake = self.session.next_deadline().map(|at| at.max(self.asleep_until));
+        due.into_iter().chain(wake).min()
+    }
+
+    fn step(&mut self) {
+        match self.agenda.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            Some(entry) => {
+                let happening = entry.remove();
+                self.happen(happening);
+            }
+            None => self.turn(Input::Wake),
+        }
+        if self.session.checker().turns() % 1_000 == 0 {
+            self.session.audit(self.now);
+        }
+    }
+
+    fn look_whether_settled(&mut self, calm: Timestamp) {
+        let idle = self.to_send == 0 && self.session.checker().pending() == 0;
+        if !idle || self.session.checker().phase() != Phase::Online {
+            self.story.settled_at = None;
+        } else if self.now >= calm {
+            self.story.settled_at.get_or_insert(self.now);
+        }
+    }
+
+    fn at(&mut self, at: Timestamp, happening: Happening) {
+        self.count += 1;
+        self.agenda.insert((at, self.count), happening);
+    }
+
+    /// One input, and what follows from it.
+    fn turn(&mut self, input: Input<Text>) {
+        let answer = self.session.handle(self.now, input, &mut self.actions);
+        self.story.digest.add(&(self.now, &answer, &self.actions));
+        self.perform();
+        match answer {
+            Answer::Accepted(id) => self.story.accepted.push(id),
+            Answer::Refused(..) => self.story.refused += 1,
+            Answer::Done | Answer::Cancelled(_) | Answer::Stale => {}
+        }
+    }
+
+    fn perform(&mut self) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Connect(attempt) => self.dial(&attempt),
+                Action::Send { link, frame, .. } => {
+                    if let Some(wire) = self.wires.get_mut(&link) {
+                        wire.feed(frame);
+                    }
+                }
+                Action::FlushQueue(link) => {
+                    let wait = self.rng.between(Duration::ZERO, self.scenario.network.write);
+                    self.at(later(self.now, wait), Happening::Write(link));
+                }
+                Action::Close { link, code, .. } => self.close(link, code),
+                Action::Abort(link) => {
+                    self.story.aborts.push(self.now);
+                    self.hang_up(link);
+                }
+                Action::ReconnectAfter { at, .. } => self.story.delays.push(at.since(self.now)),
+                Action::EmitError(error) => self.story.errors.push((self.now, *error)),
+                Action::Emit(event) => self.note(event),
+            }
+        }
+        self.actions = actions;
+    }
+
+    fn note(&mut self, event: Event<Text, Never>) {
+        match event {
+            Event::Phase(change) => self.story.phases.push(*change),
+            Event::Outcome { id, outcome } => {
+                self.story.outcomes.insert(id, outcome);
+            }
+            Event::Message { .. } | Event::Room | Event::GoingAway(_) | Event::Bad(_) | Event::Trouble(_) | _ => {}
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        if let Some(at) = self.put_off(&happening) {
+            return self.at(at, happening);
+        }
+        match happening {
+            Happening::Send => self.send_next(),
+            Happening::Dialled(link) => self.answer_dial(link),
+            Happening::Write(link) => self.write(link),
+            Happening::ToServer(link, parcel) => self.reach_server(link, parcel),
+            Happening::ToClient(link, parcel) => self.reach_client(link, parcel),
+            Happening::Resume(link) => self.report(link, Report::Resumed),
+            Happening::Stream(link) => self.stream(link),
+            Happening::Look(link) => self.look(link),
+            Happening::Fault(fault) => self.fault(fault),
+        }
+    }
+
+    /// Whether the computer sleeps, or the way is frozen.
+    fn put_off(&self, happening: &Happening) -> Option<Timestamp> {
+        let (link, is_clients) = match happening {
+            Happening::Send => (None, true),
+            Happening::Dialled(link) | Happening::ToClient(link, _) => (Some(link), true),
+            Happening::Write(link) | Happening::Resume(link) => (None, self.wires.contains_key(link)),
+            Happening::ToServer(link, _) => (Some(link), false),
+            Happening::Stream(_) | Happening::Look(_) | Happening::Fault(_) => (None, false),
+        };
+        if is_clients && self.asleep_until > self.now {
+            return Some(self.asleep_until);
+        }
+        match self.wires.get(link?)?.passage(self.now) {
+            Passage::Now => None,
+            Passage::At(at) => Some(at),
+            Passage::Never => Some(Timestamp::MAX),
+        }
+    }
+
+    // The application.
+
+    fn send_next(&mut self) {
+        self.send();
+        self.to_send -= 1;
+        if self.rng.up_to(99) < self.scenario.app.cancels {
+            let back = 1 + self.rng.up_to(3) as usize;
+            if let Some(id) = self.story.accepted.iter().rev().nth(back) {
+                self.turn(Input::Command(Command::Cancel(*id)));
+            }
+        }
+        if self.to_send > 0 {
+            self.at(later(self.now, self.scenario.app.every), Happening::Send);
+        }
+    }
+
+    fn send(&mut self) {
+        let (app, rng) = (self.scenario.app, &mut self.rng);
+        let mut options = SendOptions::default();
+        if rng.up_to(99) < app.at_least_once && self.scenario.toy.acks {
+            options.class = Class::AtLeastOnce;
+        }
+        options.tracked = rng.up_to(99) >= app.untracked;
+        if rng.up_to(99) < app.perishable {
+            options.ttl = Some(Ttl::new(rng.between(Duration::from_millis(1), Duration::from_secs(1))));
+        }
+        let message = Text::from(format!("message {}", self.story.accepted.len()));
+        self.turn(Input::Command(Command::Send { message, options }));
+    }
+}
+
+fn closed(code: CloseCode) -> Parcel {
+    Parcel::End(Cause::Closed { code, reason: Text::default() })
+}

@@ -1,0 +1,66 @@
+//! The server's end of the links.
+
+use steadfast::{CloseCode, LinkId, Timestamp};
+
+use super::{Happening, World, closed};
+use crate::Then;
+use crate::network::{Parcel, later};
+
+impl World {
+    pub(super) fn reach_server(&mut self, link: LinkId, parcel: Parcel) {
+        if self.wires.get(&link).is_some_and(|wire| wire.lost_after.is_some_and(|at| at < self.now)) {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        match parcel {
+            Parcel::Frame(frame) => {
+                let reply = peer.hear(self.now, &frame, &self.script, self.scenario.toy);
+                if let Some(op) = reply.received {
+                    self.story.received.push(op);
+                    self.session.arrived(op);
+                }
+                if let Some(frame) = reply.frame {
+                    self.say(link, Parcel::Frame(frame));
+                }
+            }
+            Parcel::End(cause) => {
+                if peer.then != Then::Mute {
+                    self.say(link, Parcel::End(cause));
+                }
+                self.peers.remove(&link);
+            }
+        }
+    }
+
+    pub(super) fn say(&mut self, link: LinkId, parcel: Parcel) {
+        self.say_at(self.now, link, parcel);
+    }
+
+    pub(super) fn say_at(&mut self, now: Timestamp, link: LinkId, parcel: Parcel) {
+        if let Some(wire) = self.wires.get_mut(&link) {
+            let at = wire.reaches_client_at(now, &self.scenario.network, &mut self.rng);
+            self.at(at, Happening::ToClient(link, parcel));
+        }
+    }
+
+    pub(super) fn stream(&mut self, link: LinkId) {
+        let (Some(peer), Some(every)) = (self.peers.get_mut(&link), self.script.streams) else { return };
+        if peer.logged_in && peer.then != Then::Mute {
+            peer.said += 1;
+            let line = format!("m news {}", peer.said);
+            self.say(link, Parcel::Frame(line.into()));
+        }
+        self.at(later(self.now, every), Happening::Stream(link));
+    }
+
+    /// A server that wants a sign of life looks whether there was one.
+    pub(super) fn look(&mut self, link: LinkId) {
+        let (Some(peer), Some(limit)) = (self.peers.get(&link), self.script.needs_life) else { return };
+        if self.now.since(peer.heard_at) > limit {
+            self.say(link, closed(CloseCode::POLICY));
+            self.peers.remove(&link);
+        } else {
+            self.at(later(self.now, limit / 4), Happening::Look(link));
+        }
+    }
+}
