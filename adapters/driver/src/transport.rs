@@ -18,12 +18,13 @@ pub trait Transport {
     /// Takes a frame. Never blocks, never fails and writes nothing: what is broken is said by the polls.
     fn feed(&mut self, frame: Frame);
 
-    /// Says goodbye after what was fed. The answer comes from [`poll_read`](Self::poll_read) as
-    /// [`Cause::Closed`]; the session's deadline ends the wait.
+    /// Says goodbye after what was fed; like a frame, it leaves with the next [`poll_flush`](Self::poll_flush).
+    /// The answer comes from [`poll_read`](Self::poll_read) as [`Cause::Closed`]; the session's deadline ends
+    /// the wait. What is fed after it never leaves.
     fn close(&mut self, code: CloseCode, reason: &str);
 
-    /// Ready: everything that was fed is with the operating system. After a failed write it stays pending
-    /// and [`poll_read`](Self::poll_read) tells why.
+    /// Ready: everything that was fed is with the operating system. After a failed write it stays pending,
+    /// wakes nobody, and [`poll_read`](Self::poll_read) tells why.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Appends up to `most` frames. `Ready(Ok)`: at least one came. `Ready(Err)`: the last word; frames
@@ -68,4 +69,9 @@ pub trait Io: Unpin {
     fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
+}
+
+/// The cause for a stream that failed.
+pub(crate) fn broken(error: &io::Error) -> Cause {
+    Cause::Broken(error.to_string().into())
 }

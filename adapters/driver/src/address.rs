@@ -1,0 +1,276 @@
+//! Where to? A WebSocket URL, taken apart once and checked before anything is dialled.
+
+use std::{fmt, net::Ipv6Addr, str::FromStr};
+
+/// The address of a peer: `ws://host[:port]/path?query`, or `wss://` where the dialer brings TLS.
+///
+/// The query is never printed, because people put tokens there.
+///
+/// ```
+/// use steadfast_driver::Address;
+///
+/// let address: Address = "ws://example.org/live?token=hunter2".parse()?;
+/// assert_eq!((address.host(), address.port()), ("example.org", 80));
+/// assert_eq!(address.target(), "/live?token=hunter2");
+/// assert_eq!(address.to_string(), "ws://example.org/live?..");
+/// # Ok::<(), steadfast_driver::BadAddress>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Address {
+    secure: bool,
+    host: String,
+    port: u16,
+    target: String,
+}
+
+impl Address {
+    /// The host, as a resolver wants it: an IPv6 address has no brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port: 80 for `ws` and 443 for `wss` if the URL names none.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Path and query, as the request line wants them.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Whether it is a `wss` URL.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Host and port, as the `Host` header wants them: no port where it is the usual one.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        let host = &self.host;
+        if self.port == usual_port(self.secure) {
+            format!("{open}{host}{close}")
+        } else {
+            format!("{open}{host}{close}:{}", self.port)
+        }
+    }
+
+    /// The same address, for those who have no TLS.
+    ///
+    /// # Errors
+    ///
+    /// [`BadAddress::NoTls`] if it is a `wss` URL.
+    pub fn without_tls(self) -> Result<Self, BadAddress> {
+        if self.secure { Err(BadAddress::NoTls) } else { Ok(self) }
+    }
+}
+
+impl FromStr for Address {
+    type Err = BadAddress;
+
+    fn from_str(url: &str) -> Result<Self, BadAddress> {
+        let (scheme, rest) = url.split_once("://").ok_or(BadAddress::NoScheme)?;
+        let secure = is_secure(scheme)?;
+        let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err(BadAddress::Credentials);
+        }
+        let (host, port) = split_port(authority)?;
+        Ok(Self { secure, host: checked_host(host)?, port: parse_port(port, secure)?, target: checked_target(target)? })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        let (path, query) = match self.target.split_once('?') {
+            Some((path, _)) => (path, "?.."),
+            None => (self.target.as_str(), ""),
+        };
+        write!(f, "{scheme}://{}{path}{query}", self.authority())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a URL cannot be dialled, and what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BadAddress {
+    /// There is no `://` in it.
+    NoScheme,
+    /// `http` or `https`.
+    Http,
+    /// Some other scheme.
+    Scheme,
+    /// `wss`, and nobody brings TLS.
+    NoTls,
+    /// There is a user name or a password in it.
+    Credentials,
+    /// The host is missing, or cannot be a host.
+    Host,
+    /// The port is not a number from 1 to 65535.
+    Port,
+    /// It has a fragment (`#`).
+    Fragment,
+    /// The path or the query holds a character that must be percent-encoded.
+    Target,
+}
+
+impl fmt::Display for BadAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoScheme => "the URL has no scheme: write ws://host:port/path",
+            Self::Http => "the URL is for HTTP: write ws:// instead of http://, wss:// instead of https://",
+            Self::Scheme => "the URL has a scheme that is not for WebSockets: write ws://host:port/path",
+            Self::NoTls => "this build has no TLS yet: use ws://, or a dialer of your own that brings TLS",
+            Self::Credentials => "the URL holds a user name or a password: send them in a header or in the login",
+            Self::Host => {
+                "the URL has no usable host: write a name in ASCII (xn--… for others), an IPv4 address, or [IPv6]"
+            }
+            Self::Port => "the URL has no usable port: write a number from 1 to 65535, or leave it out",
+            Self::Fragment => {
+                "the URL has a fragment, which WebSockets do not know: leave out # and what follows, or write %23"
+            }
+            Self::Target => "the path or the query of the URL holds a character that must be percent-encoded",
+        })
+    }
+}
+
+impl std::error::Error for BadAddress {}
+
+fn is_secure(scheme: &str) -> Result<bool, BadAddress> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "ws" => Ok(false),
+        "wss" => Ok(true),
+        "http" | "https" => Err(BadAddress::Http),
+        _ => Err(BadAddress::Scheme),
+    }
+}
+
+const fn usual_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}
+
+/// Splits at the colon that no bracket encloses.
+fn split_port(authority: &str) -> Result<(&str, &str), BadAddress> {
+    let end = if authority.starts_with('[') {
+        authority.find(']').ok_or(BadAddress::Host)? + 1
+    } else {
+        authority.find(':').unwrap_or(authority.len())
+    };
+    match authority.split_at(end) {
+        (host, "") => Ok((host, "")),
+        (host, port) => Ok((host, port.strip_prefix(':').ok_or(BadAddress::Host)?)),
+    }
+}
+
+fn checked_host(host: &str) -> Result<String, BadAddress> {
+    if let Some(inner) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return inner.parse::<Ipv6Addr>().map(|_| inner.to_owned()).map_err(|_| BadAddress::Host);
+    }
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if host.is_empty() || !host.bytes().all(fits) { Err(BadAddress::Host) } else { Ok(host.to_owned()) }
+}
+
+fn parse_port(port: &str, secure: bool) -> Result<u16, BadAddress> {
+    if port.is_empty() {
+        return Ok(usual_port(secure));
+    }
+    // `u16::from_str` takes a sign, which a URL does not.
+    if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(BadAddress::Port);
+    }
+    port.parse().ok().filter(|port| *port != 0).ok_or(BadAddress::Port)
+}
+
+fn checked_target(target: &str) -> Result<String, BadAddress> {
+    if target.contains('#') {
+        return Err(BadAddress::Fragment);
+    }
+    if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(BadAddress::Target);
+    }
+    Ok(if target.starts_with('/') { target.to_owned() } else { format!("/{target}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(url: &str) -> Address {
+        url.parse().expect(url)
+    }
+
+    fn refused(url: &str) -> BadAddress {
+        url.parse::<Address>().expect_err(url)
+    }
+
+    #[test]
+    fn what_is_left_out_is_filled_in() {
+        for (url, host, port, target, authority) in [
+            ("ws://a.example", "a.example", 80, "/", "a.example"),
+            ("WS://a.example:80", "a.example", 80, "/", "a.example"),
+            ("wss://a.example/x", "a.example", 443, "/x", "a.example"),
+            ("wss://a.example:80", "a.example", 80, "/", "a.example:80"),
+            ("ws://127.0.0.1:9001?q=1", "127.0.0.1", 9001, "/?q=1", "127.0.0.1:9001"),
+            ("ws://[::1]:8080/a?b/c", "::1", 8080, "/a?b/c", "[::1]:8080"),
+            ("ws://[::1]", "::1", 80, "/", "[::1]"),
+            ("ws://host:/", "host", 80, "/", "host"),
+        ] {
+            let address = parsed(url);
+            assert_eq!((address.host(), address.port(), address.target()), (host, port, target), "{url}");
+            assert_eq!(address.authority(), authority, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_dialled_says_why() {
+        for (url, why) in [
+            ("localhost:9001", BadAddress::NoScheme),
+            ("http://host", BadAddress::Http),
+            ("HTTPS://host", BadAddress::Http),
+            ("ftp://host", BadAddress::Scheme),
+            ("ws://user:word@host/", BadAddress::Credentials),
+            ("ws://", BadAddress::Host),
+            ("ws:///path", BadAddress::Host),
+            ("ws://a b/", BadAddress::Host),
+            ("ws://ümlaut/", BadAddress::Host),
+            ("ws://[::1", BadAddress::Host),
+            ("ws://[nonsense]/", BadAddress::Host),
+            ("ws://[::1]8080/", BadAddress::Host),
+            ("ws://::1/", BadAddress::Host),
+            ("ws://fe80::1/", BadAddress::Port),
+            ("ws://host:0/", BadAddress::Port),
+            ("ws://host:+80/", BadAddress::Port),
+            ("ws://host:65536/", BadAddress::Port),
+            ("ws://host/#top", BadAddress::Fragment),
+            ("ws://host/a b", BadAddress::Target),
+            ("ws://host/a\r\nX: y", BadAddress::Target),
+        ] {
+            assert_eq!(refused(url), why, "{url}");
+        }
+    }
+
+    #[test]
+    fn tls_is_refused_only_by_those_who_have_none() {
+        assert!(parsed("wss://host").is_secure());
+        assert_eq!(parsed("wss://host").without_tls(), Err(BadAddress::NoTls));
+        assert!(parsed("ws://host").without_tls().is_ok());
+    }
+
+    #[test]
+    fn the_query_is_not_printed() {
+        assert_eq!(format!("{:?}", parsed("ws://host:1/p?token=secret")), "ws://host:1/p?..");
+        assert_eq!(parsed("wss://host/p").to_string(), "wss://host/p");
+    }
+}
