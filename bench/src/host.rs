@@ -22,7 +22,7 @@ pub(crate) fn pin(core: Core) {
     let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
     let chosen = match core {
         Core::First => cores.next(),
-        Core::Last => cores.last(),
+        Core::Last => cores.next_back(),
     };
     if let Some(chosen) = chosen {
         let mut only = CpuSet::new();
@@ -40,7 +40,8 @@ pub(crate) fn cpu_time() -> Duration {
 /// Resident bytes of this process that no file stands behind: heap and stacks, without the program.
 pub(crate) fn resident() -> Outcome<u64> {
     let rollup = fs::read_to_string("/proc/self/status")?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("RssAnon:")).ok_or("no RssAnon in /proc/self/status")?;
+    let line =
+        rollup.lines().find_map(|line| line.strip_prefix("RssAnon:")).ok_or("no RssAnon in /proc/self/status")?;
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib * 1024)
 }

@@ -87,8 +87,8 @@ fn turn_around(mut input: &mut [u8], answer: &mut Vec<u8>) -> usize {
         answer.push(if head[0] == 0x89 { 0x8a } else { head[0] });
         answer.push(head[1] & 0x7f);
         answer.extend_from_slice(&head[2..header]);
-        let mask = [head[header], head[header + 1], head[header + 2], head[header + 3]];
-        payload.chunks_mut(4).for_each(|word| word.iter_mut().zip(mask).for_each(|(byte, key)| *byte ^= key));
+        let mask = u32::from_ne_bytes([head[header], head[header + 1], head[header + 2], head[header + 3]]);
+        unmask(payload, mask);
         answer.extend_from_slice(payload);
         input = rest;
     }
@@ -102,4 +102,14 @@ fn measure(input: &[u8]) -> Option<(usize, usize)> {
         short => (2, usize::from(short)),
     };
     (input.len() >= header + 4 + length).then_some((header, length))
+}
+
+/// RFC 6455 section 5.3, a word at a time.
+fn unmask(payload: &mut [u8], mask: u32) {
+    let mut words = payload.chunks_exact_mut(4);
+    for word in &mut words {
+        let clear = u32::from_ne_bytes([word[0], word[1], word[2], word[3]]) ^ mask;
+        word.copy_from_slice(&clear.to_ne_bytes());
+    }
+    words.into_remainder().iter_mut().zip(mask.to_ne_bytes()).for_each(|(byte, key)| *byte ^= key);
 }

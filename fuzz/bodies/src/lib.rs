@@ -1,1 +1,15 @@
-//! What the fuzz targets do.
+//! What the fuzz targets do. Everything is here, so that it compiles and runs on stable: the targets in
+//! `fuzz/fuzz_targets` only call it, and `tests/replay.rs` runs the committed corpora through it.
+//!
+//! Each body reads what it needs from raw bytes and takes whatever comes, so that any file is a case.
+//! A failure prints the story that led to it.
+
+mod json;
+mod outbox;
+mod rig;
+mod session;
+mod settings;
+
+pub use json::json;
+pub use outbox::outbox;
+pub use session::session;

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Instructions of the core for a data message, queue and outcome included. Repeatable, unlike times: may gate.
+# Usage: bench/instructions.sh [GATE]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+gate=${1:-300}
+if ! command -v valgrind >/dev/null; then
+    echo "SKIPPED: valgrind is not installed" >&2
+    exit 77
+fi
+cargo build --quiet --release -p steadfast-bench --bin turns
+turns=${CARGO_TARGET_DIR:-target}/release/turns
+
+# Instructions of a whole run; the difference of two runs leaves the start of the program out.
+count() {
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$turns" "$1" "$2" 2>&1 >/dev/null |
+        sed -n 's/.*Collected : *\([0-9]*\).*/\1/p'
+}
+
+status=0
+for way in out in alone; do
+    few=$(count $way 6400)
+    many=$(count $way 70400)
+    each=$(((many - few) / 64000))
+    verdict=ok
+    # One by one a message bears a whole flush alone; that is shown, not gated.
+    if [[ $way != alone && $each -gt $gate ]]; then verdict=MISS status=1; fi
+    printf '%-5s %5d instructions a message, %s (gate %s)\n' $verdict "$each" "$way" "$gate"
+done
+exit $status

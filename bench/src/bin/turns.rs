@@ -1,0 +1,90 @@
+//! The core alone, for an instruction counter: `turns out|in|alone N` sends, hears, or sends one by one
+//! so many messages of 128 bytes. See `bench/instructions.sh`.
+
+use std::{env, process::ExitCode};
+
+use steadfast::{
+    Action, Command, Config, Frame, Input, LinkId, Machine, Never, Plain, Report, SendOptions, Session, Timestamp,
+};
+
+/// Messages that leave with one flush, or came with one read.
+const BURST: u64 = 64;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let [way, count] = words[..] else { return usage() };
+    let Ok(count) = count.parse() else { return usage() };
+    let mut wire = Wire::online();
+    match way {
+        "out" => wire.send(count, BURST),
+        "alone" => wire.send(count, 1),
+        "in" => wire.hear(count),
+        _ => return usage(),
+    }
+    println!("{:?}", wire.session.stats());
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("turns: say out, in or alone, and how many messages");
+    ExitCode::from(2)
+}
+
+/// A session on a link, and what a driver would keep beside it.
+struct Wire {
+    session: Session<Plain>,
+    actions: Vec<Action<Frame, Never>>,
+    link: LinkId,
+    now: u64,
+    written: u64,
+}
+
+impl Wire {
+    fn online() -> Self {
+        let session = Session::new(Plain, Config::default(), 7).expect("the defaults are sound");
+        let mut wire = Self { session, actions: Vec::new(), link: LinkId(0), now: 1_000_000, written: 0 };
+        wire.turn(Input::Command(Command::Connect));
+        wire.link = wire.actions.drain(..).find_map(dialled).expect("connect dials");
+        wire.turn(Input::Report(wire.link, Report::Up(Box::default())));
+        wire.actions.clear();
+        wire
+    }
+
+    fn turn(&mut self, input: Input<Frame>) {
+        self.now += 1;
+        self.session.handle(Timestamp::from_micros(self.now), input, &mut self.actions);
+    }
+
+    fn send(&mut self, count: u64, burst: u64) {
+        let message = message();
+        for _ in 0..count / burst {
+            for _ in 0..burst {
+                let options = SendOptions::default();
+                self.turn(Input::Command(Command::Send { message: message.clone(), options }));
+            }
+            self.written +=
+                self.actions.drain(..).map(|action| u64::from(matches!(action, Action::Send { .. }))).sum::<u64>();
+            self.turn(Input::Report(self.link, Report::Flushed { frames: self.written }));
+        }
+    }
+
+    fn hear(&mut self, count: u64) {
+        let message = message();
+        for _ in 0..count / BURST {
+            for _ in 0..BURST {
+                self.turn(Input::Report(self.link, Report::Frame(message.clone())));
+            }
+            self.actions.clear();
+        }
+    }
+}
+
+fn dialled(action: Action<Frame, Never>) -> Option<LinkId> {
+    if let Action::Connect(attempt) = action { Some(attempt.link) } else { None }
+}
+
+/// One message that all of them share: what making them costs is the application's.
+fn message() -> Frame {
+    Frame::from("x".repeat(128))
+}

@@ -1,0 +1,209 @@
+//! Does a session keep its promises whatever is done to it, in whatever order?
+
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use steadfast::{
+    Cause, Class, CloseCode, Command, Down, Frame, HttpAnswer, Input, LinkId, OpId, Recovery, Report, SendOptions, Ttl,
+};
+
+use crate::{
+    rig::{Pause, Rig},
+    settings::Settings,
+};
+
+/// Enough for every story, and few enough to run thousands a second.
+const MOST: usize = 256;
+
+/// One thing that happens.
+#[derive(Debug, Arbitrary)]
+enum Step<'a> {
+    Wake,
+    Connect,
+    ConnectNow,
+    Stop,
+    Drain(u16),
+    Authenticate(Option<u8>),
+    Send { length: u8, kept: bool, tracked: bool, ttl: Option<u16> },
+    Cancel(u8),
+    Taken(u8),
+    Up(Which),
+    Said(Which, Line),
+    Raw(Which, &'a [u8]),
+    Flushed(Which, u8),
+    Progress(Which),
+    Paused(Which),
+    Resumed(Which),
+    Down(Which, End, u8, Option<u8>),
+}
+
+/// Which link a report is about.
+#[derive(Clone, Copy, Debug, Arbitrary)]
+enum Which {
+    Last,
+    Before,
+    Unknown(u8),
+}
+
+/// What the peer says, in the words of [`steadfast_sim::Toy`].
+#[derive(Debug, Arbitrary)]
+enum Line {
+    Hello,
+    Ok,
+    No,
+    Lost,
+    Got(u8),
+    Deny(u8),
+    Message,
+    MessageToAck(u8),
+    Ping,
+    Pong,
+    PongFrame,
+    Away(u16),
+    Trouble,
+    Junk,
+    Nonsense,
+}
+
+/// How a link ends.
+#[derive(Debug, Arbitrary)]
+enum End {
+    Closed(u16),
+    Ended,
+    Broken,
+    Unreachable,
+    Unresolved,
+    Tls(bool),
+    Http(u16, Option<u16>),
+    Handshake,
+    Violation(u8),
+    Impossible,
+}
+
+/// Runs one case. Panics if a promise is broken.
+pub fn session(data: &[u8]) {
+    let mut u = Unstructured::new(data);
+    let Ok(settings) = u.arbitrary::<Settings>() else { return };
+    let mut rig = Rig::new(settings);
+    for _ in 0..MOST {
+        let Ok((pause, step)) = next(&mut u) else { break };
+        rig.pass(pause);
+        take(&mut rig, step);
+    }
+    rig.finish();
+}
+
+fn next<'a>(u: &mut Unstructured<'a>) -> Result<(Pause, Step<'a>)> {
+    if u.is_empty() {
+        return Err(arbitrary::Error::NotEnoughData);
+    }
+    Ok((u.arbitrary()?, u.arbitrary()?))
+}
+
+fn take(rig: &mut Rig, step: Step<'_>) {
+    match step {
+        Step::Wake => drop(rig.turn(Input::Wake)),
+        Step::Connect => drop(rig.command(Command::Connect)),
+        Step::ConnectNow => drop(rig.command(Command::ConnectNow)),
+        Step::Stop => drop(rig.command(Command::Stop)),
+        Step::Drain(millis) => {
+            rig.command(Command::Drain { within: Duration::from_millis(millis.into()) });
+        }
+        Step::Authenticate(secret) => {
+            rig.command(Command::Authenticate(secret.map(|secret| secret.to_string().into())));
+        }
+        Step::Send { length, kept, tracked, ttl } => {
+            let class = if kept { Class::AtLeastOnce } else { Class::AtMostOnce };
+            let ttl = ttl.map(|millis| Ttl::new(Duration::from_millis(millis.into())));
+            let message = "x".repeat(length.into()).into();
+            rig.command(Command::Send { message, options: SendOptions { class, tracked, ttl } });
+        }
+        Step::Cancel(id) => drop(rig.command(Command::Cancel(OpId(id.into())))),
+        Step::Taken(id) => drop(rig.command(Command::Taken { id: id.to_string().into() })),
+        Step::Up(which) => tell(rig, which, Report::Up(Box::default())),
+        Step::Said(which, line) => tell(rig, which, Report::Frame(frame(line))),
+        Step::Raw(which, bytes) => tell(rig, which, Report::Frame(Frame::Binary(bytes.to_vec().into()))),
+        Step::Flushed(which, less) => {
+            let frames = sent(rig, which).saturating_sub(less.into());
+            tell(rig, which, Report::Flushed { frames });
+        }
+        Step::Progress(which) => tell(rig, which, Report::Progress),
+        Step::Paused(which) => tell(rig, which, Report::Paused),
+        Step::Resumed(which) => tell(rig, which, Report::Resumed),
+        Step::Down(which, end, less, verdict) => {
+            let left = sent(rig, which).saturating_sub(less.into());
+            let down = Down { cause: cause(end), left, verdict: verdict.map(recovery) };
+            tell(rig, which, Report::Down(Box::new(down)));
+        }
+    }
+}
+
+fn tell(rig: &mut Rig, which: Which, report: Report) {
+    let id = link(rig, which);
+    rig.report(id, report);
+}
+
+fn link(rig: &Rig, which: Which) -> LinkId {
+    let mut newest = rig.links().iter().rev().map(|link| link.id);
+    match which {
+        Which::Last => newest.next().unwrap_or(LinkId(1)),
+        Which::Before => newest.nth(1).unwrap_or(LinkId(1)),
+        Which::Unknown(id) => LinkId(u64::from(id) << 32),
+    }
+}
+
+fn sent(rig: &Rig, which: Which) -> u64 {
+    let id = link(rig, which);
+    rig.links().iter().find(|link| link.id == id).map_or(0, |link| link.sent.len() as u64)
+}
+
+fn frame(line: Line) -> Frame {
+    let line = match line {
+        Line::Hello => "hello".to_owned(),
+        Line::Ok => "ok".to_owned(),
+        Line::No => "no way".to_owned(),
+        Line::Lost => "lost it".to_owned(),
+        Line::Got(id) => format!("got {id}"),
+        Line::Deny(id) => format!("deny {id} no room"),
+        Line::Message => "m hello".to_owned(),
+        Line::MessageToAck(id) => format!("m! {id} hello"),
+        Line::Ping => "ping 1".to_owned(),
+        Line::Pong => "pong".to_owned(),
+        Line::PongFrame => return Frame::Pong(Vec::new().into()),
+        Line::Away(millis) => format!("away {millis} maintenance"),
+        Line::Trouble => "trouble here".to_owned(),
+        Line::Junk => "junk".to_owned(),
+        Line::Nonsense => "what".to_owned(),
+    };
+    line.into()
+}
+
+fn cause(end: End) -> Cause {
+    match end {
+        End::Closed(code) => Cause::Closed { code: CloseCode(code), reason: "over".into() },
+        End::Ended => Cause::Ended,
+        End::Broken => Cause::Broken("reset".into()),
+        End::Unreachable => Cause::Unreachable("refused".into()),
+        End::Unresolved => Cause::Unresolved("no such name".into()),
+        End::Tls(certificate) => Cause::Tls { certificate, message: "no trust".into() },
+        End::Http(status, seconds) => {
+            let retry_after = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+            Cause::Http(Box::new(HttpAnswer { status, retry_after, ..HttpAnswer::default() }))
+        }
+        End::Handshake => Cause::Handshake("wrong accept key".into()),
+        End::Violation(which) => {
+            let code = [CloseCode::PROTOCOL, CloseCode::INVALID, CloseCode::TOO_BIG][usize::from(which) % 3];
+            Cause::Violation { code, message: "bad frame".into() }
+        }
+        End::Impossible => Cause::Impossible("not a URL".into()),
+    }
+}
+
+fn recovery(verdict: u8) -> Recovery {
+    match verdict % 4 {
+        0 => Recovery::Retry,
+        1 => Recovery::RetryAfter(Duration::from_secs(7)),
+        2 => Recovery::Reauthenticate,
+        _ => Recovery::Fatal,
+    }
+}

@@ -1,0 +1,46 @@
+//! Which session is fuzzed: small bounds, so that they are reached.
+
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use steadfast::{Config, Jitter, Overflow, Pings};
+use steadfast_sim::Toy;
+
+/// Everything that is fixed when a session is made.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) seed: u64,
+    pub(crate) protocol: Toy,
+    pub(crate) config: Config,
+}
+
+impl<'a> Arbitrary<'a> for Settings {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let pings = *u.choose(&[Pings::Frames, Pings::Ours, Pings::Theirs])?;
+        let protocol = Toy { hello: u.arbitrary()?, login: u.arbitrary()?, acks: u.arbitrary()?, pings };
+        Ok(Self { seed: u64::from(u.arbitrary::<u8>()?), protocol, config: config(u)? })
+    }
+}
+
+fn config(u: &mut Unstructured<'_>) -> Result<Config> {
+    let mut config = Config::default();
+    config.queue.max_messages = u.int_in_range(1..=16)?;
+    config.queue.max_bytes = u.int_in_range(16..=512)?;
+    config.queue.overflow = *u.choose(&[Overflow::Refuse, Overflow::DropOldest])?;
+    config.window.frames = u.int_in_range(1..=6)?;
+    config.window.bytes = u.int_in_range(1..=128)?;
+    config.max_message = 64;
+    config.heartbeat.interval = *u.choose(&[Duration::from_secs(25), Duration::from_millis(300), Duration::MAX])?;
+    config.heartbeat.keepalive = *u.choose(&[Duration::from_secs(25), Duration::from_millis(200), Duration::MAX])?;
+    config.heartbeat.pong_only = u.arbitrary()?;
+    config.retry.jitter = *u.choose(&[
+        Jitter::Full,
+        Jitter::Equal,
+        Jitter::Decorrelated,
+        Jitter::Additive(Duration::from_millis(500)),
+        Jitter::None,
+    ])?;
+    config.long_lived = u.arbitrary()?;
+    config.history = u.int_in_range(0..=4)?;
+    Ok(config)
+}

@@ -1,0 +1,60 @@
+//! The committed corpora, on stable; and what a few thousand throws of the dice find.
+
+use std::{fs, path::Path};
+
+use steadfast::Rng;
+use steadfast_fuzz_bodies::{json, outbox, session};
+
+/// A corpus that shrinks below this was lost, not minimised.
+const FEW: usize = 10;
+
+#[test]
+fn the_session_corpus_holds() {
+    replay("session", session);
+}
+
+#[test]
+fn the_outbox_corpus_holds() {
+    replay("outbox", outbox);
+}
+
+#[test]
+fn the_json_corpus_holds() {
+    replay("json", json);
+}
+
+#[test]
+fn thrown_dice_break_no_session() {
+    throw(1, 2_000, session);
+}
+
+#[test]
+fn thrown_dice_lose_no_message() {
+    throw(2, 2_000, outbox);
+}
+
+#[test]
+fn thrown_dice_make_no_json() {
+    throw(3, 2_000, json);
+}
+
+fn replay(target: &str, body: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
+    let mut cases: Vec<_> = fs::read_dir(&corpus).expect("a corpus").map(|entry| entry.expect("a case").path()).collect();
+    cases.sort();
+    assert!(cases.len() >= FEW, "{} has only {} cases", corpus.display(), cases.len());
+    for case in cases {
+        println!("{}", case.display());
+        body(&fs::read(&case).expect("a readable case"));
+    }
+}
+
+fn throw(seed: u64, cases: u64, body: fn(&[u8])) {
+    let mut rng = Rng::new(seed);
+    for case in 0..cases {
+        println!("case {case} of seed {seed}");
+        let words = rng.up_to(64);
+        let data: Vec<u8> = (0..words).flat_map(|_| rng.next().to_le_bytes()).collect();
+        body(&data);
+    }
+}
