@@ -11,7 +11,7 @@ use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-pub use classify::{Stage, Streaks, Verdict, classify};
+pub(crate) use classify::{Circumstances, Failure, Verdict, classify};
 
 use crate::{CloseCode, LinkId, Text};
 

@@ -7,7 +7,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod error;
+mod error;
 mod frame;
 mod machine;
 mod part;

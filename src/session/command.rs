@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Frame, LinkId, OpId, Secret};
+use super::{Actions, Answer, End, Session, StopCause, tell};
+use crate::{Acks, Frame, OpId, Protocol, Secret, Timestamp, Why, part::Standing};
 
 /// What the application wants. Every command is legal in every phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +36,6 @@ pub enum Command<M> {
     Authenticate(Option<Secret>),
     /// The application has taken a message that wanted an acknowledgement ([`crate::Mark::wants_ack`]).
     Taken {
-        /// The link it came on.
-        link: LinkId,
         /// Its id.
         id: Bytes,
     },
@@ -81,6 +80,108 @@ impl Ttl {
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_micros(self.0.get())
+    }
+}
+
+/// Ids of taken messages that wait for their acknowledgement to be written; beyond it the oldest are forgotten, and
+/// the peer sends those messages again.
+const TAKEN_MAX: usize = 4_096;
+
+impl<P: Protocol> Session<P> {
+    /// A command changes what is wanted. It looks at no link.
+    pub(super) fn command(
+        &mut self,
+        now: Timestamp,
+        command: Command<P::Message>,
+        out: &mut Actions<P>,
+    ) -> Answer<P::Message> {
+        match command {
+            Command::Connect => self.want_online(),
+            Command::ConnectNow => {
+                self.want_online();
+                self.facts.retry_at = None;
+            }
+            Command::Stop => self.want_end(None),
+            Command::Drain { within } => self.want_end(now.after(within).or(Some(Timestamp::MAX))),
+            Command::Send { message, options } => return self.send(now, message, options, out),
+            Command::Cancel(id) => {
+                return Answer::Cancelled(self.outbox.cancel(id, &mut tell(&mut self.stats, out)));
+            }
+            Command::Authenticate(credential) => self.credentials.set(credential),
+            Command::Taken { id } => {
+                if self.taken.len() == TAKEN_MAX {
+                    self.taken.pop_front();
+                }
+                self.taken.push_back(id);
+            }
+        }
+        Answer::Done
+    }
+
+    fn want_online(&mut self) {
+        self.wants.online = true;
+        self.wants.end = None;
+        if self.facts.ended.take().is_some() {
+            self.facts.retry_at = None;
+        }
+    }
+
+    /// To be over by then; at once if `None`. An end that was asked for before is not put off.
+    fn want_end(&mut self, by: Option<Timestamp>) {
+        let end = self.wants.end.get_or_insert(End { cause: StopCause::User, by, at_once: false });
+        end.by = end.by.min(by);
+        end.at_once |= by.is_none();
+    }
+
+    fn send(
+        &mut self,
+        now: Timestamp,
+        message: P::Message,
+        options: SendOptions,
+        out: &mut Actions<P>,
+    ) -> Answer<P::Message> {
+        match self.admit(&message, options.class, out) {
+            Err(why) => {
+                self.stats.refused += 1;
+                Answer::Refused(why, message)
+            }
+            Ok(bytes) => {
+                let SendOptions { class, tracked, ttl } = options;
+                let expires = ttl.and_then(|ttl| now.after(ttl.duration()));
+                self.last_op += 1;
+                let id = OpId(self.last_op);
+                self.outbox.push(id, message, bytes, Standing { class, tracked, expires });
+                self.stats.accepted += 1;
+                self.stats.queue_high = self.stats.queue_high.max(u64::from(self.outbox.len()));
+                Answer::Accepted(id)
+            }
+        }
+    }
+
+    fn admit(&mut self, message: &P::Message, class: Class, out: &mut Actions<P>) -> Result<u32, Why> {
+        if self.facts.ended.is_some() || self.wants.end.is_some() {
+            return Err(Why::Stopped);
+        }
+        // Numbered acknowledgements come with the resume protocol.
+        if class == Class::AtLeastOnce && self.protocol.abilities().acks != Acks::Each {
+            return Err(Why::NoAcks);
+        }
+        let bytes = self.protocol.admit(message).map_err(|unfit| Why::Unfit(unfit.into()))?;
+        let limit = self.message_limit();
+        if bytes > limit {
+            return Err(Why::TooBig { size: bytes.into(), limit: limit.into() });
+        }
+        if self.outbox.make_room(&self.config.queue, bytes, &mut tell(&mut self.stats, out)) {
+            Ok(bytes)
+        } else {
+            Err(Why::Full)
+        }
+    }
+
+    /// The smaller of our limit and the peer's, where it told one.
+    fn message_limit(&self) -> u32 {
+        let theirs = self.link.as_ref().and_then(|link| link.tuning.max_message);
+        theirs.map_or(self.config.max_message, |theirs| theirs.min(self.config.max_message))
     }
 }
 

@@ -204,24 +204,28 @@ impl Config {
     ///
     /// The first such setting.
     pub fn check(&self) -> Result<(), BadConfig> {
-        let zero = Duration::ZERO;
+        let is_zero = |d: Duration| d < Duration::from_micros(1);
         let problems = [
-            (self.retry.base == zero, "retry.base", "is zero: set it above zero"),
+            (is_zero(self.retry.base), "retry.base", "is zero: set it above zero"),
             (self.retry.factor == 0, "retry.factor", "is zero: 1 keeps delays as they are, 2 doubles them"),
-            (self.retry.floor == zero, "retry.floor", "is zero: without it a server that accepts and drops is stormed"),
+            (
+                is_zero(self.retry.floor),
+                "retry.floor",
+                "is zero: without it a server that accepts and drops is stormed",
+            ),
             (self.retry.cap < self.retry.base, "retry.cap", "is below retry.base: raise it"),
             (self.retry.cap < self.retry.floor, "retry.cap", "is below retry.floor: raise it"),
             (self.retry.directed_cap < self.retry.floor, "retry.directed_cap", "is below retry.floor: raise it"),
-            (self.heartbeat.interval == zero, "heartbeat.interval", "is zero: Duration::MAX switches it off"),
-            (self.heartbeat.timeout == zero, "heartbeat.timeout", "is zero: give the peer time to answer"),
-            (self.heartbeat.keepalive == zero, "heartbeat.keepalive", "is zero: Duration::MAX switches it off"),
+            (is_zero(self.heartbeat.interval), "heartbeat.interval", "is zero: Duration::MAX switches it off"),
+            (is_zero(self.heartbeat.timeout), "heartbeat.timeout", "is zero: give the peer time to answer"),
+            (is_zero(self.heartbeat.keepalive), "heartbeat.keepalive", "is zero: Duration::MAX switches it off"),
             (self.queue.max_messages == 0, "queue.max_messages", "is zero: nothing could be sent"),
             (self.queue.max_bytes == 0, "queue.max_bytes", "is zero: nothing could be sent"),
             (self.window.frames == 0, "window.frames", "is zero: nothing could be sent"),
             (self.window.bytes == 0, "window.bytes", "is zero: nothing could be sent"),
-            (self.connect_timeout == zero, "connect_timeout", "is zero: no attempt could succeed"),
-            (self.login_timeout == zero, "login_timeout", "is zero: no login could succeed"),
-            (self.close_timeout == zero, "close_timeout", "is zero: give the peer time to answer"),
+            (is_zero(self.connect_timeout), "connect_timeout", "is zero: no attempt could succeed"),
+            (is_zero(self.login_timeout), "login_timeout", "is zero: no login could succeed"),
+            (is_zero(self.close_timeout), "close_timeout", "is zero: give the peer time to answer"),
             (self.max_message == 0, "max_message", "is zero: nothing could be sent"),
             (self.heard_max == 0, "heard_max", "is zero: nothing could be received"),
         ];

@@ -2,8 +2,8 @@
 
 use core::{fmt, time::Duration};
 
-use super::Phase;
-use crate::{Text, Timestamp};
+use super::{Outcome, Phase, Session, Stage, StopCause};
+use crate::{Protocol, Text, Timestamp};
 
 /// Counts since the session was made. They influence nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -118,6 +118,66 @@ impl fmt::Display for Status {
             Self::Connected => f.write_str("connected"),
             Self::Reconnecting(attempt) => write!(f, "reconnecting-{attempt}"),
             Self::Error => f.write_str("error"),
+        }
+    }
+}
+
+impl Stats {
+    /// Counts an outcome. `true` if it is not what the sender hoped for.
+    pub(super) const fn count(&mut self, outcome: &Outcome) -> bool {
+        let (counter, bad_news) = match outcome {
+            Outcome::Written => (&mut self.written, false),
+            Outcome::Acked => (&mut self.acked, false),
+            Outcome::Expired => (&mut self.expired, true),
+            Outcome::Dropped(_) => (&mut self.dropped, true),
+            Outcome::Cancelled => (&mut self.cancelled, true),
+            Outcome::Failed(_) => (&mut self.failed, true),
+            Outcome::InDoubt => (&mut self.in_doubt, true),
+        };
+        *counter += 1;
+        bad_news
+    }
+}
+
+impl<P: Protocol> Session<P> {
+    /// Where the session stands, in the words of a user interface.
+    pub fn status(&self) -> Status {
+        let attempt = self.link.as_ref().map_or(self.backoff.failures().saturating_add(1), |link| link.attempt);
+        let first = attempt == 1 && self.stats.online == 0;
+        match self.phase() {
+            Phase::Idle | Phase::Suspended | Phase::Stopped(StopCause::User) => Status::Disconnected,
+            Phase::Connecting | Phase::Authenticating | Phase::Restoring if first => Status::Connecting,
+            Phase::Connecting | Phase::Authenticating | Phase::Restoring | Phase::Waiting => {
+                Status::Reconnecting(attempt)
+            }
+            Phase::Draining if self.link.is_none() => Status::Disconnected,
+            Phase::Online | Phase::Draining => Status::Connected,
+            Phase::Stopped(StopCause::Failed) => Status::Error,
+        }
+    }
+
+    /// How the session does. Asking changes nothing.
+    pub fn health(&self, now: Timestamp) -> Health {
+        let online_since = self.link.as_ref().and_then(|link| match link.stage {
+            Stage::Online { since, .. } => Some(since),
+            Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
+        });
+        Health {
+            phase: self.phase(),
+            status: self.status(),
+            attempts: self.link.as_ref().map_or(self.backoff.failures(), |link| link.attempt),
+            reconnects: self.stats.online.saturating_sub(1),
+            uptime: online_since.map(|since| now.since(since)),
+            last_seen: self.facts.last_seen,
+            last_reconnect: self.facts.last_reconnect,
+            last_disconnect: self.facts.last_disconnect,
+            last_error: self.facts.last_error.clone(),
+            retry_at: self.dial_at().filter(|at| *at < Timestamp::MAX),
+            latency: self.facts.latency,
+            latency_smoothed: self.facts.latency_smoothed,
+            queued: u64::from(self.outbox.len()),
+            queued_bytes: self.outbox.bytes(),
+            client_id: self.facts.client_id.clone(),
         }
     }
 }

@@ -1,77 +1,251 @@
-//! The session.
+//! The session: one transition over plain parts.
+//!
+//! A reader follows any behaviour in one direction:
+//!
+//! ```text
+//! input -> transition (command.rs, report.rs, incoming.rs) -> due timers (timers.rs)
+//!       -> settle (lifecycle.rs, then writes.rs) -> actions
+//! ```
+//!
+//! Commands change what is wanted, reports change what is the case. Settling compares the two and acts; it looks at
+//! levels, not at edges, so no command has to be thought of in every phase.
 
 mod action;
 mod command;
 mod commands;
 mod config;
 mod health;
+mod incoming;
+mod lifecycle;
+mod link;
 mod report;
+mod timers;
+mod writes;
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
+use core::fmt;
+
+use bytes::Bytes;
 
 pub use action::{Action, Answer, Attempt, Change, Dropped, Event, LinkId, OpId, Outcome, Phase, StopCause};
 pub use command::{Class, Command, SendOptions, Ttl};
 pub use commands::Commands;
 pub use config::{BadConfig, Config, HeartbeatPolicy, Jitter, Overflow, QueuePolicy, RetryPolicy, Window};
 pub use health::{Health, Stats, Status};
+use link::{Link, Stage};
 pub use report::{Down, Handshake, Report};
+pub use timers::Timer;
 
-use crate::{Machine, Protocol, Timestamp};
+use crate::{
+    Frame, Heard, Machine, Protocol, Resumed, Rng, Secret, Text, Timestamp,
+    part::{Backoff, Credentials, Ended, History, Outbox},
+};
 
 /// One input of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input<M> {
     /// The application wants something.
     Command(Command<M>),
-    /// A transport saw something.
+    /// A transport saw something of this link.
     Report(LinkId, Report),
     /// Time has passed.
     Wake,
 }
 
-/// Stub.
-#[derive(Debug)]
+/// The actions of a session that speaks `P`.
+type Actions<P> = Vec<Action<<P as Protocol>::Incoming, <P as Protocol>::Topic>>;
+
+/// Keeps one logical connection to one peer alive, whatever becomes of the links that carry it.
+///
+/// It is a [`Machine`]: it takes commands of the application and reports of the transport, each with the time, and
+/// answers with actions. The methods of [`Commands`] are the convenient way to hand them in.
+///
+/// ```
+/// use steadfast::{Action, Commands, Config, Frame, Plain, Session, Timestamp};
+///
+/// let mut session = Session::new(Plain, Config::default(), 7)?;
+/// let (now, mut actions) = (Timestamp::ZERO, Vec::new());
+/// let id = session.send(now, Frame::from("kept until the link is up"), &mut actions)?;
+/// session.connect(now, &mut actions);
+/// assert!(matches!(actions[0], Action::Connect(_)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Session<P: Protocol> {
     protocol: P,
     config: Config,
+    rng: Rng,
+    wants: Wants,
+    facts: Facts,
+    /// The link that carries the session, or is about to.
+    link: Option<Link<P::Link>>,
+    /// Its successor, during a planned rotation.
+    next: Option<Link<P::Link>>,
+    /// Its predecessor: it only waits for the peer's goodbye.
+    leaving: Option<Link<P::Link>>,
+    outbox: Outbox<P::Message>,
+    /// Ids of the peer's messages that the application has taken and the peer does not know of yet.
+    taken: VecDeque<Bytes>,
+    backoff: Backoff,
+    credentials: Credentials,
+    history: History,
+    stats: Stats,
+    last_link: u64,
+    last_op: u64,
+    /// The phase that was last told.
+    told: Phase,
+    deadline: Option<Timestamp>,
+    heard: Vec<Heard<P::Incoming, P::Topic>>,
+    frames: Vec<Frame>,
 }
 
-/// Stub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Timer {
-    /// Stub.
-    Dial,
+/// What the application wants.
+#[derive(Clone, Debug, Default)]
+struct Wants {
+    online: bool,
+    end: Option<End>,
 }
 
-#[allow(missing_docs, clippy::all)]
+/// The session shall end.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    cause: StopCause,
+    /// When to stop waiting for what was accepted.
+    by: Option<Timestamp>,
+    /// Do not wait.
+    at_once: bool,
+}
+
+/// What is the case beside the links.
+#[derive(Clone, Debug, Default)]
+struct Facts {
+    ended: Option<StopCause>,
+    /// The wait after the last failure.
+    retry_at: Option<Timestamp>,
+    last_dial: Option<Timestamp>,
+    /// The time of the next dial that was last announced.
+    announced: Option<Timestamp>,
+    /// Breaches of the framing in a row.
+    violations: u32,
+    resumed: Resumed,
+    client_id: Option<Text>,
+    errors: u64,
+    last_error: Option<Text>,
+    last_link: Option<LinkId>,
+    last_seen: Option<Timestamp>,
+    last_reconnect: Option<Timestamp>,
+    last_disconnect: Option<Timestamp>,
+    latency: Option<core::time::Duration>,
+    latency_smoothed: Option<core::time::Duration>,
+}
+
+/// One of the three places for links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Link,
+    Next,
+    Leaving,
+}
+
 impl<P: Protocol> Session<P> {
-    pub fn new(protocol: P, config: Config, _seed: u64) -> Result<Self, BadConfig> {
+    /// A session that speaks this protocol. It does nothing until it is told to connect. The seed decides
+    /// all its chances: sessions that shall not act alike need different ones.
+    ///
+    /// # Errors
+    ///
+    /// Settings that are zero or contradict each other; see [`Config::check`].
+    pub fn new(protocol: P, config: Config, seed: u64) -> Result<Self, BadConfig> {
         config.check()?;
-        Ok(Self { protocol, config })
+        Ok(Self {
+            protocol,
+            rng: Rng::new(seed),
+            wants: Wants::default(),
+            facts: Facts::default(),
+            link: None,
+            next: None,
+            leaving: None,
+            outbox: Outbox::new(),
+            taken: VecDeque::new(),
+            backoff: Backoff::default(),
+            credentials: Credentials::default(),
+            history: History::new(config.history),
+            stats: Stats::default(),
+            last_link: 0,
+            last_op: 0,
+            told: Phase::Idle,
+            deadline: None,
+            heard: Vec::new(),
+            frames: Vec::new(),
+            config,
+        })
     }
-    pub fn protocol(&self) -> &P {
+
+    /// The same, with the credential to log in with.
+    #[must_use]
+    pub fn with_credential(mut self, credential: Secret) -> Self {
+        self.credentials.set(Some(credential));
+        self
+    }
+
+    /// The protocol.
+    pub const fn protocol(&self) -> &P {
         &self.protocol
     }
-    pub fn config(&self) -> &Config {
+
+    /// The settings.
+    pub const fn config(&self) -> &Config {
         &self.config
     }
-    pub fn phase(&self) -> Phase {
-        todo!()
-    }
-    pub fn status(&self) -> Status {
-        todo!()
-    }
-    pub fn health(&self, _now: Timestamp) -> Health {
-        todo!()
-    }
+
+    /// The last changes of phase, oldest first; how many is [`Config::history`].
     pub fn history(&self) -> impl Iterator<Item = &Change> {
-        core::iter::empty()
+        self.history.iter()
     }
-    pub fn stats(&self) -> &Stats {
-        todo!()
+
+    /// Counts since the session was made.
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
     }
-    pub fn next_timer(&self) -> Option<(Timestamp, Timer)> {
-        todo!()
+
+    /// Moves out the messages that ended in the last turn. Those that nobody takes are dropped at the start of the
+    /// next turn; a driver that runs turns under a lock takes them, to drop them after it.
+    pub fn take_dead(&mut self, into: &mut Vec<P::Message>) {
+        into.append(self.outbox.dead());
+    }
+
+    fn slot(&mut self, place: Place) -> &mut Option<Link<P::Link>> {
+        match place {
+            Place::Link => &mut self.link,
+            Place::Next => &mut self.next,
+            Place::Leaving => &mut self.leaving,
+        }
+    }
+
+    fn place_of(&self, id: LinkId) -> Option<Place> {
+        let is = |link: &Option<Link<P::Link>>| link.as_ref().is_some_and(|link| link.id == id);
+        match () {
+            () if is(&self.link) => Some(Place::Link),
+            () if is(&self.next) => Some(Place::Next),
+            () if is(&self.leaving) => Some(Place::Leaving),
+            () => None,
+        }
+    }
+
+    /// Brings what is wanted and what is the case together, in as many rounds as one thing can lead to another.
+    fn settle(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        const ROUNDS: usize = 3;
+        for _ in 0..ROUNDS {
+            let changed = self.lifecycle(now, out);
+            self.writes(now, out);
+            if !changed {
+                break;
+            }
+        }
+        self.announce(now, out);
+        if self.outbox.take_room(&self.config.queue) {
+            out.push(Action::Emit(Event::Room));
+        }
+        self.tell_phase(now, out);
+        self.deadline = self.earliest();
     }
 }
 
@@ -79,10 +253,77 @@ impl<P: Protocol> Machine for Session<P> {
     type Input = Input<P::Message>;
     type Action = Action<P::Incoming, P::Topic>;
     type Answer = Answer<P::Message>;
-    fn handle(&mut self, _: Timestamp, _: Self::Input, _: &mut Vec<Self::Action>) -> Self::Answer {
-        todo!()
+
+    fn handle(&mut self, now: Timestamp, input: Self::Input, actions: &mut Vec<Self::Action>) -> Self::Answer {
+        self.outbox.dead().clear();
+        let answer = match input {
+            Input::Command(command) => self.command(now, command, actions),
+            Input::Report(link, report) => self.report(now, link, report, actions),
+            Input::Wake => Answer::Done,
+        };
+        self.fire_due(now, actions);
+        self.settle(now, actions);
+        answer
     }
+
     fn next_deadline(&self) -> Option<Timestamp> {
-        todo!()
+        debug_assert_eq!(self.deadline, self.earliest(), "the cached deadline is the earliest of the parts");
+        self.deadline
     }
 }
+
+/// Takes the outcomes of messages: counts them, and tells those that somebody wants to know or should.
+fn tell<'a, I, T>(stats: &'a mut Stats, out: &'a mut Vec<Action<I, T>>) -> impl FnMut(Ended) + 'a {
+    |Ended { id, tracked, outcome }| {
+        let bad_news = stats.count(&outcome);
+        if tracked || bad_news {
+            out.push(Action::Emit(Event::Outcome { id, outcome }));
+        }
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Session<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("phase", &self.phase())
+            .field("link", &self.link.as_ref().map(|link| link.id))
+            .field("queued", &self.outbox.len())
+            .field("next_timer", &self.next_timer())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<P> Clone for Session<P>
+where
+    P: Protocol + Clone,
+    P::Message: Clone,
+    P::Link: Clone,
+{
+    fn clone(&self) -> Self {
+        Self {
+            protocol: self.protocol.clone(),
+            config: self.config.clone(),
+            rng: self.rng.clone(),
+            wants: self.wants.clone(),
+            facts: self.facts.clone(),
+            link: self.link.clone(),
+            next: self.next.clone(),
+            leaving: self.leaving.clone(),
+            outbox: self.outbox.clone(),
+            taken: self.taken.clone(),
+            backoff: self.backoff.clone(),
+            credentials: self.credentials.clone(),
+            history: self.history.clone(),
+            stats: self.stats.clone(),
+            last_link: self.last_link,
+            last_op: self.last_op,
+            told: self.told,
+            deadline: self.deadline,
+            heard: Vec::new(),
+            frames: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@ use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
-use crate::{Cause, Frame, Recovery, Text};
+use super::{Actions, Answer, LinkId, Place, Session, Stage, lifecycle::Parting, tell};
+use crate::{Cause, CloseCode, Frame, Limits, Protocol, Recovery, Text, Timestamp, error::Failure, part::Login};
 
 /// All that a transport can say about a link. Not `non_exhaustive`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,83 @@ pub struct Handshake {
 impl Default for Handshake {
     fn default() -> Self {
         Self { subprotocol: None, address: None, headers: Vec::new(), pings: true }
+    }
+}
+
+impl<P: Protocol> Session<P> {
+    /// A report changes what is the case. One of a link that is gone changes nothing but a counter.
+    pub(super) fn report(
+        &mut self,
+        now: Timestamp,
+        id: LinkId,
+        report: Report,
+        out: &mut Actions<P>,
+    ) -> Answer<P::Message> {
+        let Some(place) = self.place_of(id) else {
+            self.stats.stale += 1;
+            return Answer::Stale;
+        };
+        match report {
+            Report::Up(handshake) => self.on_up(now, place, *handshake, out),
+            Report::Frame(frame) => self.on_frame(now, place, frame, out),
+            Report::Flushed { frames } => self.on_flushed(place, frames, out),
+            Report::Progress => self.with_heartbeat(place, |heartbeat| heartbeat.on_progress(now)),
+            Report::Paused => self.with_heartbeat(place, crate::part::Heartbeat::on_paused),
+            Report::Resumed => self.with_heartbeat(place, |heartbeat| heartbeat.on_resumed(now)),
+            Report::Down(down) => self.on_down(now, place, *down, out),
+        }
+        Answer::Done
+    }
+
+    fn with_heartbeat(&mut self, place: Place, f: impl FnOnce(&mut crate::part::Heartbeat)) {
+        if let Some(heartbeat) = self.slot(place).as_mut().and_then(super::Link::heartbeat) {
+            f(heartbeat);
+        }
+    }
+
+    fn on_up(&mut self, now: Timestamp, place: Place, handshake: Handshake, out: &mut Actions<P>) {
+        let Some(link) = self.link.as_mut().filter(|link| place == Place::Link && link.is_dialing()) else {
+            self.stats.unexpected += 1;
+            return;
+        };
+        link.can_ping = handshake.pings;
+        let limits = Limits { max_message: self.config.max_message, heard_max: self.config.heard_max };
+        if let Err(complaint) = self.protocol.up(&mut link.protocol, &handshake, limits) {
+            let code = complaint.close.unwrap_or(CloseCode::PROTOCOL);
+            link.stage = Stage::LoggingIn(Login::new(None, true));
+            return self.lose(now, Failure::Unfit(complaint), None, Parting::Close(code), out);
+        }
+        if link.abilities.login || link.abilities.hello {
+            let deadline = now.after(self.config.login_timeout);
+            link.stage = Stage::LoggingIn(Login::new(deadline, link.abilities.hello));
+        } else {
+            self.go_online(now);
+        }
+    }
+
+    /// So many frames of this link are with the operating system.
+    fn on_flushed(&mut self, place: Place, frames: u64, out: &mut Actions<P>) {
+        if let Some(link) = self.slot(place) {
+            link.flushing = false;
+            link.flights.on_flushed(frames);
+        }
+        self.pass_on_flushed(place, out);
+    }
+
+    /// Tells the outbox which messages have been flushed.
+    pub(super) fn pass_on_flushed(&mut self, place: Place, out: &mut Actions<P>) {
+        while let Some(id) = self.slot(place).as_mut().and_then(|link| link.flights.take_flushed()) {
+            self.outbox.on_flushed(id, &mut tell(&mut self.stats, out));
+        }
+    }
+
+    fn on_down(&mut self, now: Timestamp, place: Place, down: Down, out: &mut Actions<P>) {
+        let Down { cause, left, verdict } = down;
+        match place {
+            Place::Link => self.lose(now, Failure::Wire(cause), verdict, Parting::Gone { left }, out),
+            Place::Next => self.next = None,
+            Place::Leaving => self.end_leaving(left, out),
+        }
     }
 }
 

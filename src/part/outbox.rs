@@ -1,0 +1,549 @@
+//! What do we owe the peer, and what became of it?
+//!
+//! One queue in the order of acceptance. Before the cursor stands what this link has been given, from the cursor
+//! on what waits. A message that ends in the middle leaves a tombstone, cleared from the front or by compaction, so
+//! everything costs the same however much is queued. When a link dies the cursor goes back to the front and
+//! normal sending goes on: there is no second queue for what must be sent again.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
+
+use crate::{Class, Dropped, OpId, Outcome, Overflow, QueuePolicy, Rejected, Timestamp};
+
+/// The messages of a session that have no outcome yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbox<M> {
+    entries: VecDeque<Entry<M>>,
+    /// Index of the first entry that this link has not been given.
+    cursor: usize,
+    /// Entries without a tombstone, and their bytes.
+    live: u32,
+    bytes: u64,
+    /// Every message below may have left on an earlier link.
+    doubtful_below: OpId,
+    expiries: Expiries,
+    /// A message was refused for want of room, and since then something has ended.
+    wanted: Wanted,
+    /// Messages that ended: for the driver, to be dropped where that can do no harm.
+    dead: Vec<M>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry<M> {
+    id: OpId,
+    /// `None` is a tombstone.
+    message: Option<M>,
+    bytes: u32,
+    class: Class,
+    step: Step,
+    tracked: bool,
+    expires: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Not given to this link.
+    Queued,
+    /// With the transport.
+    Handed,
+    /// With the operating system; the acknowledgement is missing.
+    Flushed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    No,
+    Refused,
+    Freed,
+}
+
+/// A message that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) id: OpId,
+    pub(crate) tracked: bool,
+    pub(crate) outcome: Outcome,
+}
+
+/// The next message to hand over.
+#[derive(Debug)]
+pub(crate) struct Next<'a, M> {
+    pub(crate) id: OpId,
+    pub(crate) message: &'a M,
+    pub(crate) bytes: u32,
+    /// Its acknowledgement is waited for.
+    pub(crate) ack: bool,
+    /// It may have left on an earlier link.
+    pub(crate) again: bool,
+}
+
+/// How a message is to be kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) class: Class,
+    pub(crate) tracked: bool,
+    pub(crate) expires: Option<Timestamp>,
+}
+
+impl<M> Outbox<M> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            cursor: 0,
+            live: 0,
+            bytes: 0,
+            doubtful_below: OpId(0),
+            expiries: Expiries { at: BTreeMap::new(), due: BTreeSet::new() },
+            wanted: Wanted::No,
+            dead: Vec::new(),
+        }
+    }
+
+    /// Messages without an outcome.
+    pub(crate) const fn len(&self) -> u32 {
+        self.live
+    }
+
+    /// Their bytes.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// When the next message expires.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.expiries.due.first().map(|(at, _)| *at)
+    }
+
+    /// Makes room for a message of this size, as the policy says. `false`: it has to be refused.
+    pub(crate) fn make_room(&mut self, policy: &QueuePolicy, bytes: u32, end: &mut impl FnMut(Ended)) -> bool {
+        let fits = |outbox: &Self| {
+            outbox.live < policy.max_messages && outbox.bytes.saturating_add(u64::from(bytes)) <= policy.max_bytes
+        };
+        while !fits(self) {
+            let oldest = match policy.overflow {
+                Overflow::DropOldest if u64::from(bytes) <= policy.max_bytes => self.first_that_never_left(),
+                Overflow::DropOldest | Overflow::Refuse => None,
+            };
+            let Some(at) = oldest else {
+                self.wanted = Wanted::Refused;
+                return false;
+            };
+            self.end(at, Outcome::Dropped(Dropped::Overflow), end);
+        }
+        true
+    }
+
+    /// Takes a message. Ids only ever grow.
+    pub(crate) fn push(&mut self, id: OpId, message: M, bytes: u32, standing: Standing) {
+        let Standing { class, tracked, expires } = standing;
+        if let Some(at) = expires {
+            self.expiries.insert(id, at);
+        }
+        let expires = expires.is_some();
+        let message = Some(message);
+        self.entries.push_back(Entry { id, message, bytes, class, step: Step::Queued, tracked, expires });
+        self.live += 1;
+        self.bytes += u64::from(bytes);
+    }
+
+    /// The next message to hand over.
+    pub(crate) fn next(&mut self) -> Option<Next<'_, M>> {
+        while self.entries.get(self.cursor).is_some_and(|entry| entry.message.is_none()) {
+            self.cursor += 1;
+        }
+        let entry = self.entries.get(self.cursor)?;
+        let message = entry.message.as_ref()?;
+        let (ack, again) = (entry.class == Class::AtLeastOnce, entry.id < self.doubtful_below);
+        Some(Next { id: entry.id, message, bytes: entry.bytes, ack, again })
+    }
+
+    /// The message that [`next`](Self::next) showed was handed over.
+    pub(crate) fn on_handed(&mut self) {
+        if let Some(entry) = self.entries.get_mut(self.cursor) {
+            entry.step = Step::Handed;
+            self.cursor += 1;
+        }
+    }
+
+    /// A message is with the operating system.
+    pub(crate) fn on_flushed(&mut self, id: OpId, end: &mut impl FnMut(Ended)) {
+        let Some(at) = self.find(id) else { return };
+        match (self.entries[at].class, self.entries[at].step) {
+            (Class::AtMostOnce, Step::Handed) => self.end(at, Outcome::Written, end),
+            (Class::AtLeastOnce, Step::Handed) => self.entries[at].step = Step::Flushed,
+            (Class::AtMostOnce | Class::AtLeastOnce, Step::Queued | Step::Flushed) => {}
+        }
+    }
+
+    /// The peer says that it has a message. `false`: nothing that waits for it has left.
+    pub(crate) fn on_acked(&mut self, id: OpId, end: &mut impl FnMut(Ended)) -> bool {
+        self.on_answer(id, Outcome::Acked, end)
+    }
+
+    /// The peer says that it will not have a message. `false`: nothing that waits for it has left.
+    pub(crate) fn on_rejected(
+        &mut self,
+        id: OpId,
+        why: alloc::boxed::Box<Rejected>,
+        end: &mut impl FnMut(Ended),
+    ) -> bool {
+        self.on_answer(id, Outcome::Failed(why), end)
+    }
+
+    fn on_answer(&mut self, id: OpId, outcome: Outcome, end: &mut impl FnMut(Ended)) -> bool {
+        let Some(at) = self.find(id) else { return false };
+        if self.entries[at].step == Step::Queued && !self.is_doubtful(at) {
+            return false;
+        }
+        self.end(at, outcome, end);
+        true
+    }
+
+    /// The link is gone. What it was given before `first_unsent` may have left, the rest has not and goes back to
+    /// the head of the queue.
+    pub(crate) fn on_lost(&mut self, first_unsent: Option<OpId>, end: &mut impl FnMut(Ended)) {
+        let unsent = first_unsent.unwrap_or(OpId(u64::MAX));
+        for at in 0..self.cursor.min(self.entries.len()) {
+            let entry = &mut self.entries[at];
+            let (id, class, step) = (entry.id, entry.class, entry.step);
+            entry.step = Step::Queued;
+            let stayed = step == Step::Handed && id >= unsent;
+            if entry.message.is_none() || step == Step::Queued || stayed {
+                continue;
+            }
+            self.doubtful_below = self.doubtful_below.max(OpId(id.0 + 1));
+            if class == Class::AtMostOnce {
+                self.end_in_place(at, Outcome::InDoubt, end);
+            }
+        }
+        self.cursor = 0;
+        self.tidy();
+    }
+
+    /// Takes a message back. `None` if it is unknown, ended, or may have left.
+    pub(crate) fn cancel(&mut self, id: OpId, end: &mut impl FnMut(Ended)) -> Option<M> {
+        let at = self.find(id)?;
+        if self.entries[at].step != Step::Queued || self.is_doubtful(at) {
+            return None;
+        }
+        self.end(at, Outcome::Cancelled, end);
+        self.dead.pop()
+    }
+
+    /// The time of some messages is up: those that never left have expired, of the others nobody knows.
+    pub(crate) fn on_due(&mut self, now: Timestamp, end: &mut impl FnMut(Ended)) {
+        while let Some(id) = self.expiries.take_due(now) {
+            let Some(at) = self.find(id) else { continue };
+            let stays = self.entries[at].step == Step::Queued && !self.is_doubtful(at);
+            self.end(at, if stays { Outcome::Expired } else { Outcome::InDoubt }, end);
+        }
+    }
+
+    /// Nothing more is sent: what never left is dropped.
+    pub(crate) fn drop_waiting(&mut self, end: &mut impl FnMut(Ended)) {
+        for at in self.cursor.min(self.entries.len())..self.entries.len() {
+            if self.entries[at].message.is_some() && !self.is_doubtful(at) {
+                self.end_in_place(at, Outcome::Dropped(Dropped::Stopped), end);
+            }
+        }
+        self.tidy();
+    }
+
+    /// Everything is over, and no link is left: what may have left is in doubt.
+    pub(crate) fn end_all(&mut self, end: &mut impl FnMut(Ended)) {
+        self.drop_waiting(end);
+        for at in 0..self.entries.len() {
+            if self.entries[at].message.is_some() {
+                self.end_in_place(at, Outcome::InDoubt, end);
+            }
+        }
+        self.tidy();
+    }
+
+    /// True once when there is room again after a refusal: a quarter of both bounds.
+    pub(crate) fn take_room(&mut self, policy: &QueuePolicy) -> bool {
+        let roomy = self.wanted == Wanted::Freed
+            && self.live <= policy.max_messages - policy.max_messages.div_ceil(4)
+            && self.bytes <= policy.max_bytes - policy.max_bytes.div_ceil(4);
+        if roomy {
+            self.wanted = Wanted::No;
+        }
+        roomy
+    }
+
+    /// The messages that ended and were not taken yet.
+    pub(crate) const fn dead(&mut self) -> &mut Vec<M> {
+        &mut self.dead
+    }
+
+    fn is_doubtful(&self, at: usize) -> bool {
+        self.entries[at].id < self.doubtful_below
+    }
+
+    /// The oldest message that waits and never left. Messages are handed over in order, so those that may have
+    /// left on an earlier link are the oldest.
+    fn first_that_never_left(&self) -> Option<usize> {
+        let start = self.entries.partition_point(|entry| entry.id < self.doubtful_below).max(self.cursor);
+        (start..self.entries.len()).find(|at| self.entries[*at].message.is_some())
+    }
+
+    /// Where a message stands, if it has not ended. Ids are in order and mostly without holes.
+    fn find(&self, id: OpId) -> Option<usize> {
+        let first = self.entries.front()?.id;
+        let guess = usize::try_from(id.0.checked_sub(first.0)?).ok()?;
+        let at = match self.entries.get(guess) {
+            Some(entry) if entry.id == id => guess,
+            Some(_) | None => self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?,
+        };
+        self.entries[at].message.is_some().then_some(at)
+    }
+
+    fn end(&mut self, at: usize, outcome: Outcome, end: &mut impl FnMut(Ended)) {
+        self.end_in_place(at, outcome, end);
+        self.tidy();
+    }
+
+    fn end_in_place(&mut self, at: usize, outcome: Outcome, end: &mut impl FnMut(Ended)) {
+        let entry = &mut self.entries[at];
+        let Some(message) = entry.message.take() else { return };
+        let Entry { id, bytes, tracked, expires, .. } = *entry;
+        if expires {
+            self.expiries.remove(id);
+        }
+        self.live -= 1;
+        self.bytes -= u64::from(bytes);
+        if self.wanted == Wanted::Refused {
+            self.wanted = Wanted::Freed;
+        }
+        self.dead.push(message);
+        end(Ended { id, tracked, outcome });
+    }
+
+    /// Clears tombstones: from the front, and everywhere once they are the larger half.
+    fn tidy(&mut self) {
+        while self.entries.front().is_some_and(|entry| entry.message.is_none()) {
+            self.entries.pop_front();
+            self.cursor = self.cursor.saturating_sub(1);
+        }
+        if self.entries.len() >= 64 && self.entries.len() / 2 > self.live as usize {
+            let before = self.entries.iter().take(self.cursor).filter(|entry| entry.message.is_some()).count();
+            self.entries.retain(|entry| entry.message.is_some());
+            self.cursor = before;
+        }
+    }
+}
+
+/// Which messages expire when.
+#[derive(Clone, Debug, Default)]
+struct Expiries {
+    at: BTreeMap<OpId, Timestamp>,
+    due: BTreeSet<(Timestamp, OpId)>,
+}
+
+impl Expiries {
+    fn insert(&mut self, id: OpId, at: Timestamp) {
+        self.at.insert(id, at);
+        self.due.insert((at, id));
+    }
+
+    fn remove(&mut self, id: OpId) {
+        if let Some(at) = self.at.remove(&id) {
+            self.due.remove(&(at, id));
+        }
+    }
+
+    fn take_due(&mut self, now: Timestamp) -> Option<OpId> {
+        let (at, id) = *self.due.first()?;
+        if at > now {
+            return None;
+        }
+        self.remove(id);
+        Some(id)
+    }
+}
+
+const _: () = assert!(size_of::<Entry<crate::Frame>>() <= 56);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: QueuePolicy = QueuePolicy { max_messages: 4, max_bytes: 100, overflow: Overflow::Refuse };
+
+    /// An outbox beside the list of all that ended in it.
+    struct Book {
+        outbox: Outbox<&'static str>,
+        ended: Vec<(u64, Outcome)>,
+        last: u64,
+    }
+
+    impl Book {
+        fn new() -> Self {
+            Self { outbox: Outbox::new(), ended: Vec::new(), last: 0 }
+        }
+
+        fn with<R>(&mut self, f: impl FnOnce(&mut Outbox<&'static str>, &mut dyn FnMut(Ended)) -> R) -> R {
+            let ended = &mut self.ended;
+            f(&mut self.outbox, &mut |end: Ended| ended.push((end.id.0, end.outcome)))
+        }
+
+        fn push(&mut self, class: Class, expires: Option<u64>) -> OpId {
+            self.last += 1;
+            let expires = expires.map(Timestamp::from_millis);
+            self.outbox.push(OpId(self.last), "m", 10, Standing { class, tracked: true, expires });
+            OpId(self.last)
+        }
+
+        fn hand(&mut self) -> Option<(u64, bool)> {
+            let next = self.outbox.next().map(|next| (next.id.0, next.again));
+            self.outbox.on_handed();
+            next
+        }
+
+        fn flushed(&mut self, id: OpId) {
+            self.with(|outbox, mut end| outbox.on_flushed(id, &mut end));
+        }
+
+        fn acked(&mut self, id: OpId) -> bool {
+            self.with(|outbox, mut end| outbox.on_acked(id, &mut end))
+        }
+
+        fn lost(&mut self, first_unsent: Option<OpId>) {
+            self.with(|outbox, mut end| outbox.on_lost(first_unsent, &mut end));
+        }
+
+        fn cancel(&mut self, id: OpId) -> Option<&'static str> {
+            self.with(|outbox, mut end| outbox.cancel(id, &mut end))
+        }
+
+        fn room(&mut self, policy: QueuePolicy, bytes: u32) -> bool {
+            self.with(|outbox, mut end| outbox.make_room(&policy, bytes, &mut end))
+        }
+
+        fn due(&mut self, millis: u64) {
+            self.with(|outbox, mut end| outbox.on_due(Timestamp::from_millis(millis), &mut end));
+        }
+    }
+
+    #[test]
+    fn at_most_once_ends_with_the_flush() {
+        let mut book = Book::new();
+        let id = book.push(Class::AtMostOnce, None);
+        assert_eq!(book.hand(), Some((1, false)));
+        book.flushed(id);
+        book.flushed(id);
+        assert_eq!(book.ended, [(1, Outcome::Written)]);
+        assert_eq!((book.outbox.len(), book.outbox.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_lost_link_sorts_what_it_was_given() {
+        let mut book = Book::new();
+        for class in [Class::AtMostOnce, Class::AtLeastOnce, Class::AtMostOnce, Class::AtLeastOnce] {
+            book.push(class, None);
+            book.hand();
+        }
+        book.lost(Some(OpId(3)));
+        assert_eq!(book.ended, [(1, Outcome::InDoubt)]);
+        assert_eq!([book.hand(), book.hand(), book.hand()], [Some((2, true)), Some((3, false)), Some((4, false))]);
+    }
+
+    #[test]
+    fn an_ack_counts_only_for_what_has_left() {
+        let mut book = Book::new();
+        let id = book.push(Class::AtLeastOnce, None);
+        assert!(!book.acked(id), "never handed over");
+        book.hand();
+        book.lost(None);
+        assert!(book.acked(id), "it had left on the old link");
+        assert!(!book.acked(id), "only once");
+        assert_eq!(book.ended, [(1, Outcome::Acked)]);
+    }
+
+    #[test]
+    fn what_may_have_left_cannot_be_taken_back() {
+        let mut book = Book::new();
+        let (first, second) = (book.push(Class::AtLeastOnce, None), book.push(Class::AtLeastOnce, None));
+        book.hand();
+        assert_eq!(book.cancel(first), None);
+        assert_eq!(book.cancel(second), Some("m"));
+        book.lost(None);
+        assert_eq!(book.cancel(first), None);
+        assert_eq!(book.ended, [(2, Outcome::Cancelled)]);
+    }
+
+    #[test]
+    fn time_runs_out_before_and_after_leaving() {
+        let mut book = Book::new();
+        book.push(Class::AtMostOnce, Some(10));
+        book.hand();
+        book.push(Class::AtMostOnce, Some(5));
+        book.push(Class::AtMostOnce, None);
+        assert_eq!(book.outbox.deadline(), Some(Timestamp::from_millis(5)));
+        book.due(10);
+        assert_eq!(book.ended, [(2, Outcome::Expired), (1, Outcome::InDoubt)]);
+        book.flushed(OpId(1));
+        assert_eq!(book.ended.len(), 2, "one outcome each");
+        assert_eq!(book.outbox.deadline(), None);
+    }
+
+    #[test]
+    fn at_the_bound_it_refuses_and_says_when_there_is_room() {
+        let mut book = Book::new();
+        for _ in 0..4 {
+            book.push(Class::AtMostOnce, None);
+        }
+        assert!(!book.room(POLICY, 1));
+        assert!(!book.outbox.take_room(&POLICY));
+        book.cancel(OpId(2));
+        assert!(book.outbox.take_room(&POLICY));
+        assert!(!book.outbox.take_room(&POLICY), "once");
+        assert!(!book.room(POLICY, 71), "bytes are bounded too");
+    }
+
+    #[test]
+    fn the_oldest_makes_room_but_never_what_may_have_left() {
+        let policy = QueuePolicy { overflow: Overflow::DropOldest, ..POLICY };
+        let mut book = Book::new();
+        for _ in 0..4 {
+            book.push(Class::AtLeastOnce, None);
+        }
+        book.hand();
+        assert!(book.room(policy, 10));
+        book.lost(None);
+        book.push(Class::AtMostOnce, None);
+        assert!(book.room(policy, 10));
+        assert_eq!(book.ended, [(2, Outcome::Dropped(Dropped::Overflow)), (3, Outcome::Dropped(Dropped::Overflow))]);
+        assert!(!book.room(policy, 101), "what can never fit empties nothing");
+        assert_eq!(book.outbox.len(), 3);
+    }
+
+    /// A peer that acknowledges all but the first must not make the queue grow.
+    #[test]
+    fn tombstones_behind_a_straggler_are_cleared() {
+        let mut book = Book::new();
+        book.push(Class::AtLeastOnce, None);
+        book.hand();
+        for _ in 0..10_000 {
+            let id = book.push(Class::AtLeastOnce, None);
+            book.hand();
+            assert!(book.acked(id));
+        }
+        assert!(book.outbox.entries.len() <= 64, "{}", book.outbox.entries.len());
+        let id = book.push(Class::AtLeastOnce, None);
+        assert_eq!(book.hand(), Some((id.0, false)), "the cursor stands right");
+    }
+
+    #[test]
+    fn the_end_names_what_may_have_left() {
+        let mut book = Book::new();
+        book.push(Class::AtLeastOnce, None);
+        book.hand();
+        book.push(Class::AtMostOnce, None);
+        book.lost(None);
+        book.with(|outbox, mut end| outbox.end_all(&mut end));
+        assert_eq!(book.ended, [(2, Outcome::Dropped(Dropped::Stopped)), (1, Outcome::InDoubt)]);
+    }
+}

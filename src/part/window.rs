@@ -1,0 +1,148 @@
+//! What is with the transport, and how much more may be?
+//!
+//! Frames of a link are counted from 1. The transport answers with counts too, so reports may merge or get lost
+//! without harm: "so many are with the operating system", "those after the first so many have not left".
+
+use alloc::collections::VecDeque;
+
+use crate::{OpId, Window};
+
+/// The frames of one link that are on their way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Flights {
+    limit: Window,
+    handed: u64,
+    flushed: u64,
+    bytes: u64,
+    flights: VecDeque<Flight>,
+}
+
+/// One message on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Flight {
+    id: OpId,
+    last: u64,
+    frames: u32,
+    bytes: u32,
+}
+
+impl Flights {
+    pub(crate) const fn new(limit: Window) -> Self {
+        Self { limit, handed: 0, flushed: 0, bytes: 0, flights: VecDeque::new() }
+    }
+
+    /// Whether something has been handed over that is not yet with the operating system.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.handed > self.flushed
+    }
+
+    /// Whether a message of this size may be handed over. One always may, however large it is.
+    pub(crate) fn has_room(&self, bytes: u32) -> bool {
+        let frames = self.handed - self.flushed;
+        frames < u64::from(self.limit.frames)
+            && (self.flights.is_empty() || self.bytes + u64::from(bytes) <= u64::from(self.limit.bytes))
+    }
+
+    /// Whether a control frame may be handed over. They have a second window of their own, so that data never
+    /// holds back an answer, and an answer for every frame of a flood is not kept.
+    pub(crate) fn has_control_room(&self) -> bool {
+        self.handed - self.flushed < 2 * u64::from(self.limit.frames)
+    }
+
+    /// Frames that belong to no message were handed over.
+    pub(crate) const fn hand_control(&mut self, frames: u32) {
+        self.handed += frames as u64;
+    }
+
+    /// The frames of a message were handed over.
+    pub(crate) fn hand(&mut self, id: OpId, frames: u32, bytes: u32) {
+        self.handed += u64::from(frames);
+        self.bytes += u64::from(bytes);
+        self.flights.push_back(Flight { id, last: self.handed, frames, bytes });
+    }
+
+    /// The transport reports this many frames as flushed.
+    pub(crate) fn on_flushed(&mut self, frames: u64) {
+        self.flushed = self.flushed.max(frames.min(self.handed));
+    }
+
+    /// The peer has answered this message, so its frames and all before them have been flushed.
+    pub(crate) fn on_answered(&mut self, id: OpId) {
+        if let Ok(at) = self.flights.binary_search_by_key(&id, |flight| flight.id) {
+            self.flushed = self.flushed.max(self.flights[at].last);
+        }
+    }
+
+    /// The next message that has been flushed and was not told yet.
+    pub(crate) fn take_flushed(&mut self) -> Option<OpId> {
+        let flight = *self.flights.front().filter(|flight| flight.last <= self.flushed)?;
+        self.flights.pop_front();
+        self.bytes -= u64::from(flight.bytes);
+        Some(flight.id)
+    }
+
+    /// The first message of which no frame is among the first `left`: it and all after it have not left.
+    pub(crate) fn first_unsent(&self, left: u64) -> Option<OpId> {
+        let at = self.flights.partition_point(|flight| flight.last - u64::from(flight.frames) < left);
+        self.flights.get(at).map(|flight| flight.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flights() -> Flights {
+        let mut flights = Flights::new(Window { frames: 4, bytes: 100 });
+        flights.hand_control(1);
+        flights.hand(OpId(7), 2, 60);
+        flights
+    }
+
+    #[test]
+    fn a_message_is_flushed_with_its_last_frame() {
+        let mut flights = flights();
+        flights.on_flushed(2);
+        assert_eq!(flights.take_flushed(), None);
+        flights.on_flushed(3);
+        assert_eq!(flights.take_flushed(), Some(OpId(7)));
+        assert_eq!(flights.take_flushed(), None);
+        assert!(!flights.is_busy());
+    }
+
+    #[test]
+    fn counts_that_are_old_or_too_high_do_no_harm() {
+        let mut flights = flights();
+        flights.on_flushed(u64::MAX);
+        flights.on_flushed(1);
+        assert_eq!(flights.take_flushed(), Some(OpId(7)));
+        flights.hand(OpId(8), 1, 1);
+        assert_eq!(flights.take_flushed(), None, "what comes later was not meant");
+    }
+
+    #[test]
+    fn a_message_whose_first_frame_may_have_left_is_in_doubt() {
+        let mut flights = flights();
+        flights.hand(OpId(9), 1, 10);
+        assert_eq!(flights.first_unsent(0), Some(OpId(7)));
+        assert_eq!(flights.first_unsent(1), Some(OpId(7)));
+        assert_eq!(flights.first_unsent(2), Some(OpId(9)), "half of 7 may have left");
+        assert_eq!(flights.first_unsent(3), Some(OpId(9)));
+        assert_eq!(flights.first_unsent(4), None);
+    }
+
+    #[test]
+    fn the_window_bounds_both_and_lets_one_giant_through() {
+        let flights = flights();
+        assert!(flights.has_room(40) && !flights.has_room(41));
+        assert!(Flights::new(Window { frames: 1, bytes: 1 }).has_room(u32::MAX));
+    }
+
+    #[test]
+    fn an_answer_proves_what_came_before_it() {
+        let mut flights = flights();
+        flights.hand(OpId(9), 1, 10);
+        flights.on_answered(OpId(9));
+        assert_eq!((flights.take_flushed(), flights.take_flushed()), (Some(OpId(7)), Some(OpId(9))));
+    }
+}

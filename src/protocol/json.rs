@@ -1,1 +1,0 @@
-//! The `json` protocol (to come).

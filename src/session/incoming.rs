@@ -1,0 +1,199 @@
+//! What the peer said.
+
+use alloc::boxed::Box;
+use core::{mem, time::Duration};
+
+use bytes::Bytes;
+
+use super::{Action, Actions, Event, LinkId, OpId, Place, Session, Stage, lifecycle::Parting, tell};
+use crate::{
+    CloseCode, Complaint, Frame, Heard, Mark, Protocol, Rejected, Resumed, Text, Timestamp, Tuning,
+    error::Failure,
+    part::{Beat, Heartbeat, Login},
+};
+
+impl<P: Protocol> Session<P> {
+    /// A frame came. Every frame is a sign of life; text and binary mean something to the protocol.
+    pub(super) fn on_frame(&mut self, now: Timestamp, place: Place, frame: Frame, out: &mut Actions<P>) {
+        self.stats.frames_in += 1;
+        self.stats.bytes_in += frame.len() as u64;
+        self.facts.last_seen = Some(now);
+        let Some(link) = self.slot(place) else { return };
+        if let Some(heartbeat) = link.heartbeat() {
+            heartbeat.on_heard(now);
+        }
+        let id = link.id;
+        match frame {
+            _ if link.is_dialing() => self.stats.unexpected += 1,
+            Frame::Ping(_) => {}
+            Frame::Pong(payload) => self.on_pong(now, id, payload.as_ref().try_into().map(u64::from_be_bytes).ok()),
+            Frame::Text(_) | Frame::Binary(_) if frame.len() as u64 > u64::from(self.config.max_message) => {
+                let text = Text::from_static("a message larger than max_message");
+                self.on_bad(now, id, Complaint::major(text, CloseCode::TOO_BIG), out);
+            }
+            Frame::Text(_) | Frame::Binary(_) => self.decode(now, place, frame, out),
+        }
+    }
+
+    fn decode(&mut self, now: Timestamp, place: Place, frame: Frame, out: &mut Actions<P>) {
+        let mut heard = mem::take(&mut self.heard);
+        let link = match place {
+            Place::Link => &mut self.link,
+            Place::Next => &mut self.next,
+            Place::Leaving => &mut self.leaving,
+        };
+        let Some(link) = link else { return };
+        let id = link.id;
+        self.protocol.decode(&mut link.protocol, frame, &mut heard);
+        if heard.len() as u64 > u64::from(self.config.heard_max) {
+            heard.clear();
+            let text = Text::from_static("a frame with more meanings than heard_max");
+            self.on_bad(now, id, Complaint::major(text, CloseCode::POLICY), out);
+        }
+        for meaning in heard.drain(..) {
+            self.on_heard(now, id, meaning, out);
+        }
+        self.heard = heard;
+    }
+
+    /// One arm a meaning. The link is looked up again in each, for an earlier meaning may have ended it.
+    fn on_heard(&mut self, now: Timestamp, id: LinkId, meaning: Heard<P::Incoming, P::Topic>, out: &mut Actions<P>) {
+        match meaning {
+            Heard::Message { message, topic, mark } => self.on_message(now, id, message, topic, mark, out),
+            Heard::Acked { op } => self.on_answer(id, op, Ok(()), out),
+            Heard::Done { op, result } => self.on_answer(id, op, result, out),
+            Heard::Hello(tuning) => self.on_hello(now, id, *tuning),
+            Heard::Challenge(challenge) => self.with_login(id, |login| login.on_challenge(challenge)),
+            Heard::LoginOk { resumed, expires: _ } => self.on_login_ok(now, id, resumed),
+            Heard::LoginRefused(why) | Heard::LoginLost(why) => self.on_login_refused(now, id, *why, out),
+            Heard::Ping(payload) => self.on_ping(id, payload),
+            Heard::Pong => self.on_pong(now, id, None),
+            Heard::GoAway(asked) => {
+                if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+                    link.come_back_after = asked.after;
+                }
+                out.push(Action::Emit(Event::GoingAway(asked)));
+            }
+            Heard::Trouble(trouble) => out.push(Action::Emit(Event::Trouble(trouble))),
+            Heard::Bad(complaint) => self.on_bad(now, id, complaint, out),
+            // Answers to what this session never asks for.
+            Heard::Item { .. }
+            | Heard::Confirmed { .. }
+            | Heard::TopicLost { .. }
+            | Heard::TopicEnded { .. }
+            | Heard::AckedUpTo { .. }
+            | Heard::Track { .. } => self.stats.unexpected += 1,
+        }
+    }
+
+    fn on_message(
+        &mut self,
+        now: Timestamp,
+        id: LinkId,
+        message: P::Incoming,
+        topic: Option<P::Topic>,
+        mark: Mark,
+        out: &mut Actions<P>,
+    ) {
+        let early = |stage: &Stage| matches!(stage, Stage::LoggingIn(_) | Stage::Dialing { .. });
+        if self.link.as_ref().is_some_and(|link| link.id == id && early(&link.stage)) {
+            let text = Text::from_static("a message before the login was answered");
+            return self.on_bad(now, id, Complaint::minor(text), out);
+        }
+        self.stats.received += 1;
+        out.push(Action::Emit(Event::Message { message, topic, mark, link: id }));
+    }
+
+    /// The peer answered a message: it has it, or will not have it. Either way its frames have arrived.
+    fn on_answer(&mut self, id: LinkId, op: OpId, answer: Result<(), Box<Rejected>>, out: &mut Actions<P>) {
+        let Some(place) = self.place_of(id) else { return };
+        if let Some(link) = self.slot(place) {
+            link.flights.on_answered(op);
+        }
+        self.pass_on_flushed(place, out);
+        let known = match answer {
+            Ok(()) => self.outbox.on_acked(op, &mut tell(&mut self.stats, out)),
+            Err(why) => self.outbox.on_rejected(op, why, &mut tell(&mut self.stats, out)),
+        };
+        if !known {
+            self.stats.unexpected += 1;
+        }
+    }
+
+    fn with_login(&mut self, id: LinkId, f: impl FnOnce(&mut Login)) {
+        match self.link.as_mut().filter(|link| link.id == id).map(|link| &mut link.stage) {
+            Some(Stage::LoggingIn(login)) => f(login),
+            Some(Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. }) | None => {
+                self.stats.unexpected += 1;
+            }
+        }
+    }
+
+    fn on_hello(&mut self, now: Timestamp, id: LinkId, tuning: Tuning) {
+        let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+        if let Stage::Online { heartbeat, .. } = &mut link.stage {
+            heartbeat.tune(tuning.ping_every, tuning.ping_timeout);
+        }
+        self.facts.client_id = tuning.client_id.clone().or(self.facts.client_id.take());
+        link.tuning = tuning;
+        match &mut link.stage {
+            Stage::LoggingIn(login) if link.abilities.login => login.on_hello(),
+            Stage::LoggingIn(_) => self.go_online(now),
+            Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. } => {}
+        }
+    }
+
+    fn on_login_ok(&mut self, now: Timestamp, id: LinkId, resumed: Resumed) {
+        let logging_in = |stage: &Stage| matches!(stage, Stage::LoggingIn(_));
+        if self.link.as_ref().is_some_and(|link| link.id == id && logging_in(&link.stage)) {
+            self.facts.resumed = resumed;
+            self.credentials.on_accepted();
+            self.go_online(now);
+        } else {
+            self.stats.unexpected += 1;
+        }
+    }
+
+    /// The link is ready for data.
+    pub(super) fn go_online(&mut self, now: Timestamp) {
+        let Some(link) = &mut self.link else { return };
+        let mut beat = Beat::new(&self.config.heartbeat, link.abilities.pings, link.can_ping, &mut self.rng);
+        beat.tune(link.tuning.ping_every, link.tuning.ping_timeout);
+        link.stage = Stage::Online { heartbeat: Heartbeat::new(beat, now), since: now, stable: false };
+        if self.stats.online > 0 {
+            self.facts.last_reconnect = Some(now);
+        }
+        self.stats.online += 1;
+    }
+
+    fn on_login_refused(&mut self, now: Timestamp, id: LinkId, why: Rejected, out: &mut Actions<P>) {
+        if self.place_of(id) == Some(Place::Link) {
+            self.lose(now, Failure::LoginRefused(why), None, Parting::Close(CloseCode::NORMAL), out);
+        }
+    }
+
+    /// Only the last ping needs an answer (RFC 6455 section 5.5.3 says so of the WebSocket's own).
+    fn on_ping(&mut self, id: LinkId, payload: Bytes) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+            link.owed.pong = Some(payload);
+        }
+    }
+
+    fn on_pong(&mut self, now: Timestamp, id: LinkId, number: Option<u64>) {
+        let heartbeat = self.link.as_mut().filter(|link| link.id == id).and_then(super::Link::heartbeat);
+        if let Some(took) = heartbeat.and_then(|heartbeat| heartbeat.on_pong(now, number)) {
+            self.facts.latency = Some(took);
+            // The average of RFC 6298 section 2.
+            let smooth = |old: Duration| (old.saturating_mul(7).saturating_add(took)) / 8;
+            self.facts.latency_smoothed = Some(self.facts.latency_smoothed.map_or(took, smooth));
+        }
+    }
+
+    fn on_bad(&mut self, now: Timestamp, id: LinkId, complaint: Complaint, out: &mut Actions<P>) {
+        self.stats.bad += 1;
+        out.push(Action::Emit(Event::Bad(complaint.clone().into())));
+        if let (Some(code), Some(Place::Link)) = (complaint.close, self.place_of(id)) {
+            self.lose(now, Failure::Nonsense(complaint), None, Parting::Close(code), out);
+        }
+    }
+}

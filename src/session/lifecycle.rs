@@ -1,0 +1,265 @@
+//! Links begin and end here: the first half of settling.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use super::{
+    Action, Actions, Attempt, Change, End, Event, Link, LinkId, Phase, Session, Stage, StopCause, link::Owed, tell,
+};
+use crate::{
+    CloseCode, Error, Kind, Protocol, Recovery, Resumed, Say, Text, Timestamp, Tuning,
+    error::{Circumstances, Failure, Verdict, classify},
+    part::{Flights, Refusal},
+};
+
+/// How a failed link is parted from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Parting {
+    /// It is gone; frames after the first `left` have not left.
+    Gone { left: u64 },
+    /// It is dropped at once.
+    Abort,
+    /// The peer is told why.
+    Close(CloseCode),
+}
+
+impl<P: Protocol> Session<P> {
+    /// Compares what is wanted with what is the case. Says whether anything was done.
+    pub(super) fn lifecycle(&mut self, now: Timestamp, out: &mut Actions<P>) -> bool {
+        match self.wants.end {
+            Some(end) => self.wind_down(now, end, out),
+            None => self.dial_if_due(now, out),
+        }
+    }
+
+    /// When the next dial may be made, if one is wanted: after the wait, and never closer than the floor to the
+    /// last one. [`Timestamp::MAX`] is never.
+    pub(super) fn dial_at(&self) -> Option<Timestamp> {
+        let wanted = self.wants.online && self.facts.ended.is_none() && !self.wants.end.is_some_and(|end| end.at_once);
+        if !wanted || self.link.is_some() || self.leaving.is_some() {
+            return None;
+        }
+        let floor = self.facts.last_dial.map(|last| last.after(self.config.retry.floor).unwrap_or(Timestamp::MAX));
+        Some(self.facts.retry_at.max(floor).unwrap_or(Timestamp::ZERO))
+    }
+
+    fn dial_if_due(&mut self, now: Timestamp, out: &mut Actions<P>) -> bool {
+        let due = self.dial_at().is_some_and(|at| at <= now && at < Timestamp::MAX);
+        if due {
+            self.dial(now, out);
+        }
+        due
+    }
+
+    fn dial(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        self.last_link += 1;
+        let (id, attempt) = (LinkId(self.last_link), self.backoff.failures().saturating_add(1));
+        self.facts.last_dial = Some(now);
+        self.facts.retry_at = None;
+        self.facts.resumed = Resumed::Fresh;
+        self.stats.dials += 1;
+        self.link = Some(Link {
+            id,
+            attempt,
+            stage: Stage::Dialing { deadline: now.after(self.config.connect_timeout) },
+            abilities: self.protocol.abilities(),
+            protocol: P::Link::default(),
+            flights: Flights::new(self.config.window),
+            owed: Owed::default(),
+            tuning: Tuning::default(),
+            can_ping: true,
+            flushing: false,
+            come_back_after: None,
+        });
+        out.push(Action::Connect(Box::new(Attempt {
+            link: id,
+            attempt,
+            subprotocols: self.protocol.subprotocols().to_vec(),
+            max_message: self.config.max_message,
+            credential: self.credentials.current().cloned(),
+        })));
+    }
+
+    /// The session shall end: when all is sent, or at once.
+    fn wind_down(&mut self, now: Timestamp, end: End, out: &mut Actions<P>) -> bool {
+        if end.at_once || !self.wants.online {
+            self.outbox.drop_waiting(&mut tell(&mut self.stats, out));
+        } else if self.outbox.len() > 0 || !self.taken.is_empty() {
+            return self.dial_if_due(now, out);
+        }
+        if self.link.is_some() {
+            self.leave(now, CloseCode::NORMAL, Text::default(), out);
+            return true;
+        }
+        if self.leaving.is_none() {
+            self.outbox.end_all(&mut tell(&mut self.stats, out));
+            self.taken.clear();
+            self.wants.online = false;
+            self.wants.end = None;
+            self.facts.retry_at = None;
+            self.facts.ended = Some(end.cause);
+        }
+        false
+    }
+
+    /// Says goodbye to the link. It may still tell what was written, acknowledged and said, until its deadline.
+    fn leave(&mut self, now: Timestamp, code: CloseCode, reason: Text, out: &mut Actions<P>) {
+        let Some(mut link) = self.link.take() else { return };
+        if link.is_dialing() {
+            out.push(Action::Abort(link.id));
+            return;
+        }
+        self.protocol.encode(&mut link.protocol, now, Say::Bye, &mut self.frames);
+        for frame in self.frames.drain(..) {
+            link.flights.hand_control(1);
+            self.stats.frames_out += 1;
+            self.stats.bytes_out += frame.len() as u64;
+            out.push(Action::Send { link: link.id, frame, secret: false });
+        }
+        out.push(Action::Close { link: link.id, code, reason });
+        link.stage = Stage::Closing { deadline: now.after(self.config.close_timeout) };
+        self.leaving = Some(link);
+    }
+
+    /// The link that was leaving is gone.
+    pub(super) fn end_leaving(&mut self, left: u64, out: &mut Actions<P>) {
+        if let Some(link) = self.leaving.take() {
+            self.outbox.on_lost(link.flights.first_unsent(left), &mut tell(&mut self.stats, out));
+        }
+    }
+
+    /// The link, or the attempt, has failed: who is to blame, and what now?
+    pub(super) fn lose(
+        &mut self,
+        now: Timestamp,
+        failure: Failure,
+        host: Option<Recovery>,
+        parting: Parting,
+        out: &mut Actions<P>,
+    ) {
+        self.note_stability(now);
+        let Some(link) = &self.link else { return };
+        let (id, attempt, directed) = (link.id, link.attempt, link.come_back_after);
+        let verdict = self.judge(id, &failure, host);
+        self.facts.errors += 1;
+        self.facts.last_error = Some(verdict.message.clone());
+        self.facts.last_link = Some(id);
+        self.facts.last_disconnect = Some(now);
+        self.stats.errors[verdict.kind as usize] += 1;
+        let recovery = verdict.recovery;
+        out.push(Action::EmitError(Box::new(Error {
+            number: self.facts.errors,
+            kind: verdict.kind,
+            code: verdict.code,
+            message: verdict.message.clone(),
+            details: failure.into_answer(),
+            recovery,
+            attempt,
+            link: id,
+        })));
+        self.part(now, parting, verdict.message, out);
+        self.schedule(now, recovery, directed);
+    }
+
+    fn part(&mut self, now: Timestamp, parting: Parting, reason: Text, out: &mut Actions<P>) {
+        let left = match parting {
+            Parting::Close(code) => return self.leave(now, code, reason, out),
+            Parting::Gone { left } => left,
+            Parting::Abort => u64::MAX,
+        };
+        if let Some(link) = self.link.take() {
+            if matches!(parting, Parting::Abort) {
+                out.push(Action::Abort(link.id));
+            }
+            self.outbox.on_lost(link.flights.first_unsent(left), &mut tell(&mut self.stats, out));
+        }
+    }
+
+    /// The host's word comes first, then the protocol's, then the table's.
+    fn judge(&mut self, id: LinkId, failure: &Failure, host: Option<Recovery>) -> Verdict {
+        let logging_in = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::LoggingIn(_)));
+        let circumstances = Circumstances {
+            logging_in,
+            may_close_normally: self.config.long_lived || !self.is_stable(id),
+            violations: self.facts.violations.saturating_add(1),
+            cap: self.config.retry.cap,
+        };
+        let mut verdict = classify(failure, &circumstances);
+        if verdict.kind == Kind::ProtocolError {
+            self.facts.violations = circumstances.violations;
+        }
+        let own = match failure.close() {
+            Some((code, reason)) => self.protocol.classify(code, reason),
+            None => None,
+        };
+        verdict.recovery = host.or(own).unwrap_or(verdict.recovery);
+        if verdict.recovery == Recovery::Reauthenticate && self.credentials.on_refused() == Refusal::Again {
+            verdict.recovery = Recovery::Fatal;
+        }
+        verdict
+    }
+
+    fn schedule(&mut self, now: Timestamp, recovery: Recovery, directed: Option<core::time::Duration>) {
+        let (policy, rng) = (&self.config.retry, &mut self.rng);
+        let delay = match (recovery, directed) {
+            (Recovery::Fatal, _) => {
+                self.wants.end = Some(End { cause: StopCause::Failed, by: None, at_once: true });
+                return;
+            }
+            (Recovery::RetryAfter(asked), _) | (Recovery::Retry | Recovery::Reauthenticate, Some(asked)) => {
+                self.backoff.on_directed(asked, policy, rng)
+            }
+            (Recovery::Retry | Recovery::Reauthenticate, None) => self.backoff.on_failure(policy, rng),
+        };
+        self.facts.retry_at = Some(now.after(delay).unwrap_or(Timestamp::MAX));
+    }
+
+    /// Says when the next dial comes, once for each time it changes.
+    pub(super) fn announce(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        let at = self.dial_at().filter(|at| *at > now && *at < Timestamp::MAX);
+        if at == self.facts.announced {
+            return;
+        }
+        self.facts.announced = at;
+        let attempt = self.backoff.failures().saturating_add(1);
+        out.extend(at.map(|at| Action::ReconnectAfter { at, attempt, error: self.facts.errors }));
+    }
+
+    /// Where the session stands. Derived, never stored.
+    pub fn phase(&self) -> Phase {
+        if let Some(cause) = self.facts.ended {
+            return Phase::Stopped(cause);
+        }
+        if self.wants.end.is_some() {
+            return Phase::Draining;
+        }
+        match self.link.as_ref().map(|link| &link.stage) {
+            Some(Stage::Dialing { .. }) => Phase::Connecting,
+            Some(Stage::LoggingIn(_)) => Phase::Authenticating,
+            Some(Stage::Online { .. } | Stage::Closing { .. }) => Phase::Online,
+            None if self.wants.online => Phase::Waiting,
+            None => Phase::Idle,
+        }
+    }
+
+    /// Tells a change of phase, once the turn has settled.
+    pub(super) fn tell_phase(&mut self, now: Timestamp, out: &mut Vec<Action<P::Incoming, P::Topic>>) {
+        let (from, to) = (self.told, self.phase());
+        if from == to {
+            return;
+        }
+        self.told = to;
+        let after_failure = matches!(to, Phase::Waiting | Phase::Stopped(StopCause::Failed));
+        let change = Change {
+            from,
+            to,
+            at: now,
+            link: self.link.as_ref().map(|link| link.id).or(self.facts.last_link),
+            attempt: self.link.as_ref().map_or(self.backoff.failures(), |link| link.attempt),
+            error: after_failure.then_some(self.facts.errors).filter(|number| *number > 0),
+            retry_at: self.dial_at().filter(|at| *at < Timestamp::MAX),
+            resumed: self.facts.resumed,
+        };
+        self.history.push(change.clone());
+        out.push(Action::Emit(Event::Phase(Box::new(change))));
+    }
+}

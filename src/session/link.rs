@@ -1,0 +1,73 @@
+//! Everything that dies with a connection. Dropping the value is the reset.
+
+use bytes::Bytes;
+use core::time::Duration;
+
+use crate::{
+    Abilities, LinkId, Timestamp, Tuning,
+    part::{Flights, Heartbeat, Login},
+};
+
+/// One attempt and the connection that comes of it. `L` is what the protocol knows of it.
+#[derive(Clone, Debug)]
+pub(super) struct Link<L> {
+    pub(super) id: LinkId,
+    /// Which attempt in a row.
+    pub(super) attempt: u64,
+    pub(super) stage: Stage,
+    pub(super) abilities: Abilities,
+    pub(super) protocol: L,
+    pub(super) flights: Flights,
+    pub(super) owed: Owed,
+    /// What the server's greeting asked for.
+    pub(super) tuning: Tuning,
+    /// Whether the transport has ping frames.
+    pub(super) can_ping: bool,
+    /// A flush was asked for and not reported yet.
+    pub(super) flushing: bool,
+    /// When the server wants us back, by its own word.
+    pub(super) come_back_after: Option<Duration>,
+}
+
+/// How far a link has come. Each stage owns what only it needs.
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    /// The transport is on its way.
+    Dialing {
+        deadline: Option<Timestamp>,
+    },
+    LoggingIn(Login),
+    Online {
+        heartbeat: Heartbeat,
+        since: Timestamp,
+        stable: bool,
+    },
+    /// We said goodbye.
+    Closing {
+        deadline: Option<Timestamp>,
+    },
+}
+
+/// Control frames that are to be written as soon as there is room. One of each kind is enough.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Owed {
+    pub(super) ping: bool,
+    pub(super) pong: Option<Bytes>,
+}
+
+impl<L> Link<L> {
+    pub(super) const fn is_dialing(&self) -> bool {
+        matches!(self.stage, Stage::Dialing { .. })
+    }
+
+    pub(super) const fn is_online(&self) -> bool {
+        matches!(self.stage, Stage::Online { .. })
+    }
+
+    pub(super) const fn heartbeat(&mut self) -> Option<&mut Heartbeat> {
+        match &mut self.stage {
+            Stage::Online { heartbeat, .. } => Some(heartbeat),
+            Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Conversations with a session, one promise each.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one thing")]
+
+use alloc::{string::String, vec, vec::Vec};
+use core::time::Duration;
+
+use super::*;
+use crate::{Abilities, Acks, Cause, CloseCode, Commands, HttpAnswer, Limits, Never, Outgoing, Pings, Plain, Say};
+
+/// A line protocol with everything that a session of this crate uses: `login`, `ok`, `no`, `ack N`, `N text`.
+#[derive(Clone, Debug)]
+struct Lines;
+
+impl Protocol for Lines {
+    type Message = Frame;
+    type Incoming = Frame;
+    type Topic = Never;
+    type Link = ();
+
+    fn abilities(&self) -> Abilities {
+        Abilities { login: true, acks: Acks::Each, pings: Pings::Ours, ..Abilities::default() }
+    }
+
+    fn up(&mut self, (): &mut (), up: &Handshake, _: Limits) -> Result<(), crate::Complaint> {
+        match up.subprotocol.as_ref().map(Text::as_str) {
+            Some("other") => Err(crate::Complaint::minor("not the subprotocol that was asked for")),
+            _ => Ok(()),
+        }
+    }
+
+    fn admit(&self, message: &Frame) -> Result<u32, crate::Unfit> {
+        Plain.admit(message)
+    }
+
+    fn decode(&mut self, (): &mut (), frame: Frame, heard: &mut Vec<Heard<Frame, Never>>) {
+        let text = String::from(frame.as_str().unwrap_or_default());
+        heard.push(match text.split_once(' ').unwrap_or((&text, "")) {
+            ("ok", _) => Heard::LoginOk { resumed: Resumed::Fresh, expires: None },
+            ("no", _) => Heard::LoginRefused(crate::Rejected::default().into()),
+            ("ack", id) => Heard::Acked { op: OpId(id.parse().expect("a number")) },
+            ("pong", _) => Heard::Pong,
+            ("ping", _) => Heard::Ping(Bytes::new()),
+            ("bad", _) => Heard::Bad(crate::Complaint::major("bad", CloseCode::POLICY)),
+            _ => Heard::Message { message: frame, topic: None, mark: crate::Mark::NONE },
+        });
+    }
+
+    fn encode(&mut self, (): &mut (), _: Timestamp, say: Say<'_, Frame, Never>, frames: &mut Vec<Frame>) {
+        match say {
+            Say::Login { .. } => frames.push("login".into()),
+            Say::Message(Outgoing { message, .. }) => frames.push(message.clone()),
+            Say::Ping => frames.push("ping".into()),
+            Say::Pong(_) => frames.push("pong".into()),
+            Say::AckOf { .. } => frames.push("ack".into()),
+            _ => {}
+        }
+    }
+}
+
+struct Talk<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> {
+    session: Session<P>,
+    now: u64,
+    out: Vec<Action<Frame, Never>>,
+}
+
+impl<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> Talk<P> {
+    fn new(protocol: P) -> Self {
+        let session = Session::new(protocol, Config::default(), 1).expect("the defaults are sound");
+        let mut talk = Self { session, now: 0, out: Vec::new() };
+        talk.command(Command::Connect);
+        talk
+    }
+
+    fn handle(&mut self, input: Input<Frame>) -> Answer<Frame> {
+        self.out.clear();
+        let answer = self.session.handle(Timestamp::from_millis(self.now), input, &mut self.out);
+        assert!(self.session.next_deadline().is_none_or(|at| at > Timestamp::from_millis(self.now)));
+        answer
+    }
+
+    fn command(&mut self, command: Command<Frame>) -> Answer<Frame> {
+        self.handle(Input::Command(command))
+    }
+
+    fn send(&mut self, text: &str, class: Class) -> OpId {
+        let options = SendOptions { class, tracked: true, ttl: None };
+        match self.command(Command::Send { message: text.into(), options }) {
+            Answer::Accepted(id) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn report(&mut self, link: u64, report: Report) {
+        assert_ne!(self.handle(Input::Report(LinkId(link), report)), Answer::Stale);
+    }
+
+    fn up(&mut self, link: u64) {
+        self.report(link, Report::Up(Handshake::default().into()));
+    }
+
+    fn hear(&mut self, link: u64, text: &str) {
+        self.report(link, Report::Frame(text.into()));
+    }
+
+    fn down(&mut self, link: u64, cause: Cause, left: u64) {
+        self.report(link, Report::Down(Down { cause, left, verdict: None }.into()));
+    }
+
+    /// Goes to the next deadline.
+    fn wake(&mut self) {
+        let at = self.session.next_deadline().expect("something to wait for");
+        self.now = at.as_micros().div_ceil(1_000);
+        self.handle(Input::Wake);
+    }
+
+    fn sent(&self) -> Vec<&str> {
+        let text = |action: &Action<Frame, Never>| match action {
+            Action::Send { frame, .. } => frame.as_str().map(String::from),
+            _ => None,
+        };
+        self.out
+            .iter()
+            .filter(|action| text(action).is_some())
+            .map(|action| match action {
+                Action::Send { frame, .. } => frame.as_str().unwrap_or_default(),
+                _ => "",
+            })
+            .collect()
+    }
+
+    fn outcomes(&self) -> Vec<(u64, Outcome)> {
+        let outcome = |action: &Action<Frame, Never>| match action {
+            Action::Emit(Event::Outcome { id, outcome }) => Some((id.0, outcome.clone())),
+            _ => None,
+        };
+        self.out.iter().filter_map(outcome).collect()
+    }
+}
+
+fn refused() -> Cause {
+    Cause::Unreachable("refused".into())
+}
+
+#[test]
+fn what_is_sent_before_the_link_is_up_leaves_in_order_after_the_login() {
+    let mut talk = Talk::new(Lines);
+    talk.send("1", Class::AtMostOnce);
+    talk.send("2", Class::AtMostOnce);
+    talk.up(1);
+    assert_eq!(talk.sent(), ["login"]);
+    assert!(matches!(talk.out[0], Action::Send { secret: true, .. }));
+    talk.hear(1, "ok");
+    assert_eq!(talk.sent(), ["1", "2"]);
+    assert_eq!(talk.session.phase(), Phase::Online);
+    talk.report(1, Report::Flushed { frames: 3 });
+    assert_eq!(talk.outcomes(), [(1, Outcome::Written), (2, Outcome::Written)]);
+}
+
+#[test]
+fn when_a_link_dies_each_message_is_what_it_can_be() {
+    let mut talk = Talk::new(Plain);
+    talk.up(1);
+    for text in ["1", "2", "3"] {
+        talk.send(text, Class::AtMostOnce);
+    }
+    talk.report(1, Report::Flushed { frames: 1 });
+    talk.down(1, Cause::Ended, 2);
+    assert_eq!(talk.outcomes(), [(2, Outcome::InDoubt)]);
+    assert_eq!(talk.session.phase(), Phase::Waiting);
+    talk.wake();
+    talk.up(2);
+    assert_eq!(talk.sent(), ["3"], "it had not left");
+}
+
+#[test]
+fn at_least_once_is_sent_again_until_it_is_acknowledged() {
+    let mut talk = Talk::new(Lines);
+    talk.up(1);
+    talk.hear(1, "ok");
+    talk.send("1", Class::AtLeastOnce);
+    talk.report(1, Report::Flushed { frames: 2 });
+    assert_eq!(talk.outcomes(), []);
+    talk.down(1, Cause::Ended, 2);
+    talk.wake();
+    talk.up(2);
+    talk.hear(2, "ok");
+    assert_eq!(talk.sent(), ["1"]);
+    talk.hear(2, "ack 1");
+    assert_eq!(talk.outcomes(), [(1, Outcome::Acked)]);
+    talk.hear(2, "ack 1");
+    assert_eq!(talk.outcomes(), []);
+    assert_eq!(talk.session.stats().unexpected, 1);
+}
+
+#[test]
+fn the_same_credential_is_tried_twice_and_no_more() {
+    let mut talk = Talk::new(Lines);
+    talk.up(1);
+    talk.hear(1, "no");
+    assert!(matches!(talk.out[0], Action::EmitError(_)));
+    talk.down(1, Cause::Closed { code: CloseCode::NORMAL, reason: Text::default() }, 1);
+    talk.wake();
+    talk.up(2);
+    talk.hear(2, "no");
+    talk.down(2, Cause::Ended, 1);
+    assert_eq!(talk.session.phase(), Phase::Stopped(StopCause::Failed));
+    assert_eq!(talk.session.next_deadline(), None);
+    talk.command(Command::Authenticate(Some("new".into())));
+    talk.now += 10_000;
+    talk.command(Command::Connect);
+    assert!(matches!(talk.out[0], Action::Connect(_)));
+}
+
+#[test]
+fn a_server_that_says_when_is_not_dialled_earlier() {
+    for (seconds, seed) in [(7, 1), (60, 2), (7, 3), (60, 4)] {
+        let mut talk = Talk::new(Plain);
+        talk.session.rng = Rng::new(seed);
+        let answer = HttpAnswer { status: 503, retry_after: Some(Duration::from_secs(seconds)), ..HttpAnswer::default() };
+        talk.down(1, Cause::Http(answer.into()), 0);
+        talk.wake();
+        assert!(talk.now >= seconds * 1_000 && matches!(talk.out[0], Action::Connect(_)), "{}", talk.now);
+    }
+}
+
+#[test]
+fn only_a_link_that_holds_resets_the_backoff() {
+    let mut talk = Talk::new(Plain);
+    for link in 1..=6 {
+        talk.up(link);
+        talk.down(link, Cause::Ended, 0);
+        assert_eq!(talk.session.backoff.failures(), link);
+        talk.wake();
+    }
+    talk.up(7);
+    talk.wake();
+    assert_eq!(talk.session.backoff.failures(), 0);
+}
+
+#[test]
+fn a_silent_peer_is_dropped_though_the_application_talks() {
+    let mut talk = Talk::new(Plain);
+    talk.up(1);
+    for _ in 0..1_000 {
+        talk.now += 50;
+        let _ = talk.command(Command::Send { message: "x".into(), options: SendOptions::default() });
+        if talk.session.phase() != Phase::Online {
+            break;
+        }
+    }
+    assert!(talk.out.contains(&Action::Abort(LinkId(1))));
+    assert!(talk.now <= 35_100, "{}", talk.now);
+}
+
+#[test]
+fn a_late_report_changes_nothing() {
+    let mut talk = Talk::new(Plain);
+    talk.down(1, refused(), 0);
+    let deadline = talk.session.next_deadline();
+    let late = Input::Report(LinkId(1), Report::Up(Handshake::default().into()));
+    assert_eq!(talk.handle(late.clone()), Answer::Stale);
+    assert_eq!((talk.out.len(), talk.session.next_deadline()), (0, deadline));
+    talk.now += 3_600_000;
+    assert_eq!(talk.handle(late), Answer::Stale);
+    assert!(matches!(talk.out[0], Action::Connect(_)), "the time has come all the same");
+}
+
+#[test]
+fn draining_waits_for_the_acknowledgement_and_stopping_does_not() {
+    for drain in [true, false] {
+        let mut talk = Talk::new(Lines);
+        talk.up(1);
+        talk.hear(1, "ok");
+        talk.send("1", Class::AtLeastOnce);
+        talk.command(if drain { Command::Drain { within: Duration::from_secs(2) } } else { Command::Stop });
+        assert_eq!(talk.session.phase(), Phase::Draining);
+        assert_eq!(talk.out.iter().any(|action| matches!(action, Action::Close { .. })), !drain);
+        assert_eq!(talk.session.send(Timestamp::ZERO, "2".into(), &mut vec![]).unwrap_err().why, crate::Why::Stopped);
+        talk.hear(1, "ack 1");
+        assert_eq!(talk.outcomes(), [(1, Outcome::Acked)], "the leaving link is still listened to");
+        talk.down(1, Cause::Closed { code: CloseCode::NORMAL, reason: Text::default() }, 2);
+        assert_eq!(talk.session.phase(), Phase::Stopped(StopCause::User));
+        assert_eq!(talk.session.next_deadline(), None);
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_say_goodbye_is_not_waited_for() {
+    let mut talk = Talk::new(Plain);
+    talk.up(1);
+    talk.send("1", Class::AtMostOnce);
+    talk.command(Command::Stop);
+    talk.wake();
+    assert_eq!(talk.out[0], Action::Abort(LinkId(1)));
+    assert_eq!(talk.outcomes(), [(1, Outcome::InDoubt)]);
+    assert_eq!(talk.session.phase(), Phase::Stopped(StopCause::User));
+}
+
+#[test]
+fn connect_now_does_not_wait_and_keeps_the_floor() {
+    let mut talk = Talk::new(Plain);
+    talk.down(1, refused(), 0);
+    talk.command(Command::ConnectNow);
+    assert!(!talk.out.iter().any(|action| matches!(action, Action::Connect(_))));
+    talk.wake();
+    assert_eq!(talk.now, 100);
+    assert!(matches!(talk.out[0], Action::Connect(_)));
+}
+
+#[test]
+fn a_wrong_subprotocol_stops_at_once() {
+    let mut talk = Talk::new(Lines);
+    let handshake = Handshake { subprotocol: Some("other".into()), ..Handshake::default() };
+    talk.report(1, Report::Up(handshake.into()));
+    assert!(talk.out.iter().any(|action| matches!(action, Action::Close { .. })));
+    talk.down(1, Cause::Ended, 0);
+    assert_eq!(talk.session.phase(), Phase::Stopped(StopCause::Failed));
+}
+
+#[test]
+fn a_flood_of_pings_is_answered_within_bounds() {
+    let mut talk = Talk::new(Lines);
+    talk.up(1);
+    talk.hear(1, "ok");
+    let mut pongs = 0;
+    for _ in 0..10_000 {
+        talk.hear(1, "ping");
+        pongs += talk.sent().len();
+    }
+    assert!(pongs <= 2 * talk.session.config().window.frames as usize, "{pongs}");
+    talk.report(1, Report::Flushed { frames: u64::MAX });
+    assert_eq!(talk.sent(), ["pong"], "the last one is answered when there is room");
+}

@@ -1,0 +1,128 @@
+//! The only place that writes frames: the second half of settling.
+//!
+//! What may be written now, in order of priority: the login, answers and probes, acknowledgements, then the one
+//! queue. The order stands in one function and belongs to nobody who called first.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{Action, Actions, Link, Session, Stage, Stats};
+use crate::{Frame, Outgoing, Pings, Protocol, Say, Timestamp, part::Next};
+
+impl<P: Protocol> Session<P> {
+    pub(super) fn writes(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        let Some(link) = &mut self.link else { return };
+        if link.is_dialing() {
+            return;
+        }
+        let mut writer =
+            Writer { protocol: &mut self.protocol, link, frames: &mut self.frames, stats: &mut self.stats, now, out };
+        writer.login(self.credentials.current());
+        writer.pong();
+        if writer.link.is_online() {
+            writer.ping();
+            writer.acks(&mut self.taken);
+            writer.queue(&mut self.outbox);
+        }
+        writer.flush();
+    }
+}
+
+/// One link, and all that is needed to write on it.
+struct Writer<'a, P: Protocol> {
+    protocol: &'a mut P,
+    link: &'a mut Link<P::Link>,
+    frames: &'a mut Vec<Frame>,
+    stats: &'a mut Stats,
+    now: Timestamp,
+    out: &'a mut Actions<P>,
+}
+
+impl<P: Protocol> Writer<'_, P> {
+    fn login(&mut self, credential: Option<&crate::Secret>) {
+        let Stage::LoggingIn(login) = &mut self.link.stage else { return };
+        if !self.link.abilities.login {
+            return;
+        }
+        if let Some(challenge) = login.take_step() {
+            self.control(Say::Login { credential, challenge: challenge.as_deref() }, true);
+        }
+    }
+
+    fn pong(&mut self) {
+        if self.link.flights.has_control_room() {
+            if let Some(payload) = self.link.owed.pong.take() {
+                self.control(Say::Pong(payload), false);
+            }
+        }
+    }
+
+    fn ping(&mut self) {
+        if !self.link.owed.ping || !self.link.flights.has_control_room() {
+            return;
+        }
+        self.link.owed.ping = false;
+        self.stats.pings += 1;
+        let now = self.now;
+        let number = self.link.heartbeat().map_or(0, |heartbeat| heartbeat.on_asked(now));
+        match self.link.abilities.pings {
+            Pings::Frames => {
+                self.frames.push(Frame::Ping(Bytes::copy_from_slice(&number.to_be_bytes())));
+                let frames = self.send(false);
+                self.link.flights.hand_control(frames);
+            }
+            Pings::Ours | Pings::Theirs => self.control(Say::Ping, false),
+        }
+    }
+
+    fn acks(&mut self, taken: &mut alloc::collections::VecDeque<Bytes>) {
+        while self.link.flights.has_control_room() {
+            let Some(id) = taken.pop_front() else { return };
+            self.control(Say::AckOf { id: &id }, false);
+        }
+    }
+
+    fn queue(&mut self, outbox: &mut crate::part::Outbox<P::Message>) {
+        while let Some(Next { id, message, bytes, ack, again }) = outbox.next() {
+            if !self.link.flights.has_room(bytes) {
+                return;
+            }
+            let say = Say::Message(Outgoing { op: id, message, number: None, ack, again });
+            self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
+            let frames = self.send(false);
+            self.stats.resent += u64::from(again);
+            self.link.flights.hand(id, frames, bytes);
+            outbox.on_handed();
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.link.flights.is_busy() && !self.link.flushing {
+            self.link.flushing = true;
+            self.out.push(Action::FlushQueue(self.link.id));
+        }
+    }
+
+    fn control(&mut self, say: Say<'_, P::Message, P::Topic>, secret: bool) {
+        self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
+        let frames = self.send(secret);
+        self.link.flights.hand_control(frames);
+    }
+
+    /// Turns the encoded frames into actions; says how many.
+    fn send(&mut self, secret: bool) -> u32 {
+        let (link, mut count) = (self.link.id, 0);
+        for frame in self.frames.drain(..) {
+            count += 1;
+            self.stats.bytes_out += frame.len() as u64;
+            self.out.push(Action::Send { link, frame, secret });
+        }
+        self.stats.frames_out += u64::from(count);
+        let now = self.now;
+        if let Some(heartbeat) = self.link.heartbeat() {
+            heartbeat.on_said(now);
+        }
+        count
+    }
+}
