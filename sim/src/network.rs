@@ -60,6 +60,13 @@ impl Wire {
         self.fed.len() as u64
     }
 
+    /// The client is gone: what is stuck on the way is not sent again.
+    pub(crate) fn drop_frozen(&mut self, now: Timestamp) {
+        if !matches!(self.passage(now), Passage::Now) {
+            self.lost_after = Some(now);
+        }
+    }
+
     /// `None`: until for ever.
     pub(crate) fn freeze(&mut self, until: Option<Timestamp>) {
         self.frozen = Some(until);

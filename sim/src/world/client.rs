@@ -66,6 +66,7 @@ impl World {
     pub(super) fn hang_up(&mut self, link: LinkId) {
         if let Some(wire) = self.wires.get_mut(&link) {
             wire.has_client = false;
+            wire.drop_frozen(self.now);
             let at = wire.reaches_server_at(self.now, &self.scenario.network, &mut self.rng);
             self.at(at, Happening::ToServer(link, Parcel::End(Cause::Ended)));
         }

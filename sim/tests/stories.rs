@@ -1,0 +1,190 @@
+//! What is promised about time, in numbers. Every test here would take between seconds and a month in real time.
+
+use std::time::Duration;
+
+use steadfast::{CloseCode, Code, Kind, Phase, StopCause, Timestamp};
+use steadfast_sim::{Door, Fault, Faults, Scenario, Script, Story, Then, World, each_seed};
+
+const MILLI: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Runs a scenario and asserts that no promise was broken.
+fn run(scenario: Scenario) -> Story {
+    let story = World::new(scenario).run();
+    assert_eq!(story.violations, Vec::<String>::new());
+    story
+}
+
+/// A world that goes on to its end, settled or not.
+fn lasting(seed: u64, lasts: Duration) -> Scenario {
+    let mut scenario = Scenario::new(seed);
+    scenario.lasts = lasts;
+    scenario.until_settled = false;
+    scenario
+}
+
+fn since_start(at: Timestamp) -> Duration {
+    at.since(Timestamp::from_millis(1))
+}
+
+#[test]
+fn accept_then_drop_is_no_storm() {
+    each_seed("accept_then_drop_is_no_storm", 1..=1_000, |seed| {
+        let mut scenario = lasting(seed, 5 * SECOND);
+        let millis = u32::try_from(seed % 200).expect("below 200");
+        scenario.script.then = Then::Drop(millis * MILLI);
+        let story = run(scenario);
+        assert!((2..=8).contains(&story.dials.len()), "{} connects in 5 s", story.dials.len());
+    });
+}
+
+#[test]
+fn a_server_that_asks_to_wait_is_not_dialled_earlier() {
+    each_seed("a_server_that_asks_to_wait_is_not_dialled_earlier", 1..=100, |seed| {
+        for seconds in [7, 60] {
+            let asked = Duration::from_secs(seconds);
+            let mut scenario = lasting(seed, 10 * asked);
+            scenario.script.door = Door::Http { status: 503, retry_after: Some(asked) };
+            let story = run(scenario);
+            assert!(story.dials.len() >= 8, "it comes back");
+            for (pair, (_, error)) in story.dials.windows(2).zip(&story.errors) {
+                assert_eq!((error.kind, &error.code), (Kind::ServiceUnavailable, &Some(Code::Http(503))));
+                let waited = pair[1].since(pair[0]);
+                assert!(asked <= waited && waited <= asked + asked / 10 + SECOND, "waited {waited:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_same_credential_refused_twice_stops() {
+    each_seed("the_same_credential_refused_twice_stops", 1..=100, |seed| {
+        let mut scenario = lasting(seed, 600 * SECOND);
+        scenario.script.password = "another";
+        scenario.app.messages = 10;
+        scenario.app.every = MILLI;
+        let story = run(scenario);
+        assert_eq!(story.dials.len(), 2);
+        assert_eq!(story.phase, Phase::Stopped(StopCause::Failed));
+        assert_eq!(story.errors.last().map(|(_, error)| error.kind), Some(Kind::AuthenticationFailed));
+        assert_eq!((story.outcomes.len(), story.received.len()), (10, 0));
+    });
+}
+
+/// A black hole after some seconds online, with or without a socket that takes writes.
+fn black_hole(seed: u64, blocked: bool) -> (Duration, Story) {
+    let hole = Duration::from_millis(2_000 + 37 * seed);
+    let mut scenario = lasting(seed, hole + 80 * SECOND);
+    scenario.app.messages = u64::MAX;
+    scenario.app.every = 50 * MILLI;
+    scenario.faults = Faults(vec![(hole, Fault::BlackHole)]);
+    if blocked {
+        scenario.faults.0.push((hole, Fault::Block(Duration::from_secs(1_000_000))));
+    }
+    (hole, run(scenario))
+}
+
+#[test]
+fn a_black_hole_is_found_while_the_application_sends() {
+    each_seed("a_black_hole_is_found_while_the_application_sends", 1..=100, |seed| {
+        for blocked in [false, true] {
+            let (hole, story) = black_hole(seed, blocked);
+            let found = since_start(story.aborts[0]) - hole;
+            assert!(found <= (25 + 10) * SECOND + 100 * MILLI, "found after {found:?}");
+            assert_eq!(story.errors[0].1.kind, Kind::Timeout);
+            assert_eq!(story.phase, Phase::Online, "and it is online again");
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_talks_or_answers_is_never_declared_dead() {
+    for streams in [None, Some(SECOND), Some(24 * SECOND), Some(34 * SECOND)] {
+        let mut scenario = lasting(5, 3_600 * SECOND);
+        scenario.script.streams = streams;
+        let story = run(scenario);
+        assert_eq!((story.dials.len(), story.aborts.len(), story.errors.len()), (1, 0, 0), "{streams:?}");
+    }
+}
+
+#[test]
+fn a_server_that_wants_signs_of_life_while_it_streams_keeps_the_session() {
+    let mut scenario = lasting(3, 3_600 * SECOND);
+    scenario.script = Script { needs_life: Some(30 * SECOND), streams: Some(SECOND), ..Script::default() };
+    let mut without = scenario.clone();
+    let story = run(scenario);
+    assert_eq!((story.dials.len(), story.phase), (1, Phase::Online));
+
+    without.config.heartbeat.keepalive = Duration::MAX;
+    assert!(run(without).dials.len() > 10, "without keepalive such a server drops us");
+}
+
+#[test]
+fn a_close_code_behind_a_failed_write_is_the_cause() {
+    let mut scenario = lasting(3, 60 * SECOND);
+    scenario.app.messages = 1_000;
+    scenario.app.every = MILLI;
+    scenario.faults = Faults(vec![(SECOND, Fault::Block(600 * SECOND)), (SECOND, Fault::Close(CloseCode(4_401)))]);
+    let story = run(scenario);
+    let (_, error) = &story.errors[0];
+    assert_eq!((error.kind, &error.code), (Kind::AuthenticationFailed, &Some(Code::Close(CloseCode(4_401)))));
+    assert_eq!(story.pending, 0, "what had not left went out on the next link");
+}
+
+#[test]
+fn a_month_of_outage_has_only_legal_delays() {
+    let month = Duration::from_secs(30 * 86_400);
+    let mut scenario = lasting(11, month);
+    scenario.script.door = Door::Shut;
+    let story = run(scenario);
+    assert!(story.dials.len() > 86_400, "every 15 s on average: {}", story.dials.len());
+    assert_eq!(story.delays.len(), story.errors.len(), "each failure says when the next attempt is made");
+    assert!(story.delays.iter().all(|delay| (100 * MILLI..=30 * SECOND).contains(delay)));
+    assert!(story.dials.windows(2).all(|pair| pair[1].since(pair[0]) >= 100 * MILLI));
+}
+
+#[test]
+fn two_clients_do_not_come_back_together() {
+    let dials = |seed| {
+        let mut scenario = lasting(seed, 7_200 * SECOND);
+        scenario.script.door = Door::Shut;
+        let mut dials = run(scenario).dials;
+        dials.truncate(200);
+        dials
+    };
+    let (a, b) = (dials(1), dials(2));
+    assert_eq!((a.len(), b.len()), (200, 200));
+    let close = |x: &&Timestamp| b.iter().any(|y| x.since(*y).max(y.since(**x)) <= 10 * MILLI);
+    let pairs = a.iter().filter(close).count();
+    assert!(pairs < 5, "{pairs} pairs");
+}
+
+#[test]
+fn a_hundred_thousand_messages_accepted_before_the_link_arrive_in_order() {
+    let mut scenario = Scenario::new(1);
+    scenario.config.queue.max_messages = 100_000;
+    scenario.config.queue.max_bytes = 1 << 30;
+    scenario.app.ahead = 100_000;
+    let story = run(scenario);
+    assert_eq!((story.refused, story.received.len()), (0, 100_000));
+    assert_eq!(story.received, story.accepted);
+}
+
+#[test]
+fn a_driver_that_is_an_hour_late_kills_nothing() {
+    each_seed("a_driver_that_is_an_hour_late_kills_nothing", 1..=100, |seed| {
+        let mut scenario = lasting(seed, 3 * 3_600 * SECOND);
+        scenario.faults = Faults(vec![(Duration::from_millis(500 + 777 * seed), Fault::Sleep(3_600 * SECOND))]);
+        let story = run(scenario);
+        assert_eq!((story.dials.len(), story.aborts.len(), story.phase), (1, 0, Phase::Online));
+    });
+}
+
+#[test]
+fn a_driver_that_sleeps_through_the_backoff_dials_when_it_wakes() {
+    let mut scenario = lasting(7, 3_700 * SECOND);
+    scenario.faults = Faults(vec![(SECOND, Fault::Cut), (SECOND, Fault::Sleep(3_600 * SECOND))]);
+    let story = run(scenario);
+    assert_eq!((story.dials.len(), story.phase), (2, Phase::Online));
+    assert_eq!(since_start(story.dials[1]), 3_601 * SECOND);
+}

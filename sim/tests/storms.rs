@@ -1,0 +1,118 @@
+//! Seeded storms: everything goes wrong, and nothing is lost in silence.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use steadfast::{OpId, Outcome, Pings};
+use steadfast_sim::{Faults, Scenario, Story, World, each_seed};
+
+/// How many worlds a test looks at.
+const SEEDS: u64 = if cfg!(debug_assertions) { 150 } else { 3_000 };
+
+/// Ten minutes in which something goes wrong every ten seconds while the application sends.
+fn storm(seed: u64) -> Scenario {
+    let over = Duration::from_secs(600);
+    let mut scenario = Scenario::new(seed);
+    scenario.faults = Faults::seeded(seed, 60, over);
+    scenario.app.ahead = seed % 7;
+    scenario.app.messages = 1_500;
+    scenario.app.every = Duration::from_millis(400);
+    scenario.app.at_least_once = [0, 50, 100][(seed % 3) as usize];
+    scenario.app.perishable = 10;
+    scenario.app.cancels = 10;
+    scenario.toy.hello = seed % 2 == 0;
+    scenario.toy.login = seed % 5 != 0;
+    scenario.toy.pings = if seed % 4 == 0 { Pings::Ours } else { Pings::Frames };
+    scenario.config.long_lived = true;
+    scenario
+}
+
+fn run(scenario: Scenario) -> Story {
+    let story = World::new(scenario).run();
+    assert_eq!(story.violations, Vec::<String>::new());
+    story
+}
+
+#[test]
+fn everything_accepted_ends_once_and_the_storm_is_survived() {
+    let mut disconnects = 0;
+    each_seed("everything_accepted_ends_once_and_the_storm_is_survived", 1..=SEEDS, |seed| {
+        let scenario = storm(seed);
+        let calm = scenario.faults.end();
+        let story = run(scenario);
+        disconnects += story.errors.len();
+        assert_eq!(story.accepted.len(), story.outcomes.len(), "each tracked message has its outcome");
+        let settled = story.settled_at.expect("it is online again, and its queue is empty");
+        // A silent link is found within 35 s, and then up to 30 s are waited; a moment for the rest.
+        assert!(settled.as_micros() <= (calm + Duration::from_secs(70)).as_micros() as u64, "settled at {settled}");
+        first_arrivals_are_in_order(&story);
+        outcomes_say_what_the_peer_has(&story);
+    });
+    println!("{disconnects} disconnects");
+}
+
+fn first_arrivals_are_in_order(story: &Story) {
+    let mut seen = BTreeSet::new();
+    let first: Vec<OpId> = story.received.iter().copied().filter(|op| seen.insert(*op)).collect();
+    assert!(first.is_sorted(), "{first:?}");
+}
+
+fn outcomes_say_what_the_peer_has(story: &Story) {
+    let received: BTreeSet<OpId> = story.received.iter().copied().collect();
+    for (op, outcome) in &story.outcomes {
+        match outcome {
+            Outcome::Acked => assert!(received.contains(op), "{op} is told acknowledged and was not received"),
+            Outcome::Expired | Outcome::Dropped(_) | Outcome::Cancelled => {
+                assert!(!received.contains(op), "{op} is told {outcome:?} and was received");
+            }
+            Outcome::Written | Outcome::Failed(_) | Outcome::InDoubt | _ => {}
+        }
+    }
+}
+
+#[test]
+fn at_most_once_is_received_at_most_once() {
+    each_seed("at_most_once_is_received_at_most_once", 1..=SEEDS / 3, |seed| {
+        let mut scenario = storm(seed);
+        scenario.app.at_least_once = 0;
+        let story = run(scenario);
+        let received: BTreeSet<OpId> = story.received.iter().copied().collect();
+        assert_eq!(received.len(), story.received.len(), "nothing twice");
+        for op in &received {
+            assert!(matches!(story.outcomes[op], Outcome::Written | Outcome::Acked | Outcome::InDoubt), "{op}");
+        }
+    });
+}
+
+#[test]
+fn at_least_once_is_never_missing() {
+    each_seed("at_least_once_is_never_missing", 1..=SEEDS / 3, |seed| {
+        let mut scenario = storm(seed);
+        (scenario.app.at_least_once, scenario.app.perishable, scenario.app.cancels) = (100, 0, 0);
+        let story = run(scenario);
+        assert!(story.outcomes.values().all(|outcome| *outcome == Outcome::Acked));
+        let received: BTreeSet<OpId> = story.received.iter().copied().collect();
+        assert!(received.iter().eq(story.accepted.iter()), "acknowledged is what was received");
+    });
+}
+
+#[test]
+fn untracked_messages_are_only_spoken_of_when_it_is_bad_news() {
+    each_seed("untracked_messages_are_only_spoken_of_when_it_is_bad_news", 1..=SEEDS / 5, |seed| {
+        let mut scenario = storm(seed);
+        scenario.app.untracked = 100;
+        let story = run(scenario);
+        let is_good = |outcome: &Outcome| matches!(outcome, Outcome::Written | Outcome::Acked);
+        assert!(!story.outcomes.values().any(is_good));
+        assert_eq!(story.pending, 0);
+    });
+}
+
+#[test]
+fn a_run_is_a_function_of_its_scenario() {
+    each_seed("a_run_is_a_function_of_its_scenario", 1..=SEEDS / 10, |seed| {
+        let digest = |seed| run(storm(seed)).digest;
+        assert_eq!(digest(seed), digest(seed));
+        assert_ne!(digest(seed), digest(seed + 1));
+    });
+}
