@@ -217,7 +217,8 @@ fn a_server_that_says_when_is_not_dialled_earlier() {
     for (seconds, seed) in [(7, 1), (60, 2), (7, 3), (60, 4)] {
         let mut talk = Talk::new(Plain);
         talk.session.rng = Rng::new(seed);
-        let answer = HttpAnswer { status: 503, retry_after: Some(Duration::from_secs(seconds)), ..HttpAnswer::default() };
+        let answer =
+            HttpAnswer { status: 503, retry_after: Some(Duration::from_secs(seconds)), ..HttpAnswer::default() };
         talk.down(1, Cause::Http(answer.into()), 0);
         talk.wake();
         assert!(talk.now >= seconds * 1_000 && matches!(talk.out[0], Action::Connect(_)), "{}", talk.now);
@@ -276,7 +277,10 @@ fn draining_waits_for_the_acknowledgement_and_stopping_does_not() {
         talk.command(if drain { Command::Drain { within: Duration::from_secs(2) } } else { Command::Stop });
         assert_eq!(talk.session.phase(), Phase::Draining);
         assert_eq!(talk.out.iter().any(|action| matches!(action, Action::Close { .. })), !drain);
-        assert_eq!(talk.session.send(Timestamp::ZERO, "2".into(), &mut vec![]).unwrap_err().why, crate::Why::Stopped);
+        assert_eq!(
+            talk.session.send(Timestamp::ZERO, "2".into(), &mut vec![]).expect_err("over").why,
+            crate::Why::Stopped
+        );
         talk.hear(1, "ack 1");
         assert_eq!(talk.outcomes(), [(1, Outcome::Acked)], "the leaving link is still listened to");
         talk.down(1, Cause::Closed { code: CloseCode::NORMAL, reason: Text::default() }, 2);
