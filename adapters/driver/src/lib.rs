@@ -1,15 +1,35 @@
 //! The one async loop and the handle that every adapter of `steadfast` shares.
 
 mod address;
+mod builder;
+mod client;
+mod driver;
+mod events;
 mod handshake;
+mod inbox;
+mod links;
+mod log;
+mod mailbox;
 mod runtime;
+mod shared;
+mod stream;
+mod ticket;
 mod transport;
+mod waiters;
+mod waits;
 #[cfg(test)]
 mod wire;
 mod ws;
 
 pub use address::{Address, BadAddress};
+pub use builder::{BuildError, Builder, Built};
+pub use client::{Client, Drain, LAST_DRAIN};
+pub use driver::Driver;
+pub use events::{Events, Item, Lagged};
 pub use handshake::{BadHeader, Upgrade};
-pub use runtime::{Dial, Runtime, Sleep};
+pub use mailbox::{EVENTS_MAX, Mailbox};
+pub use runtime::{Clock, Dial, Dialer, Runtime, Sleep};
+pub use stream::Socket;
+pub use ticket::Ticket;
 pub use transport::{Io, Transport};
 pub use ws::Ws;

@@ -2,35 +2,29 @@
 
 use std::{
     future::Future,
+    pin::Pin,
     task::{Context, Poll},
 };
 
 use steadfast::{Attempt, Cause, Handshake, Timestamp};
 
-use crate::Transport;
+use crate::{BuildError, Transport};
 
-/// A runtime, as the driver needs it.
-pub trait Runtime {
-    /// An open link.
-    type Transport: Transport;
-    /// An attempt on its way; dropped to abort it.
-    type Dial: Future<Output = Dial<Self::Transport>> + Unpin;
-    /// A timer.
-    type Sleep: Sleep;
-
+/// What time it is. The handle asks too, from whichever thread it is used on.
+pub trait Clock: Send + Sync + 'static {
     /// Now: microseconds since the Unix epoch, counted as a wristwatch does, sleep included; it never
     /// goes backwards.
     fn now(&self) -> Timestamp;
+}
 
-    /// Starts an attempt. Called anew for each one.
-    fn dial(&mut self, attempt: Attempt) -> Self::Dial;
+/// A runtime, as the driver needs it: a clock that makes timers.
+pub trait Runtime: Clock {
+    /// A timer.
+    type Sleep: Sleep;
 
     /// A timer that is not armed.
     fn sleep(&self) -> Self::Sleep;
 }
-
-/// What comes of an attempt.
-pub type Dial<T> = Result<(T, Handshake), Cause>;
 
 /// A timer that can be moved.
 pub trait Sleep {
@@ -38,4 +32,53 @@ pub trait Sleep {
     fn arm(&mut self, at: Timestamp);
     /// Ready once the time has come.
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// The way to the peer. A closure that returns a future is one, so an embedder that brings its own proxy,
+/// TLS or Unix socket writes no more than that:
+///
+/// ```
+/// # use steadfast::Attempt;
+/// # use steadfast_driver::{Dial, Dialer, Transport};
+/// fn dialer<T: Transport>(open: impl Fn() -> Dial<T> + Clone + Send + 'static) -> impl Dialer<Transport = T> {
+///     move |_attempt: Attempt| {
+///         let open = open.clone();
+///         async move { open() }
+///     }
+/// }
+/// ```
+pub trait Dialer {
+    /// An open link.
+    type Transport: Transport;
+    /// An attempt on its way; dropped to abort it.
+    type Dial: Future<Output = Dial<Self::Transport>> + Unpin;
+
+    /// Starts an attempt. Called anew for each one.
+    fn dial(&mut self, attempt: Attempt) -> Self::Dial;
+
+    /// Asked once, when the session is built: is this a place that can be dialled at all?
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, for instance an address that makes no sense.
+    fn check(&self) -> Result<(), BuildError> {
+        Ok(())
+    }
+}
+
+/// What comes of an attempt.
+pub type Dial<T> = Result<(T, Handshake), Cause>;
+
+impl<F, D, T> Dialer for F
+where
+    F: FnMut(Attempt) -> D,
+    D: Future<Output = Dial<T>>,
+    T: Transport,
+{
+    type Transport = T;
+    type Dial = Pin<Box<D>>;
+
+    fn dial(&mut self, attempt: Attempt) -> Self::Dial {
+        Box::pin(self(attempt))
+    }
 }

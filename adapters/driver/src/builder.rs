@@ -1,0 +1,184 @@
+//! Puts a session together.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use steadfast::{Acks, BadConfig, Cause, Config, Plain, Protocol, QueuePolicy, Recovery, Secret, Session, Text};
+
+use crate::{
+    Client, Dialer, Driver, Events, Mailbox, Runtime, Socket, inbox::Inbox, links::Classifier, mailbox::Slow,
+    shared::Shared,
+};
+
+/// What a session is made of. An adapter's `connect` gives one, with its clock and its dialer filled in.
+pub struct Builder<P, R, D> {
+    protocol: P,
+    runtime: R,
+    dialer: D,
+    config: Config,
+    credential: Option<Secret>,
+    mailbox: Option<Mailbox>,
+    seed: Option<u64>,
+    classifier: Classifier,
+}
+
+/// What a build gives: the handle, what happens, and the future that does the work.
+pub type Built<P, R, D> = (Client<P>, Events<P>, Driver<P, R, D>);
+
+impl<R: Runtime, D> Builder<Plain, R, D> {
+    /// A session of plain frames, with the default settings.
+    #[must_use]
+    pub fn new(runtime: R, dialer: D) -> Self {
+        Self {
+            protocol: Plain,
+            runtime,
+            dialer,
+            config: Config::default(),
+            credential: None,
+            mailbox: None,
+            seed: None,
+            classifier: None,
+        }
+    }
+}
+
+impl<P, R, D> Builder<P, R, D> {
+    /// The settings of the session.
+    #[must_use]
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    /// What is spoken; [`Plain`] frames unless something else is set.
+    #[must_use]
+    pub fn protocol<Q: Protocol>(self, protocol: Q) -> Builder<Q, R, D> {
+        let Self { protocol: _, runtime, dialer, config, credential, mailbox, seed, classifier } = self;
+        Builder { protocol, runtime, dialer, config, credential, mailbox, seed, classifier }
+    }
+
+    /// Another way to the peer: a closure that is called anew for each attempt, or any [`Dialer`].
+    #[must_use]
+    pub fn dialer<E: Dialer>(self, dialer: E) -> Builder<P, R, E> {
+        let Self { protocol, runtime, dialer: _, config, credential, mailbox, seed, classifier } = self;
+        Builder { protocol, runtime, dialer, config, credential, mailbox, seed, classifier }
+    }
+
+    /// The credential to log in with.
+    #[must_use]
+    pub fn credential(self, credential: impl Into<Secret>) -> Self {
+        Self { credential: Some(credential.into()), ..self }
+    }
+
+    /// What may wait for a slow application. If nothing is set: as much as the default queue keeps for the
+    /// peer, [lagging](Mailbox::lag), or [pausing](Mailbox::pause) where the protocol has acknowledgements.
+    #[must_use]
+    pub fn mailbox(self, mailbox: Mailbox) -> Self {
+        Self { mailbox: Some(mailbox), ..self }
+    }
+
+    /// Where chance comes from. Only for tests: two clients with one seed come back at the same moment. If
+    /// nothing is set, the operating system is asked.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed: Some(seed), ..self }
+    }
+
+    /// Asked when a link is lost or could not be had: what shall be done? `None` leaves it to the protocol
+    /// and the table. It runs in the driver, and holds nobody up but it.
+    #[must_use]
+    pub fn classify(self, classify: impl FnMut(&Cause) -> Option<Recovery> + Send + 'static) -> Self {
+        Self { classifier: Some(Box::new(classify)), ..self }
+    }
+
+    /// The dialer, for an adapter that adds to it.
+    #[must_use]
+    pub fn map_dialer(mut self, change: impl FnOnce(&mut D)) -> Self {
+        change(&mut self.dialer);
+        self
+    }
+}
+
+impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
+    /// The parts of a session. It begins to connect when the driver is first polled; messages may be sent
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit together, and what to do about it.
+    pub fn build(self) -> Result<Built<P, R, D>, BuildError> {
+        self.dialer.check()?;
+        let mailbox = self.mailbox_for(&self.protocol)?;
+        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(()));
+        let session = Session::new(self.protocol, self.config, seed).map_err(BuildError::Config)?;
+        let sleep = self.runtime.sleep();
+        let shared = Arc::new(Shared::new(session, self.runtime, Inbox::new(mailbox)));
+        let client = Client::new(Arc::clone(&shared));
+        if let Some(credential) = self.credential {
+            client.authenticate(credential);
+        }
+        let events = Events::new(Arc::clone(&shared));
+        Ok((client, events, Driver::new(shared, sleep, self.dialer, self.classifier)))
+    }
+
+    /// The same in one piece, for a single owner that polls by hand and spawns nothing.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit together, and what to do about it.
+    pub fn into_stream(self) -> Result<Socket<P, R, D>, BuildError> {
+        self.build().map(Socket::new)
+    }
+
+    /// What was dropped unread must not be acknowledged, and an acknowledgement that is left out is a
+    /// message that comes for ever.
+    fn mailbox_for(&self, protocol: &P) -> Result<Mailbox, BuildError> {
+        let has_acks = protocol.abilities().acks != Acks::None;
+        let QueuePolicy { max_messages, max_bytes, .. } = QueuePolicy::default();
+        match self.mailbox {
+            None if has_acks => Ok(Mailbox::pause(max_messages, max_bytes)),
+            None => Ok(Mailbox::lag(max_messages, max_bytes)),
+            Some(Mailbox { messages: 0, .. } | Mailbox { bytes: 0, .. }) => Err(BuildError::NoMailbox),
+            Some(Mailbox { slow: Slow::Lag, .. }) if has_acks => Err(BuildError::LagWithAcks),
+            Some(mailbox) => Ok(mailbox),
+        }
+    }
+}
+
+impl<P, R, D> fmt::Debug for Builder<P, R, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("config", &self.config).field("mailbox", &self.mailbox).finish_non_exhaustive()
+    }
+}
+
+/// Why no session could be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A setting makes no sense.
+    Config(BadConfig),
+    /// The address makes no sense.
+    Address(Text),
+    /// The protocol acknowledges messages, and the mailbox would drop some.
+    LagWithAcks,
+    /// The mailbox has room for nothing.
+    NoMailbox,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(bad) => fmt::Display::fmt(bad, f),
+            Self::Address(problem) => fmt::Display::fmt(problem, f),
+            Self::LagWithAcks => f.write_str(
+                "mailbox: the protocol acknowledges what the application has taken, so nothing may be dropped; use \
+                 Mailbox::pause",
+            ),
+            Self::NoMailbox => f.write_str("mailbox: it has room for nothing; allow at least one message and one byte"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}

@@ -1,0 +1,383 @@
+//! The one async loop.
+//!
+//! Read [`Driver::round`] first: five steps, in this order, until nothing happens any more.
+
+use std::{
+    fmt,
+    future::Future,
+    mem::{replace, swap, take},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use steadfast::{
+    Action, Attempt, Cause, Command, Event, Input, LinkId, Machine, Outcome, Phase, Protocol, StopCause, Text,
+    Timestamp,
+};
+
+use crate::{
+    Dialer, Item, Runtime, Sleep,
+    inbox::Brought,
+    links::{Classifier, Link},
+    log,
+    shared::{ActionOf, Shared, Whereabouts},
+};
+
+/// Keeps a session going: a future to be spawned, or polled by hand.
+///
+/// It is ready when the session has stopped for good: after [`close`](crate::Client::close), or when it has
+/// stopped and no [`Client`](crate::Client) is left that could start it again. It says why.
+///
+/// Dropping it ends everything in order: links are cut, each message has its outcome, tickets resolve,
+/// events end, and what is sent afterwards is refused.
+#[must_use = "a driver does nothing unless it is spawned or polled"]
+pub struct Driver<P: Protocol, R: Runtime, D: Dialer> {
+    shared: Arc<Shared<P>>,
+    sleep: R::Sleep,
+    dialer: D,
+    classifier: Classifier,
+    /// One, most of the time; two while one of them says goodbye.
+    links: Vec<Link<D>>,
+    /// What the session said, taken out from under the lock.
+    actions: Vec<ActionOf<P>>,
+    weights: Weights,
+    brought: Brought<P::Incoming, P::Topic>,
+    /// Those to wake outside the lock.
+    woken: Vec<Waker>,
+    deadline: Option<Timestamp>,
+    armed: Option<Timestamp>,
+    /// The waker of the last parking, to spare a clone.
+    waker: Option<Waker>,
+    /// Whether somebody had a ticket, or waited for room, when the actions were taken.
+    is_awaited: bool,
+    /// Whether a timer was due since the last parking.
+    is_quiet: bool,
+    over: Option<StopCause>,
+}
+
+/// A poll does so many rounds at most, then it lets others run.
+const ROUNDS: usize = 64;
+/// A round reads so many frames at most, so that it answers pings and flushes in between.
+const FRAMES: usize = 512;
+/// What a quiet session keeps of its buffers, in entries.
+const FEW: usize = 8;
+
+enum Round {
+    Again,
+    Parked,
+    Over(StopCause),
+}
+
+impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
+    pub(crate) fn new(shared: Arc<Shared<P>>, sleep: R::Sleep, dialer: D, classifier: Classifier) -> Self {
+        Self {
+            shared,
+            sleep,
+            dialer,
+            classifier,
+            links: Vec::new(),
+            actions: Vec::new(),
+            weights: Weights::default(),
+            brought: Brought::default(),
+            woken: Vec::new(),
+            deadline: None,
+            armed: None,
+            waker: None,
+            is_awaited: false,
+            is_quiet: false,
+            over: None,
+        }
+    }
+
+    fn round(&mut self, cx: &mut Context<'_>) -> Round {
+        if self.turn().is_none() {
+            return self.end(StopCause::Failed);
+        }
+        self.perform();
+        self.deliver();
+        self.poll_links(cx);
+        if self.links.iter().any(Link::has_news) { Round::Again } else { self.park(cx) }
+    }
+
+    /// Under the lock: tells the session what the links have to report, wakes it if its deadline is due, and
+    /// takes all that it wants done. `None` if a turn has panicked.
+    fn turn(&mut self) -> Option<()> {
+        let mut core = self.shared.lock()?;
+        let now = self.shared.now();
+        let former = replace(&mut core.driver, Whereabouts::Awake(now));
+        if matches!(former, Whereabouts::Unpolled) {
+            core.start(now);
+        }
+        for link in &mut self.links {
+            link.report(now, &mut core, &mut self.weights);
+        }
+        if core.session.next_deadline().is_some_and(|at| at <= now) {
+            core.handle(now, Input::Wake);
+            self.is_quiet = true;
+        }
+        swap(&mut core.actions, &mut self.actions);
+        self.deadline = core.session.next_deadline();
+        self.is_awaited = !core.tickets.is_empty() || !core.senders.is_empty();
+        drop(core);
+        if let Whereabouts::Parked(waker) = former {
+            self.waker = Some(waker);
+        }
+        self.links.retain(|link| !link.is_over());
+        Some(())
+    }
+
+    /// Outside the lock: does what the session wants. What is for a link that is gone is thrown away.
+    fn perform(&mut self) {
+        let mut actions = take(&mut self.actions);
+        let is_detailed = log::is_detailed();
+        for (index, action) in actions.drain(..).enumerate() {
+            if is_detailed {
+                log::detail(&action);
+            }
+            match action {
+                Action::Connect(attempt) => self.connect(*attempt),
+                Action::Send { link, frame, secret: _ } => self.with(link, |link| link.feed(frame)),
+                Action::FlushQueue(link) => self.with(link, Link::flush),
+                Action::Close { link, code, reason } => self.with(link, |link| link.close(code, reason.as_str())),
+                Action::Abort(gone) => self.links.retain(|link| link.id != gone),
+                // An announcement: the session dials by itself.
+                Action::ReconnectAfter { at, attempt, error } => log::reconnect_after(at, attempt, error),
+                Action::EmitError(error) => {
+                    log::error(&error);
+                    self.brought.other(Item::Error(error));
+                }
+                Action::Emit(event) => self.emit(event, index),
+            }
+        }
+        self.weights.clear();
+        self.actions = actions;
+    }
+
+    fn connect(&mut self, attempt: Attempt) {
+        log::connect(&attempt);
+        let id = attempt.link;
+        let dial = self.dialer.dial(attempt);
+        self.links.push(Link::new(id, dial));
+    }
+
+    fn with(&mut self, id: LinkId, act: impl FnOnce(&mut Link<D>)) {
+        if let Some(link) = self.links.iter_mut().find(|link| link.id == id) {
+            act(link);
+        }
+    }
+
+    fn emit(&mut self, event: Event<P::Incoming, P::Topic>, index: usize) {
+        if matches!(event, Event::Message { .. }) {
+            self.brought.message(event, self.weights.of(index));
+        } else {
+            log::event(&event);
+            self.brought.other(Item::Event(event));
+        }
+    }
+
+    /// Hands out what happened: to those who wait for it, and to the inbox in one go.
+    fn deliver(&mut self) {
+        if self.is_awaited && self.brought.has_other() {
+            self.answer();
+        }
+        if !self.brought.is_empty() {
+            self.shared.inbox.put(&mut self.brought);
+        }
+        self.woken.drain(..).for_each(Waker::wake);
+    }
+
+    /// Gives outcomes to tickets and room to those who wait for it; what is left is for the inbox.
+    fn answer(&mut self) {
+        let woken = &mut self.woken;
+        let mut core = self.shared.look();
+        self.brought.filter(|item| match item {
+            Item::Event(Event::Outcome { id, outcome }) => {
+                let outcome: Option<Outcome> = core.tickets.resolve(id, outcome, woken);
+                outcome.map(|outcome| Item::Event(Event::Outcome { id, outcome }))
+            }
+            Item::Event(Event::Room) if !core.senders.is_empty() => {
+                woken.extend(core.senders.call());
+                None
+            }
+            Item::Event(Event::Phase(change)) => {
+                // Who waits for room now waits in vain, and is to learn it.
+                if matches!(change.to, Phase::Draining | Phase::Stopped(_)) {
+                    core.senders.call_all(woken);
+                }
+                Some(Item::Event(Event::Phase(change)))
+            }
+            item @ (Item::Event(_) | Item::Error(_) | Item::Lagged(_)) => Some(item),
+        });
+    }
+
+    fn poll_links(&mut self, cx: &mut Context<'_>) {
+        let is_open = self.links.iter().any(Link::is_open);
+        let most = match is_open.then(|| self.shared.inbox.poll_room(cx, FRAMES)) {
+            Some(Poll::Ready(room)) => Some(room),
+            Some(Poll::Pending) => None,
+            None => Some(FRAMES),
+        };
+        for link in &mut self.links {
+            link.poll(cx, most, &mut self.classifier);
+        }
+    }
+
+    /// Nothing happened: sleeps, unless something did in the meantime.
+    fn park(&mut self, cx: &mut Context<'_>) -> Round {
+        if self.is_due(cx) {
+            return Round::Again;
+        }
+        let waker = self.waker.take().filter(|waker| waker.will_wake(cx.waker()));
+        let waker = waker.unwrap_or_else(|| cx.waker().clone());
+        let Some(mut core) = self.shared.lock() else { return Round::Again };
+        core.armed = self.armed;
+        if core.needs_driver() {
+            drop(core);
+            self.waker = Some(waker);
+            return Round::Again;
+        }
+        if let Some(cause) = core.is_over().filter(|_| self.links.is_empty()) {
+            drop(core);
+            return self.end(cause);
+        }
+        core.driver = Whereabouts::Parked(waker);
+        if take(&mut self.is_quiet) {
+            core.actions.shrink_to(FEW);
+            drop(core);
+            self.shrink();
+        }
+        Round::Parked
+    }
+
+    /// Moves the timer with the deadline and polls it. The clock is asked first: on a busy machine a timer
+    /// fires late.
+    fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.deadline else {
+            self.armed = None;
+            return false;
+        };
+        if self.shared.now() >= deadline {
+            return true;
+        }
+        if self.armed != Some(deadline) {
+            self.sleep.arm(deadline);
+            self.armed = Some(deadline);
+        }
+        let has_fired = self.sleep.poll_due(cx).is_ready();
+        if has_fired {
+            // If it was ahead of our clock it has to be armed again.
+            self.armed = None;
+        }
+        has_fired
+    }
+
+    /// A session that only waits gives the memory of its last burst back.
+    fn shrink(&mut self) {
+        self.actions.shrink_to(FEW);
+        self.weights.0.shrink_to(FEW);
+        self.brought.shrink_to(FEW);
+        self.links.iter_mut().for_each(|link| link.shrink_to(FEW));
+        self.shared.inbox.shrink_to(FEW);
+    }
+
+    /// Ends the session as if its user had stopped it and the network had failed at once, so that each
+    /// message has the outcome it deserves.
+    fn stop(&mut self) {
+        let cause = Cause::Broken(Text::from_static("the driver was dropped"));
+        self.links.iter_mut().for_each(|link| link.cut(cause.clone()));
+        let Some(mut core) = self.shared.lock() else { return };
+        let now = self.shared.now();
+        core.handle(now, Input::Command(Command::Stop));
+        for link in &mut self.links {
+            link.report(now, &mut core, &mut self.weights);
+        }
+        swap(&mut core.actions, &mut self.actions);
+        self.is_awaited = !core.tickets.is_empty() || !core.senders.is_empty();
+        drop(core);
+        self.links.clear();
+        self.actions.retain(|action| matches!(action, Action::Emit(_) | Action::EmitError(_)));
+        self.perform();
+        self.deliver();
+    }
+
+    /// The end. Nothing is left that anybody could wait for.
+    fn end(&mut self, cause: StopCause) -> Round {
+        self.over = Some(cause);
+        self.links.clear();
+        let mut core = self.shared.look();
+        let former = replace(&mut core.driver, Whereabouts::Gone);
+        core.tickets.end(&mut self.woken);
+        core.senders.dismiss(&mut self.woken);
+        core.closers.dismiss(&mut self.woken);
+        let unperformed = take(&mut core.actions);
+        drop(core);
+        drop((former, unperformed));
+        self.shared.inbox.end();
+        self.woken.drain(..).for_each(Waker::wake);
+        Round::Over(cause)
+    }
+}
+
+impl<P: Protocol, R: Runtime, D: Dialer> Future for Driver<P, R, D> {
+    type Output = StopCause;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<StopCause> {
+        if let Some(cause) = self.over {
+            return Poll::Ready(cause);
+        }
+        for _ in 0..ROUNDS {
+            match self.round(cx) {
+                Round::Again => {}
+                Round::Parked => return Poll::Pending,
+                Round::Over(cause) => return Poll::Ready(cause),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+// Nothing in it is ever pinned but the dials, and those can be moved.
+impl<P: Protocol, R: Runtime, D: Dialer> Unpin for Driver<P, R, D> {}
+
+impl<P: Protocol, R: Runtime, D: Dialer> Drop for Driver<P, R, D> {
+    fn drop(&mut self) {
+        if self.over.is_none() {
+            self.stop();
+            self.end(StopCause::User);
+        }
+    }
+}
+
+impl<P: Protocol, R: Runtime, D: Dialer> fmt::Debug for Driver<P, R, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let links: Vec<LinkId> = self.links.iter().map(|link| link.id).collect();
+        f.debug_struct("Driver").field("links", &links).field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+/// How many bytes the messages among the actions count for: those of the frames they came in, shared
+/// evenly among the messages of a frame. By their index in the buffer, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Weights(Vec<(usize, u32)>);
+
+impl Weights {
+    /// A frame of so many bytes led to the actions from `first` on.
+    pub(crate) fn note<I, T>(&mut self, actions: &[Action<I, T>], first: usize, bytes: usize) {
+        let is_message = |index: &usize| matches!(actions[*index], Action::Emit(Event::Message { .. }));
+        let messages = || (first..actions.len()).filter(is_message);
+        let count = messages().count().max(1);
+        let each = u32::try_from(bytes.div_ceil(count)).unwrap_or(u32::MAX);
+        self.0.extend(messages().map(|index| (index, each)));
+    }
+
+    /// The weight of the message at `index`; zero if it did not come in a frame.
+    fn of(&self, index: usize) -> u32 {
+        self.0.binary_search_by_key(&index, |(index, _)| *index).map_or(0, |found| self.0[found].1)
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+}

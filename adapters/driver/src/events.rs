@@ -1,0 +1,141 @@
+//! What happened, for the application.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use steadfast::{Command, Error, Event, Protocol};
+
+use crate::shared::Shared;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Item<I, T> {
+    /// The session says something: a message came, the phase changed, a message has an outcome.
+    Event(Event<I, T>),
+    /// Something failed. What is done about it is said in the error itself.
+    Error(Box<Error>),
+    /// The application was too slow; so much was dropped here.
+    Lagged(Lagged),
+}
+
+/// What was dropped because nobody took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Lagged {
+    /// Messages.
+    pub messages: u64,
+    /// Other events: zero, unless more than [`EVENTS_MAX`](crate::EVENTS_MAX) of them waited.
+    pub events: u64,
+}
+
+impl<I, T> Item<I, T> {
+    /// The message, if it is one.
+    #[must_use]
+    pub fn into_message(self) -> Option<I> {
+        match self {
+            Self::Event(Event::Message { message, .. }) => Some(message),
+            Self::Event(_) | Self::Error(_) | Self::Lagged(_) => None,
+        }
+    }
+
+    /// The id that the peer wants acknowledged once the application has this.
+    fn wants_ack(&self) -> Option<&Bytes> {
+        match self {
+            Self::Event(Event::Message { mark, .. }) => mark.wants_ack(),
+            Self::Event(_) | Self::Error(_) | Self::Lagged(_) => None,
+        }
+    }
+}
+
+/// All that happens to a session, in order. Also a [`Stream`].
+///
+/// Dropping it drops what it would have said; the session goes on. It is no handle: when the last
+/// [`Client`](crate::Client) is dropped the session ends, and then so do the events.
+pub struct Events<P: Protocol> {
+    shared: Arc<Shared<P>>,
+    /// Taken in one go, so that the lock is not asked for each item.
+    batch: VecDeque<Item<P::Incoming, P::Topic>>,
+}
+
+/// How many items are taken in one go.
+const BATCH: usize = 64;
+
+impl<P: Protocol> Events<P> {
+    pub(crate) fn new(shared: Arc<Shared<P>>) -> Self {
+        Self { shared, batch: VecDeque::new() }
+    }
+
+    /// The next thing that happened; `None` when the session has ended for good and all is told.
+    ///
+    /// A message that the peer wants acknowledged is acknowledged when this hands it out.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped before it is ready.
+    pub async fn next(&mut self) -> Option<Item<P::Incoming, P::Topic>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// [`next`](Self::next), for those who poll.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<P::Incoming, P::Topic>>> {
+        if self.batch.is_empty() && !ready!(self.shared.inbox.poll_take(Some(cx), &mut self.batch, BATCH)) {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(self.pop())
+    }
+
+    /// The next of what was taken out of the inbox before.
+    pub(crate) fn pop_taken(&mut self) -> Option<Item<P::Incoming, P::Topic>> {
+        self.pop()
+    }
+
+    /// What is there already, without waiting and without leaving a waker.
+    pub(crate) fn take_now(&mut self) -> Poll<Option<Item<P::Incoming, P::Topic>>> {
+        if self.batch.is_empty() && !ready!(self.shared.inbox.poll_take(None, &mut self.batch, BATCH)) {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(self.pop())
+    }
+
+    fn pop(&mut self) -> Option<Item<P::Incoming, P::Topic>> {
+        let item = self.batch.pop_front()?;
+        if let Some(id) = item.wants_ack() {
+            let command = Command::Taken { id: id.clone() };
+            if let Some(mut turn) = self.shared.enter() {
+                turn.command(command);
+            }
+        }
+        Some(item)
+    }
+}
+
+impl<P: Protocol> Stream for Events<P> {
+    type Item = Item<P::Incoming, P::Topic>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Self::poll_next(self.get_mut(), cx)
+    }
+}
+
+// Nothing in it is ever pinned.
+impl<P: Protocol> Unpin for Events<P> {}
+
+impl<P: Protocol> Drop for Events<P> {
+    fn drop(&mut self) {
+        self.shared.inbox.desert();
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Events<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("taken", &self.batch.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,270 @@
+//! Where items wait for the application, under a lock of their own.
+//!
+//! Messages and the rest wait in two queues, so that the oldest message can go without a search; each of
+//! the rest remembers how many messages came before it.
+
+use std::{
+    collections::VecDeque,
+    mem::take,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use steadfast::Event;
+
+use crate::{
+    Item, Lagged, Mailbox,
+    mailbox::{EVENTS_MAX, Slow},
+};
+
+pub(crate) struct Inbox<I, T> {
+    limits: Mailbox,
+    state: Mutex<State<I, T>>,
+}
+
+struct State<I, T> {
+    messages: VecDeque<Letter<I, T>>,
+    /// The bytes of all of them.
+    bytes: u64,
+    /// How many messages came out so far, taken or dropped.
+    passed: u64,
+    /// What is no message, and how many messages came before it.
+    rest: VecDeque<(u64, Item<I, T>)>,
+    /// What was dropped and not yet told.
+    lagged: Lagged,
+    reader: Option<Waker>,
+    /// The driver, if it waits for the reader to catch up.
+    driver: Option<Waker>,
+    is_paused: bool,
+    stage: Stage,
+}
+
+/// A message and how many bytes it counts for.
+pub(crate) type Letter<I, T> = (Event<I, T>, u32);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Nothing more comes.
+    Ended,
+    /// Nobody reads.
+    Deserted,
+}
+
+impl<I, T> Inbox<I, T> {
+    pub(crate) fn new(limits: Mailbox) -> Self {
+        let state = State {
+            messages: VecDeque::new(),
+            bytes: 0,
+            passed: 0,
+            rest: VecDeque::new(),
+            lagged: Lagged::default(),
+            reader: None,
+            driver: None,
+            is_paused: false,
+            stage: Stage::Open,
+        };
+        Self { limits, state: Mutex::new(state) }
+    }
+
+    /// Takes what a round brought, all at once, and wakes the reader.
+    pub(crate) fn put(&self, brought: &mut Brought<I, T>) {
+        let mut state = self.lock();
+        if state.stage == Stage::Open {
+            state.append(brought);
+            if self.limits.slow == Slow::Lag {
+                state.drop_oldest(&self.limits, brought);
+            }
+            state.drop_oldest_of_rest(brought);
+        }
+        let reader = state.reader.take();
+        drop(state);
+        brought.clear();
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// How many messages may be read from the link; pending while the reader has to catch up.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>, most: usize) -> Poll<usize> {
+        if self.limits.slow == Slow::Lag {
+            return Poll::Ready(most);
+        }
+        let waker = cx.waker().clone();
+        let mut state = self.lock();
+        state.is_paused = match state.is_paused {
+            true => !state.has_caught_up(&self.limits),
+            false => state.is_full(&self.limits),
+        };
+        if state.is_paused {
+            let former = state.driver.replace(waker);
+            drop(state);
+            drop(former);
+            return Poll::Pending;
+        }
+        let room = (self.limits.messages as usize).saturating_sub(state.messages.len());
+        Poll::Ready(room.clamp(1, most))
+    }
+
+    /// Moves up to `most` items into `batch`; `Ready(false)` if nothing more comes.
+    pub(crate) fn poll_take(
+        &self,
+        cx: Option<&mut Context<'_>>,
+        batch: &mut VecDeque<Item<I, T>>,
+        most: usize,
+    ) -> Poll<bool> {
+        let waker = cx.map(|cx| cx.waker().clone());
+        let mut state = self.lock();
+        while batch.len() < most {
+            let Some(item) = state.next() else { break };
+            batch.push_back(item);
+        }
+        let is_empty = batch.is_empty();
+        let former = if is_empty { std::mem::replace(&mut state.reader, waker) } else { None };
+        let driver = if state.has_caught_up(&self.limits) { state.driver.take() } else { None };
+        let stage = state.stage;
+        drop(state);
+        drop(former);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        match stage {
+            Stage::Open if is_empty => Poll::Pending,
+            Stage::Open | Stage::Ended | Stage::Deserted => Poll::Ready(!is_empty),
+        }
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn end(&self) {
+        self.leave(Stage::Ended);
+    }
+
+    /// Nobody reads any more: what waits is dropped, and so is all that comes.
+    pub(crate) fn desert(&self) {
+        let mut state = self.lock();
+        let (messages, rest) = (take(&mut state.messages), take(&mut state.rest));
+        state.bytes = 0;
+        drop(state);
+        drop((messages, rest));
+        self.leave(Stage::Deserted);
+    }
+
+    /// Gives back the memory of a burst.
+    pub(crate) fn shrink_to(&self, few: usize) {
+        let mut state = self.lock();
+        state.messages.shrink_to(few);
+        state.rest.shrink_to(few);
+    }
+
+    fn leave(&self, stage: Stage) {
+        let mut state = self.lock();
+        state.stage = stage;
+        let wakers = [state.reader.take(), state.driver.take()];
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// No code of the user's runs under this lock, so a panic under it is out of memory, if anything.
+    fn lock(&self) -> MutexGuard<'_, State<I, T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<I, T> State<I, T> {
+    fn append(&mut self, brought: &mut Brought<I, T>) {
+        let before = self.passed + self.messages.len() as u64;
+        self.bytes += brought.messages.iter().map(|(_, bytes)| u64::from(*bytes)).sum::<u64>();
+        self.messages.extend(brought.messages.drain(..));
+        self.rest.extend(brought.rest.drain(..).map(|(place, item)| (before + place, item)));
+    }
+
+    /// The newest message stays, however large it is. The dropped ones go back, to be dropped outside the
+    /// lock.
+    fn drop_oldest(&mut self, limits: &Mailbox, dead: &mut Brought<I, T>) {
+        while self.messages.len() > 1 && (self.messages.len() > limits.messages as usize || self.bytes > limits.bytes) {
+            dead.messages.extend(self.pop_message());
+            self.lagged.messages += 1;
+        }
+    }
+
+    fn drop_oldest_of_rest(&mut self, dead: &mut Brought<I, T>) {
+        let excess = self.rest.len().saturating_sub(EVENTS_MAX);
+        self.lagged.events += excess as u64;
+        dead.rest.extend(self.rest.drain(..excess));
+    }
+
+    fn pop_message(&mut self) -> Option<Letter<I, T>> {
+        let letter = self.messages.pop_front()?;
+        self.bytes -= u64::from(letter.1);
+        self.passed += 1;
+        Some(letter)
+    }
+
+    /// The next item, in the order in which they came.
+    fn next(&mut self) -> Option<Item<I, T>> {
+        let is_rest = self.rest.front().is_some_and(|(before, _)| *before <= self.passed);
+        if self.lagged.events > 0 || (self.lagged.messages > 0 && !is_rest) {
+            return Some(Item::Lagged(take(&mut self.lagged)));
+        }
+        if is_rest {
+            return self.rest.pop_front().map(|(_, item)| item);
+        }
+        self.pop_message().map(|(message, _)| Item::Event(message))
+    }
+
+    fn is_full(&self, limits: &Mailbox) -> bool {
+        self.stage == Stage::Open && (self.messages.len() >= limits.messages as usize || self.bytes >= limits.bytes)
+    }
+
+    fn has_caught_up(&self, limits: &Mailbox) -> bool {
+        self.stage != Stage::Open
+            || (self.messages.len() <= limits.messages as usize / 2 && self.bytes <= limits.bytes / 2)
+    }
+}
+
+/// What a round brought, gathered outside the lock.
+pub(crate) struct Brought<I, T> {
+    messages: Vec<Letter<I, T>>,
+    /// With the number of messages before it.
+    rest: Vec<(u64, Item<I, T>)>,
+}
+
+impl<I, T> Brought<I, T> {
+    pub(crate) fn message(&mut self, message: Event<I, T>, bytes: u32) {
+        self.messages.push((message, bytes));
+    }
+
+    pub(crate) fn other(&mut self, item: Item<I, T>) {
+        self.rest.push((self.messages.len() as u64, item));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.rest.is_empty()
+    }
+
+    pub(crate) fn has_other(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    /// Keeps of what is no message only what `keep` gives back.
+    pub(crate) fn filter(&mut self, mut keep: impl FnMut(Item<I, T>) -> Option<Item<I, T>>) {
+        let rest = take(&mut self.rest);
+        self.rest.extend(rest.into_iter().filter_map(|(place, item)| Some((place, keep(item)?))));
+    }
+
+    pub(crate) fn shrink_to(&mut self, few: usize) {
+        self.messages.shrink_to(few);
+        self.rest.shrink_to(few);
+    }
+
+    fn clear(&mut self) {
+        self.messages.clear();
+        self.rest.clear();
+    }
+}
+
+impl<I, T> Default for Brought<I, T> {
+    fn default() -> Self {
+        Self { messages: Vec::new(), rest: Vec::new() }
+    }
+}

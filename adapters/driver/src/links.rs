@@ -1,0 +1,169 @@
+//! The links of one driver: an attempt, a transport, what they have to report.
+
+use std::{
+    future::Future,
+    mem::{replace, take},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use steadfast::{Cause, CloseCode, Down, Frame, Handshake, Input, LinkId, Protocol, Recovery, Report, Timestamp};
+
+use crate::{Dialer, Transport, driver::Weights, log, shared::Core};
+
+/// One link: an attempt first, then perhaps a transport, then its end.
+pub(crate) struct Link<D: Dialer> {
+    pub(crate) id: LinkId,
+    stage: Stage<D>,
+    /// Something was fed that shall leave.
+    flush: bool,
+    /// Whether the session knows that nothing is read.
+    is_paused: bool,
+    news: News,
+}
+
+enum Stage<D: Dialer> {
+    Dialing(D::Dial),
+    Open(D::Transport),
+    Over,
+}
+
+/// What is to be reported at the next turn, in this order.
+#[derive(Default)]
+struct News {
+    up: Option<Box<Handshake>>,
+    frames: Vec<Frame>,
+    progress: bool,
+    flushed: Option<u64>,
+    paused: Option<bool>,
+    down: Option<Box<Down>>,
+}
+
+impl<D: Dialer> Link<D> {
+    pub(crate) fn new(id: LinkId, dial: D::Dial) -> Self {
+        Self { id, stage: Stage::Dialing(dial), flush: false, is_paused: false, news: News::default() }
+    }
+
+    /// Hands a frame to the transport. What is for a link that has ended is thrown away: it has certainly
+    /// not left.
+    pub(crate) fn feed(&mut self, frame: Frame) {
+        if let Stage::Open(transport) = &mut self.stage {
+            transport.feed(frame);
+        }
+    }
+
+    pub(crate) fn flush(&mut self) {
+        self.flush = true;
+    }
+
+    /// The goodbye has to leave too, and nobody else asks for that.
+    pub(crate) fn close(&mut self, code: CloseCode, reason: &str) {
+        if let Stage::Open(transport) = &mut self.stage {
+            transport.close(code, reason);
+            self.flush = true;
+        }
+    }
+
+    /// Drives it as far as it goes: the attempt, or the flush and then a read of up to `most` frames;
+    /// `None` if nothing shall be read. A pending flush does not keep from reading.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, most: Option<usize>, verdict: &mut Classifier) {
+        if let Stage::Dialing(dial) = &mut self.stage {
+            if let Poll::Ready(result) = Pin::new(dial).poll(cx) {
+                self.opened(result, verdict);
+            }
+        }
+        if let Stage::Open(transport) = &mut self.stage {
+            if self.flush && transport.poll_flush(cx).is_ready() {
+                self.flush = false;
+                self.news.flushed = Some(transport.fed());
+                log::flushed(self.id, transport.fed());
+            }
+            let read = most.map(|most| transport.poll_read(cx, &mut self.news.frames, most));
+            self.news.progress |= transport.take_progress();
+            if self.is_paused != most.is_none() {
+                self.is_paused = most.is_none();
+                self.news.paused = Some(self.is_paused);
+            }
+            if let Some(Poll::Ready(Err(cause))) = read {
+                let left = transport.left();
+                self.down(cause, left, verdict);
+            }
+        }
+    }
+
+    fn opened(&mut self, result: crate::Dial<D::Transport>, verdict: &mut Classifier) {
+        match result {
+            Ok((transport, mut handshake)) => {
+                handshake.pings = D::Transport::PINGS;
+                self.news.up = Some(Box::new(handshake));
+                self.stage = Stage::Open(transport);
+            }
+            Err(cause) => self.down(cause, 0, verdict),
+        }
+    }
+
+    fn down(&mut self, cause: Cause, left: u64, verdict: &mut Classifier) {
+        let verdict = verdict.as_mut().and_then(|verdict| verdict(&cause));
+        self.news.down = Some(Box::new(Down { cause, left, verdict }));
+        self.stage = Stage::Over;
+    }
+
+    /// Ends it because nobody drives it any more.
+    pub(crate) fn cut(&mut self, cause: Cause) {
+        let left = match replace(&mut self.stage, Stage::Over) {
+            Stage::Dialing(_) => 0,
+            Stage::Open(transport) => transport.left(),
+            Stage::Over => return,
+        };
+        self.news.down = Some(Box::new(Down { cause, left, verdict: None }));
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open(_))
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+
+    pub(crate) fn has_news(&self) -> bool {
+        let News { up, frames, progress, flushed, paused, down } = &self.news;
+        up.is_some() || !frames.is_empty() || *progress || flushed.is_some() || paused.is_some() || down.is_some()
+    }
+
+    /// Tells the session what there is to tell.
+    pub(crate) fn report<P: Protocol>(&mut self, now: Timestamp, core: &mut Core<P>, weights: &mut Weights) {
+        let id = self.id;
+        let News { up, frames, progress, flushed, paused, down } = &mut self.news;
+        let tell = |core: &mut Core<P>, report| {
+            core.handle(now, Input::Report(id, report));
+        };
+        if let Some(handshake) = up.take() {
+            tell(core, Report::Up(handshake));
+        }
+        for frame in frames.drain(..) {
+            let (bytes, first) = (frame.len(), core.actions.len());
+            tell(core, Report::Frame(frame));
+            weights.note(&core.actions, first, bytes);
+        }
+        if take(progress) {
+            tell(core, Report::Progress);
+        }
+        if let Some(frames) = flushed.take() {
+            tell(core, Report::Flushed { frames });
+        }
+        if let Some(is_paused) = paused.take() {
+            tell(core, if is_paused { Report::Paused } else { Report::Resumed });
+        }
+        if let Some(down) = down.take() {
+            tell(core, Report::Down(down));
+        }
+    }
+
+    pub(crate) fn shrink_to(&mut self, few: usize) {
+        self.news.frames.shrink_to(few);
+    }
+}
+
+/// What the host decides in code: asked outside the lock when a link goes down.
+pub(crate) type Classifier = Option<Box<dyn FnMut(&Cause) -> Option<Recovery> + Send>>;

@@ -1,0 +1,42 @@
+//! What may wait for a slow application?
+
+/// How much may wait until the application takes it, and what happens then.
+///
+/// Only messages can lag. Changes of phase, outcomes, errors and the like wait beside them, so many that
+/// only an application which reads no more can lose one: see [`EVENTS_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    pub(crate) slow: Slow,
+    pub(crate) messages: u32,
+    pub(crate) bytes: u64,
+}
+
+/// What happens when the application is slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slow {
+    Lag,
+    Pause,
+}
+
+/// How many events other than messages may wait. A reader that is behind by more than this has stopped
+/// reading; then the oldest go, and [`Item::Lagged`](crate::Item::Lagged) counts them too.
+pub const EVENTS_MAX: usize = 65_536;
+
+impl Mailbox {
+    /// When more than `messages` messages or more than `bytes` bytes wait, the oldest messages are dropped,
+    /// and an [`Item::Lagged`](crate::Item::Lagged) in their place says how many. The newest always stays.
+    #[must_use]
+    pub const fn lag(messages: u32, bytes: u64) -> Self {
+        Self { slow: Slow::Lag, messages, bytes }
+    }
+
+    /// When `messages` messages or `bytes` bytes wait, nothing more is read from the link until less than
+    /// half of it is left; the peer feels it, and no message is lost. What one frame holds is taken whole,
+    /// so the bound may be passed by that much.
+    ///
+    /// While reading is paused a dead link is not noticed: silence proves nothing when nobody listens.
+    #[must_use]
+    pub const fn pause(messages: u32, bytes: u64) -> Self {
+        Self { slow: Slow::Pause, messages, bytes }
+    }
+}

@@ -1,0 +1,234 @@
+//! What the driver and the handles share: a session and one buffer of actions, under one lock.
+//!
+//! Every turn, whoever runs it, appends to that buffer. Only the driver takes from it, all at once, and
+//! performs outside the lock. Under the lock nothing of the user's is woken, dropped or called by us.
+//!
+//! If a turn panics (a protocol can), the lock is poisoned and the session is not trusted any more:
+//! [`Shared::enter`] gives no more turns, and the driver ends everything in order.
+
+use std::{
+    fmt,
+    mem::replace,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::Waker,
+    time::Duration,
+};
+
+use steadfast::{
+    Action, Answer, Command, Commands, Input, Machine, OpId, Phase, Protocol, Refused, SendOptions, Session, StopCause,
+    Timestamp, Why,
+};
+
+use crate::{Clock, inbox::Inbox, ticket::Tickets, waiters::Waiters};
+
+/// An action of a session that speaks `P`.
+pub(crate) type ActionOf<P> = Action<<P as Protocol>::Incoming, <P as Protocol>::Topic>;
+/// The inbox of a session that speaks `P`.
+pub(crate) type InboxOf<P> = Inbox<<P as Protocol>::Incoming, <P as Protocol>::Topic>;
+
+pub(crate) struct Shared<P: Protocol> {
+    clock: Box<dyn Clock>,
+    core: Mutex<Core<P>>,
+    /// Has a lock of its own, so that a reader does not hold up the session.
+    pub(crate) inbox: InboxOf<P>,
+}
+
+/// What lies under the lock.
+pub(crate) struct Core<P: Protocol> {
+    pub(crate) session: Session<P>,
+    /// The one buffer.
+    pub(crate) actions: Vec<ActionOf<P>>,
+    pub(crate) driver: Whereabouts,
+    /// What the driver's timer is armed for.
+    pub(crate) armed: Option<Timestamp>,
+    pub(crate) tickets: Tickets,
+    /// Those who wait for room in the queue, in the order in which they came.
+    pub(crate) senders: Waiters,
+    /// Those who wait for the end.
+    pub(crate) closers: Waiters,
+    /// No handle is left, or one of them closed the session: once stopped it stays stopped.
+    pub(crate) is_final: bool,
+}
+
+/// Where the driver is.
+#[derive(Debug)]
+pub(crate) enum Whereabouts {
+    /// It was not polled yet.
+    Unpolled,
+    /// It runs, or it was woken and will. It last read the clock at this time.
+    Awake(Timestamp),
+    /// It sleeps.
+    Parked(Waker),
+    /// It has ended.
+    Gone,
+}
+
+impl<P: Protocol> Shared<P> {
+    pub(crate) fn new(session: Session<P>, clock: impl Clock, inbox: InboxOf<P>) -> Self {
+        let core = Core {
+            session,
+            actions: Vec::new(),
+            driver: Whereabouts::Unpolled,
+            armed: None,
+            tickets: Tickets::default(),
+            senders: Waiters::default(),
+            closers: Waiters::default(),
+            is_final: false,
+        };
+        Self { clock: Box::new(clock), core: Mutex::new(core), inbox }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A turn for a handle; `None` once the driver has ended.
+    ///
+    /// While the driver is awake its last reading of the clock is used again, so that a burst of sends reads
+    /// it once. It is as old as the driver is late, and the driver would not act on a newer one earlier.
+    pub(crate) fn enter(&self) -> Option<Turn<'_, P>> {
+        let core = self.core.lock().ok()?;
+        let now = match core.driver {
+            Whereabouts::Awake(now) => now,
+            Whereabouts::Unpolled | Whereabouts::Parked(_) => self.clock.now(),
+            Whereabouts::Gone => return None,
+        };
+        Some(Turn { core: Some(core), now, is_urgent: false })
+    }
+
+    /// The lock, for the driver; `None` after a panic under it.
+    pub(crate) fn lock(&self) -> Option<MutexGuard<'_, Core<P>>> {
+        self.core.lock().ok()
+    }
+
+    /// The lock, for those who only look, or who clear up after a panic.
+    pub(crate) fn look(&self) -> MutexGuard<'_, Core<P>> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finishes what was accepted, then ends for good.
+    pub(crate) fn leave(&self, within: Duration) {
+        if let Some(mut turn) = self.enter() {
+            turn.leave(within);
+        }
+    }
+}
+
+impl<P: Protocol> Core<P> {
+    /// One input, at this time.
+    pub(crate) fn handle(&mut self, now: Timestamp, input: Input<P::Message>) -> Answer<P::Message> {
+        self.session.handle(now, input, &mut self.actions)
+    }
+
+    /// Connects, unless somebody already said what the session shall do.
+    pub(crate) fn start(&mut self, now: Timestamp) {
+        if self.session.phase() == Phase::Idle {
+            self.session.connect(now, &mut self.actions);
+        }
+    }
+
+    /// The phase as people see it: without a driver there is no other than stopped.
+    pub(crate) fn phase(&self) -> Phase {
+        match (&self.driver, self.session.phase()) {
+            (_, stopped @ Phase::Stopped(_)) => stopped,
+            (Whereabouts::Gone, _) => Phase::Stopped(StopCause::Failed),
+            (Whereabouts::Unpolled | Whereabouts::Awake(_) | Whereabouts::Parked(_), phase) => phase,
+        }
+    }
+
+    /// Why it is over, if it is: stopped, and nobody can start it again.
+    pub(crate) fn is_over(&self) -> Option<StopCause> {
+        match self.session.phase() {
+            Phase::Stopped(cause) if self.is_final => Some(cause),
+            Phase::Stopped(_)
+            | Phase::Idle
+            | Phase::Connecting
+            | Phase::Authenticating
+            | Phase::Restoring
+            | Phase::Online
+            | Phase::Waiting
+            | Phase::Suspended
+            | Phase::Draining => None,
+        }
+    }
+
+    /// Whether a parked driver has something to do.
+    pub(crate) fn needs_driver(&self) -> bool {
+        !self.actions.is_empty() || is_earlier(self.session.next_deadline(), self.armed)
+    }
+}
+
+/// Whether `deadline` comes before the timer would.
+fn is_earlier(deadline: Option<Timestamp>, armed: Option<Timestamp>) -> bool {
+    match (deadline, armed) {
+        (Some(deadline), Some(armed)) => deadline < armed,
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+/// A turn of a handle. When it is dropped the lock is released first, and then the driver is woken if it
+/// sleeps and has something to do.
+pub(crate) struct Turn<'a, P: Protocol> {
+    core: Option<MutexGuard<'a, Core<P>>>,
+    now: Timestamp,
+    /// Whether the driver has to see something that is no action.
+    is_urgent: bool,
+}
+
+impl<P: Protocol> Turn<'_, P> {
+    pub(crate) fn core(&mut self) -> &mut Core<P> {
+        self.core.as_mut().expect("taken only when the turn is dropped")
+    }
+
+    pub(crate) fn command(&mut self, command: Command<P::Message>) -> Answer<P::Message> {
+        let now = self.now;
+        self.core().handle(now, Input::Command(command))
+    }
+
+    pub(crate) fn send(&mut self, message: P::Message, options: SendOptions) -> Result<OpId, Refused<P::Message>> {
+        let now = self.now;
+        let core = self.core();
+        core.session.send_with(now, message, options, &mut core.actions)
+    }
+
+    fn leave(&mut self, within: Duration) {
+        // A session that has stopped already says nothing, and its driver ends now.
+        self.is_urgent = true;
+        let now = self.now;
+        let core = self.core();
+        core.is_final = true;
+        // What was sent before the driver's first turn shall leave too.
+        core.start(now);
+        core.handle(now, Input::Command(Command::Drain { within }));
+    }
+}
+
+impl<P: Protocol> Drop for Turn<'_, P> {
+    fn drop(&mut self) {
+        let Some(mut core) = self.core.take() else { return };
+        // After a panic the driver is needed to end everything.
+        let is_urgent = self.is_urgent || std::thread::panicking();
+        let woken = match core.driver {
+            Whereabouts::Parked(_) if is_urgent || core.needs_driver() => {
+                replace(&mut core.driver, Whereabouts::Awake(self.now))
+            }
+            Whereabouts::Parked(_) | Whereabouts::Unpolled | Whereabouts::Awake(_) | Whereabouts::Gone => return,
+        };
+        drop(core);
+        if let Whereabouts::Parked(waker) = woken {
+            waker.wake();
+        }
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Shared<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// The refusal of a session whose driver has ended.
+pub(crate) fn gone<M>(message: M) -> Refused<M> {
+    Refused { why: Why::Stopped, message }
+}
