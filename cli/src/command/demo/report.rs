@@ -1,0 +1,122 @@
+//! The table at the end.
+
+use std::{fmt, time::Duration};
+
+use super::check::{Findings, Tally};
+use crate::chaos::Counts;
+
+/// A run and its verdict.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) findings: Findings,
+    pub(super) counts: Counts,
+    /// How long each outage took, from offline to online.
+    pub(super) outages: Vec<Duration>,
+    pub(super) took: Duration,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally { accepted, refused, outcomes, unique, doubled, reordered, missing } = &self.findings.tally;
+        let outcomes: Vec<String> = outcomes.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        writeln!(f, "accepted     {accepted}, refused {refused}")?;
+        writeln!(f, "outcomes     {}", outcomes.join(", "))?;
+        writeln!(f, "received     unique {unique}, doubled {doubled}, reordered {reordered}, missing {missing}")?;
+        writeln!(f, "faults       {}: {}", self.counts.total(), self.counts)?;
+        writeln!(f, "reconnects   {}{}", self.outages.len(), Recovery(&self.outages))?;
+        writeln!(f, "took         {:.1} s", self.took.as_secs_f64())?;
+        for broken in &self.findings.broken {
+            writeln!(f, "{broken}")?;
+        }
+        f.write_str(if self.findings.broken.is_empty() {
+            "every message is accounted for"
+        } else {
+            "NOT every message is accounted for"
+        })
+    }
+}
+
+struct Recovery<'a>(&'a [Duration]);
+
+impl fmt::Display for Recovery<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (percentile(self.0, 50), percentile(self.0, 99)) {
+            (Some(p50), Some(p99)) => {
+                write!(f, ", time to recover p50 {} ms, p99 {} ms", p50.as_millis(), p99.as_millis())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The smallest of the values that so many percent of them do not exceed.
+fn percentile(values: &[Duration], percent: usize) -> Option<Duration> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        chaos::Kind,
+        command::demo::check::{Broken, Rule},
+    };
+
+    fn millis(values: &[u64]) -> Vec<Duration> {
+        values.iter().map(|ms| Duration::from_millis(*ms)).collect()
+    }
+
+    fn report(broken: Vec<Broken>) -> Report {
+        let tally = Tally {
+            accepted: 20,
+            outcomes: [("acked", 19), ("in doubt", 1)].into(),
+            unique: 19,
+            doubled: 2,
+            missing: 1,
+            ..Tally::default()
+        };
+        let mut counts = Counts::default();
+        counts.add(Kind::BlackHole);
+        counts.add(Kind::Cut);
+        Report {
+            findings: Findings { tally, broken },
+            counts,
+            outages: millis(&[30, 10, 20]),
+            took: Duration::from_millis(1_250),
+        }
+    }
+
+    #[test]
+    fn the_table_says_all() {
+        let expected = "\
+accepted     20, refused 0
+outcomes     acked 19, in doubt 1
+received     unique 19, doubled 2, reordered 0, missing 1
+faults       2: cut 1, black hole 1
+reconnects   3, time to recover p50 20 ms, p99 30 ms
+took         1.2 s
+every message is accounted for";
+        assert_eq!(report(vec![]).to_string(), expected);
+    }
+
+    #[test]
+    fn a_broken_rule_is_named() {
+        let text = report(vec![Broken { rule: Rule::InOrder, count: 2, first: 7 }]).to_string();
+        assert!(text.ends_with(
+            "broken: first arrivals come in the order of acceptance (2 messages, the first is number 7)\n\
+             NOT every message is accounted for"
+        ));
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_values() {
+        let values = millis(&(1..=200).collect::<Vec<_>>());
+        assert_eq!(percentile(&values, 50), Some(Duration::from_millis(100)));
+        assert_eq!(percentile(&values, 99), Some(Duration::from_millis(198)));
+        assert_eq!(percentile(&millis(&[7]), 99), Some(Duration::from_millis(7)));
+        assert_eq!(percentile(&[], 50), None);
+    }
+}
