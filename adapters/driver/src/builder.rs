@@ -6,18 +6,19 @@ use std::{
     sync::Arc,
 };
 
-use steadfast::{Acks, BadConfig, Cause, Config, Plain, Protocol, QueuePolicy, Recovery, Secret, Session, Text};
+use steadfast::{Acks, BadConfig, Cause, Config, Plain, Protocol, QueuePolicy, Recovery, Secret, Session};
 
 use crate::{
-    Client, Dialer, Driver, Events, Mailbox, Runtime, Socket, inbox::Inbox, links::Classifier, mailbox::Slow,
-    shared::Shared,
+    BadAddress, BadHeader, Client, Dialer, Driver, Events, Mailbox, Runtime, Socket, Upgrade, Upgrading, inbox::Inbox,
+    links::Classifier, mailbox::Slow, shared::Shared,
 };
 
 /// What a session is made of. An adapter's `connect` gives one, with its clock and its dialer filled in.
 pub struct Builder<P, R, D> {
     protocol: P,
     runtime: R,
-    dialer: D,
+    /// What was wrong is said when all is put together, so that a chain of settings needs one `?`.
+    dialer: Result<D, BuildError>,
     config: Config,
     credential: Option<Secret>,
     mailbox: Option<Mailbox>,
@@ -29,9 +30,10 @@ pub struct Builder<P, R, D> {
 pub type Built<P, R, D> = (Client<P>, Events<P>, Driver<P, R, D>);
 
 impl<R: Runtime, D> Builder<Plain, R, D> {
-    /// A session of plain frames, with the default settings.
+    /// A session of plain frames, with the default settings. For adapters: an error of theirs, such as an
+    /// address that makes no sense, is told by [`build`](Self::build).
     #[must_use]
-    pub fn new(runtime: R, dialer: D) -> Self {
+    pub fn new(runtime: R, dialer: Result<D, BuildError>) -> Self {
         Self {
             protocol: Plain,
             runtime,
@@ -63,7 +65,7 @@ impl<P, R, D> Builder<P, R, D> {
     #[must_use]
     pub fn dialer<E: Dialer>(self, dialer: E) -> Builder<P, R, E> {
         let Self { protocol, runtime, dialer: _, config, credential, mailbox, seed, classifier } = self;
-        Builder { protocol, runtime, dialer, config, credential, mailbox, seed, classifier }
+        Builder { protocol, runtime, dialer: Ok(dialer), config, credential, mailbox, seed, classifier }
     }
 
     /// The credential to log in with.
@@ -92,12 +94,28 @@ impl<P, R, D> Builder<P, R, D> {
     pub fn classify(self, classify: impl FnMut(&Cause) -> Option<Recovery> + Send + 'static) -> Self {
         Self { classifier: Some(Box::new(classify)), ..self }
     }
+}
 
-    /// The dialer, for an adapter that adds to it.
+impl<P, R, D: Upgrading> Builder<P, R, D> {
+    /// Adds a header to the request that opens a link.
     #[must_use]
-    pub fn map_dialer(mut self, change: impl FnOnce(&mut D)) -> Self {
-        change(&mut self.dialer);
-        self
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.change(|upgrade| upgrade.header(name, value).map_err(BuildError::Header))
+    }
+
+    /// Asks for a header of the answer: it will be among
+    /// [`Handshake::headers`](steadfast::Handshake::headers).
+    #[must_use]
+    pub fn want(self, name: &str) -> Self {
+        self.change(|upgrade| Ok(upgrade.want(name)))
+    }
+
+    fn change(self, change: impl FnOnce(Upgrade) -> Result<Upgrade, BuildError>) -> Self {
+        let dialer = self.dialer.and_then(|mut dialer| {
+            *dialer.upgrade() = change(dialer.upgrade().clone())?;
+            Ok(dialer)
+        });
+        Self { dialer, ..self }
     }
 }
 
@@ -109,18 +127,18 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
     ///
     /// What does not fit together, and what to do about it.
     pub fn build(self) -> Result<Built<P, R, D>, BuildError> {
-        self.dialer.check()?;
         let mailbox = self.mailbox_for(&self.protocol)?;
+        let dialer = self.dialer?;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(()));
-        let session = Session::new(self.protocol, self.config, seed).map_err(BuildError::Config)?;
+        let mut session = Session::new(self.protocol, self.config, seed).map_err(BuildError::Config)?;
+        if let Some(credential) = self.credential {
+            session = session.with_credential(credential);
+        }
         let sleep = self.runtime.sleep();
         let shared = Arc::new(Shared::new(session, self.runtime, Inbox::new(mailbox)));
         let client = Client::new(Arc::clone(&shared));
-        if let Some(credential) = self.credential {
-            client.authenticate(credential);
-        }
         let events = Events::new(Arc::clone(&shared));
-        Ok((client, events, Driver::new(shared, sleep, self.dialer, self.classifier)))
+        Ok((client, events, Driver::new(shared, sleep, dialer, self.classifier)))
     }
 
     /// The same in one piece, for a single owner that polls by hand and spawns nothing.
@@ -160,7 +178,9 @@ pub enum BuildError {
     /// A setting makes no sense.
     Config(BadConfig),
     /// The address makes no sense.
-    Address(Text),
+    Address(BadAddress),
+    /// A header cannot be sent.
+    Header(BadHeader),
     /// The protocol acknowledges messages, and the mailbox would drop some.
     LagWithAcks,
     /// The mailbox has room for nothing.
@@ -171,7 +191,8 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(bad) => fmt::Display::fmt(bad, f),
-            Self::Address(problem) => fmt::Display::fmt(problem, f),
+            Self::Address(bad) => fmt::Display::fmt(bad, f),
+            Self::Header(bad) => fmt::Display::fmt(bad, f),
             Self::LagWithAcks => f.write_str(
                 "mailbox: the protocol acknowledges what the application has taken, so nothing may be dropped; use \
                  Mailbox::pause",

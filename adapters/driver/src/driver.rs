@@ -41,6 +41,8 @@ pub struct Driver<P: Protocol, R: Runtime, D: Dialer> {
     links: Vec<Link<D>>,
     /// What the session said, taken out from under the lock.
     actions: Vec<ActionOf<P>>,
+    /// Messages that have ended, likewise.
+    dead: Vec<P::Message>,
     weights: Weights,
     brought: Brought<P::Incoming, P::Topic>,
     /// Those to wake outside the lock.
@@ -78,6 +80,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             classifier,
             links: Vec::new(),
             actions: Vec::new(),
+            dead: Vec::new(),
             weights: Weights::default(),
             brought: Brought::default(),
             woken: Vec::new(),
@@ -117,9 +120,11 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             self.is_quiet = true;
         }
         swap(&mut core.actions, &mut self.actions);
+        swap(&mut core.dead, &mut self.dead);
         self.deadline = core.session.next_deadline();
         self.is_awaited = !core.tickets.is_empty() || !core.senders.is_empty();
         drop(core);
+        self.dead.clear();
         if let Whereabouts::Parked(waker) = former {
             self.waker = Some(waker);
         }
@@ -244,6 +249,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         core.driver = Whereabouts::Parked(waker);
         if take(&mut self.is_quiet) {
             core.actions.shrink_to(FEW);
+            core.dead.shrink_to(FEW);
             drop(core);
             self.shrink();
         }
@@ -275,6 +281,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
     /// A session that only waits gives the memory of its last burst back.
     fn shrink(&mut self) {
         self.actions.shrink_to(FEW);
+        self.dead.shrink_to(FEW);
         self.weights.0.shrink_to(FEW);
         self.brought.shrink_to(FEW);
         self.links.iter_mut().for_each(|link| link.shrink_to(FEW));
@@ -293,6 +300,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             link.report(now, &mut core, &mut self.weights);
         }
         swap(&mut core.actions, &mut self.actions);
+        swap(&mut core.dead, &mut self.dead);
         self.is_awaited = !core.tickets.is_empty() || !core.senders.is_empty();
         drop(core);
         self.links.clear();
@@ -310,7 +318,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         core.tickets.end(&mut self.woken);
         core.senders.dismiss(&mut self.woken);
         core.closers.dismiss(&mut self.woken);
-        let unperformed = take(&mut core.actions);
+        let unperformed = (take(&mut core.actions), take(&mut core.dead));
         drop(core);
         drop((former, unperformed));
         self.shared.inbox.end();

@@ -28,7 +28,7 @@ pub use driver::Driver;
 pub use events::{Events, Item, Lagged};
 pub use handshake::{BadHeader, Upgrade};
 pub use mailbox::{EVENTS_MAX, Mailbox};
-pub use runtime::{Clock, Dial, Dialer, Runtime, Sleep};
+pub use runtime::{Clock, Dial, Dialer, Runtime, Sleep, Upgrading};
 pub use stream::Socket;
 pub use ticket::Ticket;
 pub use transport::{Io, Transport};

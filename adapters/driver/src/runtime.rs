@@ -8,7 +8,7 @@ use std::{
 
 use steadfast::{Attempt, Cause, Handshake, Timestamp};
 
-use crate::{BuildError, Transport};
+use crate::{Transport, Upgrade};
 
 /// What time it is. The handle asks too, from whichever thread it is used on.
 pub trait Clock: Send + Sync + 'static {
@@ -55,15 +55,12 @@ pub trait Dialer {
 
     /// Starts an attempt. Called anew for each one.
     fn dial(&mut self, attempt: Attempt) -> Self::Dial;
+}
 
-    /// Asked once, when the session is built: is this a place that can be dialled at all?
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it, for instance an address that makes no sense.
-    fn check(&self) -> Result<(), BuildError> {
-        Ok(())
-    }
+/// A dialer that opens its links with an HTTP upgrade, so that headers mean something to it.
+pub trait Upgrading {
+    /// What is asked of the server, to be added to.
+    fn upgrade(&mut self) -> &mut Upgrade;
 }
 
 /// What comes of an attempt.

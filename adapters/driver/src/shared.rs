@@ -15,7 +15,7 @@ use std::{
 };
 
 use steadfast::{
-    Action, Answer, Command, Commands, Input, Machine, OpId, Phase, Protocol, Refused, SendOptions, Session, StopCause,
+    Action, Answer, Command, Input, Machine, OpId, Phase, Protocol, Refused, SendOptions, Session, StopCause,
     Timestamp, Why,
 };
 
@@ -38,6 +38,9 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) session: Session<P>,
     /// The one buffer.
     pub(crate) actions: Vec<ActionOf<P>>,
+    /// Messages that have ended, to be dropped by the driver outside the lock: how one is dropped is the
+    /// user's business.
+    pub(crate) dead: Vec<P::Message>,
     pub(crate) driver: Whereabouts,
     /// What the driver's timer is armed for.
     pub(crate) armed: Option<Timestamp>,
@@ -68,6 +71,7 @@ impl<P: Protocol> Shared<P> {
         let core = Core {
             session,
             actions: Vec::new(),
+            dead: Vec::new(),
             driver: Whereabouts::Unpolled,
             armed: None,
             tickets: Tickets::default(),
@@ -117,13 +121,15 @@ impl<P: Protocol> Shared<P> {
 impl<P: Protocol> Core<P> {
     /// One input, at this time.
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input<P::Message>) -> Answer<P::Message> {
-        self.session.handle(now, input, &mut self.actions)
+        let answer = self.session.handle(now, input, &mut self.actions);
+        self.session.take_dead(&mut self.dead);
+        answer
     }
 
     /// Connects, unless somebody already said what the session shall do.
     pub(crate) fn start(&mut self, now: Timestamp) {
         if self.session.phase() == Phase::Idle {
-            self.session.connect(now, &mut self.actions);
+            self.handle(now, Input::Command(Command::Connect));
         }
     }
 
@@ -187,9 +193,11 @@ impl<P: Protocol> Turn<'_, P> {
     }
 
     pub(crate) fn send(&mut self, message: P::Message, options: SendOptions) -> Result<OpId, Refused<P::Message>> {
-        let now = self.now;
-        let core = self.core();
-        core.session.send_with(now, message, options, &mut core.actions)
+        match self.command(Command::Send { message, options }) {
+            Answer::Accepted(id) => Ok(id),
+            Answer::Refused(why, message) => Err(Refused { why, message }),
+            Answer::Done | Answer::Cancelled(_) | Answer::Stale => unreachable!("a send is accepted or refused"),
+        }
     }
 
     fn leave(&mut self, within: Duration) {
