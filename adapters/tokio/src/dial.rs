@@ -1,0 +1,163 @@
+//! How is the peer reached? By name and TCP, or over whatever stream the embedder opens.
+
+use std::{future::Future, io, net::SocketAddr, pin::Pin};
+
+use steadfast::{Attempt, Cause, Text};
+use steadfast_driver::{Address, BadAddress, Clock, Dial, Dialer, Upgrade, Upgrading, Ws};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, lookup_host},
+};
+
+use crate::{Tokio, TokioIo};
+
+/// The dialer for `ws://`: it resolves the name, connects with TCP, and does the handshake.
+#[derive(Clone, Debug)]
+pub struct Tcp {
+    upgrade: Upgrade,
+}
+
+impl Tcp {
+    /// Dials this URL.
+    ///
+    /// # Errors
+    ///
+    /// The URL makes no sense, or asks for TLS, which this dialer does not have.
+    pub fn to(url: &str) -> Result<Self, BadAddress> {
+        let address = url.parse().and_then(Address::without_tls)?;
+        Ok(Self { upgrade: Upgrade::to(address) })
+    }
+}
+
+impl Upgrading for Tcp {
+    fn upgrade(&mut self) -> &mut Upgrade {
+        &mut self.upgrade
+    }
+}
+
+impl Dialer for Tcp {
+    type Transport = Ws<TokioIo<TcpStream>>;
+    type Dial = Pin<Box<dyn Future<Output = Dial<Self::Transport>> + Send>>;
+
+    fn dial(&mut self, attempt: Attempt) -> Self::Dial {
+        let upgrade = self.upgrade.clone();
+        Box::pin(async move {
+            let stream = open_tcp(upgrade.address(), &attempt).await?;
+            let peer = stream.peer_addr().ok();
+            let (link, mut handshake) = open_ws(stream, &upgrade, &attempt).await?;
+            handshake.address = peer.map(|peer| peer.to_string().into());
+            Ok((link, handshake))
+        })
+    }
+}
+
+/// Resolves the name and opens a TCP connection, with `TCP_NODELAY`: the driver joins small writes itself.
+///
+/// The addresses of the name are tried in turn. Each attempt starts with another one, so an address that
+/// swallows everything cannot use up the time of every attempt.
+///
+/// # Errors
+///
+/// [`Cause::Unresolved`], [`Cause::Unreachable`], or [`Cause::Broken`] where the system itself is short of
+/// something.
+///
+/// # Cancel safety
+///
+/// Dropping the future gives the attempt up; a look-up of a name that has begun ends in the background.
+pub async fn open_tcp(address: &Address, attempt: &Attempt) -> Result<TcpStream, Cause> {
+    let found = lookup_host((address.host(), address.port())).await.map_err(|error| unresolved(address, &error))?;
+    let mut addresses: Vec<_> = found.collect();
+    let count = u64::try_from(addresses.len()).unwrap_or(u64::MAX);
+    let Some(first) = attempt.attempt.saturating_sub(1).checked_rem(count) else {
+        return Err(unresolved(address, &"it has no addresses"));
+    };
+    addresses.rotate_left(usize::try_from(first).unwrap_or_default());
+    let stream = connect(&addresses).await.map_err(|error| cause_of(&error))?;
+    stream.set_nodelay(true).map_err(|error| cause_of(&error))?;
+    Ok(stream)
+}
+
+/// Does the handshake over a stream that the embedder has opened: TLS, a Unix socket, a proxy's tunnel.
+///
+/// ```no_run
+/// use steadfast::Attempt;
+/// use steadfast_driver::Upgrade;
+/// use steadfast_tokio::{cause_of, open_ws};
+/// use tokio::net::UnixStream;
+///
+/// let upgrade = Upgrade::to("ws://localhost/events".parse()?);
+/// let dialer = move |attempt: Attempt| {
+///     let upgrade = upgrade.clone();
+///     async move {
+///         let stream = UnixStream::connect("/run/server.sock").await.map_err(|error| cause_of(&error))?;
+///         open_ws(stream, &upgrade, &attempt).await
+///     }
+/// };
+/// # fn is_dialer(_: impl steadfast_driver::Dialer) {}
+/// # is_dialer(dialer);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`Upgrade::over`].
+///
+/// # Cancel safety
+///
+/// Dropping the future drops the stream.
+pub async fn open_ws<S>(stream: S, upgrade: &Upgrade, attempt: &Attempt) -> Dial<Ws<TokioIo<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    upgrade.over(TokioIo(stream), attempt, || Tokio::new().now()).await
+}
+
+/// The cause for a stream that could not be opened.
+#[must_use]
+pub fn cause_of(error: &io::Error) -> Cause {
+    use io::ErrorKind::{
+        AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, NotFound, TimedOut,
+    };
+    let message = Text::from(error.to_string());
+    let nobody_there = matches!(
+        error.kind(),
+        AddrNotAvailable | ConnectionRefused | HostUnreachable | NetworkDown | NetworkUnreachable | NotFound | TimedOut
+    );
+    if nobody_there { Cause::Unreachable(message) } else { Cause::Broken(message) }
+}
+
+fn unresolved(address: &Address, why: &dyn std::fmt::Display) -> Cause {
+    Cause::Unresolved(format!("{}: {why}", address.host()).into())
+}
+
+/// The first connection that can be had, or the last error.
+async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut last = io::ErrorKind::AddrNotAvailable.into();
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_dialled_is_refused_before_anything_is() {
+        assert!(Tcp::to("ws://localhost:9001/").is_ok());
+        assert_eq!(Tcp::to("localhost:9001").err(), Some(BadAddress::NoScheme));
+        assert_eq!(Tcp::to("wss://localhost").err(), Some(BadAddress::NoTls));
+    }
+
+    #[test]
+    fn nobody_there_is_not_the_same_as_a_broken_stream() {
+        assert!(matches!(cause_of(&io::ErrorKind::ConnectionRefused.into()), Cause::Unreachable(_)));
+        assert!(matches!(cause_of(&io::ErrorKind::NotFound.into()), Cause::Unreachable(_)));
+        assert!(matches!(cause_of(&io::ErrorKind::ConnectionReset.into()), Cause::Broken(_)));
+        assert!(matches!(cause_of(&io::Error::from_raw_os_error(24)), Cause::Broken(_)));
+    }
+}
