@@ -62,11 +62,11 @@ impl Timestamp {
 
 /// A duration in whole microseconds, saturating.
 pub(crate) const fn micros(d: Duration) -> u64 {
-    let micros = d.as_micros();
-    if micros > u64::MAX as u128 { u64::MAX } else { micros as u64 }
+    d.as_secs().saturating_mul(1_000_000).saturating_add(d.subsec_micros() as u64)
 }
 
 /// The earlier of two deadlines, where `None` is "never".
+#[inline]
 pub(crate) fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

@@ -103,11 +103,13 @@ impl Heartbeat {
         self.beat.tune(every, timeout);
     }
 
-    /// Something came that is no pong.
-    pub(crate) const fn on_heard(&mut self, now: Timestamp) {
+    /// Something came that is no pong. `true` if it ended a probe.
+    pub(crate) const fn on_heard(&mut self, now: Timestamp) -> bool {
+        let probed = self.probe.is_some() && !self.beat.pong_only;
         if !self.beat.pong_only {
             self.on_alive(now);
         }
+        probed
     }
 
     /// A pong came: to this probe, or to one that cannot be told. How long did it take?

@@ -102,7 +102,7 @@ impl<P: Protocol> Session<P> {
                 self.facts.retry_at = None;
             }
             Command::Stop => self.want_end(None),
-            Command::Drain { within } => self.want_end(now.after(within).or(Some(Timestamp::MAX))),
+            Command::Drain { within } => self.want_end(Some(now.after(within).unwrap_or(Timestamp::MAX))),
             Command::Send { message, options } => return self.send(now, message, options, out),
             Command::Cancel(id) => {
                 return Answer::Cancelled(self.outbox.cancel(id, &mut tell(&mut self.stats, out)));

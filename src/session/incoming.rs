@@ -5,7 +5,7 @@ use core::{mem, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Action, Actions, Event, LinkId, OpId, Place, Session, Stage, lifecycle::Parting, tell};
+use super::{Action, Actions, Event, LinkId, OpId, Place, Session, Stage, Stir, lifecycle::Parting, tell};
 use crate::{
     CloseCode, Complaint, Frame, Heard, Mark, Protocol, Rejected, Resumed, Text, Timestamp, Tuning,
     error::Failure,
@@ -19,10 +19,11 @@ impl<P: Protocol> Session<P> {
         self.stats.bytes_in += frame.len() as u64;
         self.facts.last_seen = Some(now);
         let Some(link) = self.slot(place) else { return };
-        if let Some(heartbeat) = link.heartbeat() {
-            heartbeat.on_heard(now);
-        }
         let id = link.id;
+        if link.heartbeat().is_some_and(|heartbeat| heartbeat.on_heard(now)) {
+            self.stir = Stir::All;
+        }
+        let Some(link) = self.slot(place) else { return };
         match frame {
             _ if link.is_dialing() => self.stats.unexpected += 1,
             Frame::Ping(_) => {}
@@ -50,6 +51,10 @@ impl<P: Protocol> Session<P> {
             let text = Text::from_static("a frame with more meanings than heard_max");
             self.on_bad(now, id, Complaint::major(text, CloseCode::POLICY), out);
         }
+        if heard.len() == 1 {
+            // The common case, without the cost of a drain.
+            heard.pop().into_iter().for_each(|meaning| self.on_heard(now, id, meaning, out));
+        }
         for meaning in heard.drain(..) {
             self.on_heard(now, id, meaning, out);
         }
@@ -58,6 +63,9 @@ impl<P: Protocol> Session<P> {
 
     /// One arm a meaning. The link is looked up again in each, for an earlier meaning may have ended it.
     fn on_heard(&mut self, now: Timestamp, id: LinkId, meaning: Heard<P::Incoming, P::Topic>, out: &mut Actions<P>) {
+        if !matches!(meaning, Heard::Message { .. }) {
+            self.stir = Stir::All;
+        }
         match meaning {
             Heard::Message { message, topic, mark } => self.on_message(now, id, message, topic, mark, out),
             Heard::Acked { op } => self.on_answer(id, op, Ok(()), out),
@@ -159,7 +167,8 @@ impl<P: Protocol> Session<P> {
         let Some(link) = &mut self.link else { return };
         let mut beat = Beat::new(&self.config.heartbeat, link.abilities.pings, link.can_ping, &mut self.rng);
         beat.tune(link.tuning.ping_every, link.tuning.ping_timeout);
-        link.stage = Stage::Online { heartbeat: Heartbeat::new(beat, now), since: now, stable: false };
+        let stable_at = Some(now.after(self.config.stable_for).unwrap_or(Timestamp::MAX));
+        link.stage = Stage::Online { heartbeat: Heartbeat::new(beat, now), since: now, stable_at };
         if self.stats.online > 0 {
             self.facts.last_reconnect = Some(now);
         }
@@ -190,6 +199,7 @@ impl<P: Protocol> Session<P> {
     }
 
     fn on_bad(&mut self, now: Timestamp, id: LinkId, complaint: Complaint, out: &mut Actions<P>) {
+        self.stir = Stir::All;
         self.stats.bad += 1;
         out.push(Action::Emit(Event::Bad(complaint.clone().into())));
         if let (Some(code), Some(Place::Link)) = (complaint.close, self.place_of(id)) {

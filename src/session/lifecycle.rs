@@ -34,8 +34,10 @@ impl<P: Protocol> Session<P> {
     /// When the next dial may be made, if one is wanted: after the wait, and never closer than the floor to the
     /// last one. [`Timestamp::MAX`] is never.
     pub(super) fn dial_at(&self) -> Option<Timestamp> {
-        let wanted = self.wants.online && self.facts.ended.is_none() && !self.wants.end.is_some_and(|end| end.at_once);
-        if !wanted || self.link.is_some() || self.leaving.is_some() {
+        if self.link.is_some() || self.leaving.is_some() {
+            return None;
+        }
+        if !self.wants.online || self.facts.ended.is_some() || self.wants.end.is_some_and(|end| end.at_once) {
             return None;
         }
         let floor = self.facts.last_dial.map(|last| last.after(self.config.retry.floor).unwrap_or(Timestamp::MAX));
@@ -139,7 +141,7 @@ impl<P: Protocol> Session<P> {
         self.note_stability(now);
         let Some(link) = &self.link else { return };
         let (id, attempt, directed) = (link.id, link.attempt, link.come_back_after);
-        let verdict = self.judge(id, &failure, host);
+        let verdict = self.judge(&failure, host);
         self.facts.errors += 1;
         self.facts.last_error = Some(verdict.message.clone());
         self.facts.last_link = Some(id);
@@ -175,11 +177,11 @@ impl<P: Protocol> Session<P> {
     }
 
     /// The host's word comes first, then the protocol's, then the table's.
-    fn judge(&mut self, id: LinkId, failure: &Failure, host: Option<Recovery>) -> Verdict {
+    fn judge(&mut self, failure: &Failure, host: Option<Recovery>) -> Verdict {
         let logging_in = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::LoggingIn(_)));
         let circumstances = Circumstances {
             logging_in,
-            may_close_normally: self.config.long_lived || !self.is_stable(id),
+            may_close_normally: self.config.long_lived || !self.is_stable(),
             violations: self.facts.violations.saturating_add(1),
             cap: self.config.retry.cap,
         };
@@ -196,6 +198,12 @@ impl<P: Protocol> Session<P> {
             verdict.recovery = Recovery::Fatal;
         }
         verdict
+    }
+
+    /// Whether the link has been online for `stable_for`.
+    fn is_stable(&self) -> bool {
+        let stage = self.link.as_ref().map(|link| &link.stage);
+        matches!(stage, Some(Stage::Online { stable_at: None, .. }))
     }
 
     fn schedule(&mut self, now: Timestamp, recovery: Recovery, directed: Option<core::time::Duration>) {

@@ -40,7 +40,8 @@ pub(super) enum Stage {
     Online {
         heartbeat: Heartbeat,
         since: Timestamp,
-        stable: bool,
+        /// When it counts as stable; `None` once it does.
+        stable_at: Option<Timestamp>,
     },
     /// We said goodbye.
     Closing {
@@ -55,6 +56,12 @@ pub(super) struct Owed {
     pub(super) pong: Option<Bytes>,
 }
 
+impl Owed {
+    pub(super) const fn is_empty(&self) -> bool {
+        !self.ping && self.pong.is_none()
+    }
+}
+
 impl<L> Link<L> {
     pub(super) const fn is_dialing(&self) -> bool {
         matches!(self.stage, Stage::Dialing { .. })
@@ -62,6 +69,11 @@ impl<L> Link<L> {
 
     pub(super) const fn is_online(&self) -> bool {
         matches!(self.stage, Stage::Online { .. })
+    }
+
+    /// A flush is under way, or there is nothing to flush.
+    pub(super) const fn flushing_is_right(&self) -> bool {
+        self.flushing || !self.flights.is_busy()
     }
 
     pub(super) const fn heartbeat(&mut self) -> Option<&mut Heartbeat> {

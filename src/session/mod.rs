@@ -93,7 +93,9 @@ pub struct Session<P: Protocol> {
     last_op: u64,
     /// The phase that was last told.
     told: Phase,
-    deadline: Option<Timestamp>,
+    /// Nothing is due before this. Deadlines that have moved back since are found when it has come.
+    not_before: Timestamp,
+    stir: Stir,
     heard: Vec<Heard<P::Incoming, P::Topic>>,
     frames: Vec<Frame>,
 }
@@ -138,6 +140,30 @@ struct Facts {
     latency_smoothed: Option<core::time::Duration>,
 }
 
+/// How much a transition has stirred, and so how much has to be settled. Most turns carry one message, and are to
+/// cost no more than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stir {
+    /// A message came: it asks for nothing.
+    Nothing,
+    /// The queue or the window: perhaps something can be written.
+    Queue,
+    /// Anything else.
+    All,
+}
+
+impl Stir {
+    fn by<M>(input: &Input<M>) -> Self {
+        match input {
+            Input::Report(_, Report::Frame(_)) => Self::Nothing,
+            Input::Report(_, Report::Flushed { .. }) => Self::Queue,
+            // A time to live is a deadline, perhaps the first.
+            Input::Command(Command::Send { options, .. }) if options.ttl.is_none() => Self::Queue,
+            Input::Command(_) | Input::Report(..) | Input::Wake => Self::All,
+        }
+    }
+}
+
 /// One of the three places for links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -172,7 +198,8 @@ impl<P: Protocol> Session<P> {
             last_link: 0,
             last_op: 0,
             told: Phase::Idle,
-            deadline: None,
+            not_before: Timestamp::MAX,
+            stir: Stir::All,
             heard: Vec::new(),
             frames: Vec::new(),
             config,
@@ -230,22 +257,35 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    /// Brings what is wanted and what is the case together, in as many rounds as one thing can lead to another.
+    /// Brings what is wanted and what is the case together.
     fn settle(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        match self.stir {
+            Stir::Nothing => {}
+            Stir::Queue => self.settle_queue(now, out),
+            Stir::All => self.settle_all(now, out),
+        }
+    }
+
+    fn settle_queue(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        self.writes(now, out);
+        if self.outbox.take_room(&self.config.queue) {
+            out.push(Action::Emit(Event::Room));
+        }
+    }
+
+    /// In as many rounds as one thing can lead to another.
+    fn settle_all(&mut self, now: Timestamp, out: &mut Actions<P>) {
         const ROUNDS: usize = 3;
         for _ in 0..ROUNDS {
             let changed = self.lifecycle(now, out);
-            self.writes(now, out);
+            self.settle_queue(now, out);
             if !changed {
                 break;
             }
         }
         self.announce(now, out);
-        if self.outbox.take_room(&self.config.queue) {
-            out.push(Action::Emit(Event::Room));
-        }
         self.tell_phase(now, out);
-        self.deadline = self.earliest();
+        self.not_before = self.earliest().unwrap_or(Timestamp::MAX);
     }
 }
 
@@ -256,19 +296,24 @@ impl<P: Protocol> Machine for Session<P> {
 
     fn handle(&mut self, now: Timestamp, input: Self::Input, actions: &mut Vec<Self::Action>) -> Self::Answer {
         self.outbox.dead().clear();
+        self.stir = Stir::by(&input);
         let answer = match input {
             Input::Command(command) => self.command(now, command, actions),
             Input::Report(link, report) => self.report(now, link, report, actions),
             Input::Wake => Answer::Done,
         };
-        self.fire_due(now, actions);
+        if now >= self.not_before || self.wants.end.is_some() {
+            self.stir = Stir::All;
+            self.fire_due(now, actions);
+        }
         self.settle(now, actions);
         answer
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
-        debug_assert_eq!(self.deadline, self.earliest(), "the cached deadline is the earliest of the parts");
-        self.deadline
+        let earliest = self.earliest();
+        debug_assert!(self.not_before <= earliest.unwrap_or(Timestamp::MAX), "no deadline moves up unsettled");
+        earliest
     }
 }
 
@@ -318,7 +363,8 @@ where
             last_link: self.last_link,
             last_op: self.last_op,
             told: self.told,
-            deadline: self.deadline,
+            not_before: self.not_before,
+            stir: self.stir,
             heard: Vec::new(),
             frames: Vec::new(),
         }

@@ -1,7 +1,7 @@
 //! What waits for a time, and what happens then.
 
-use super::{Action, Actions, LinkId, Session, Stage, lifecycle::Parting, tell};
-use crate::{Protocol, Timestamp, error::Failure, part::Pulse, time::earlier};
+use super::{Action, Actions, Session, Stage, lifecycle::Parting, tell};
+use crate::{Protocol, Timestamp, error::Failure, part::Pulse};
 
 /// All that can be due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,50 +25,54 @@ pub enum Timer {
     Expiry,
 }
 
-impl Timer {
-    const ALL: [Self; 8] =
-        [Self::Connect, Self::Login, Self::Heartbeat, Self::Stable, Self::Close, Self::Drain, Self::Expiry, Self::Dial];
-}
-
 impl<P: Protocol> Session<P> {
     /// The next timer, and when it is due.
     pub fn next_timer(&self) -> Option<(Timestamp, Timer)> {
-        Timer::ALL.into_iter().filter_map(|timer| Some((self.due_at(timer)?, timer))).min()
+        let at_last = |at: &Timestamp| *at < Timestamp::MAX;
+        self.timers().into_iter().filter_map(|(timer, at)| Some((at.filter(at_last)?, timer))).min()
     }
 
     /// When the next timer is due.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
-        Timer::ALL.into_iter().fold(None, |first, timer| earlier(first, self.due_at(timer)))
+        let never = Timestamp::MAX;
+        let first = self.timers().into_iter().fold(never, |first, (_, at)| first.min(at.unwrap_or(never)));
+        (first < never).then_some(first)
     }
 
     /// Fires each timer that is due, once.
     pub(super) fn fire_due(&mut self, now: Timestamp, out: &mut Actions<P>) {
-        if self.deadline.is_none_or(|deadline| deadline > now) {
-            return;
-        }
-        for timer in Timer::ALL {
-            if self.due_at(timer).is_some_and(|due| due <= now) {
+        for at in 0..self.timers().len() {
+            // Looked up anew: an earlier timer may have ended what this one was for.
+            let (timer, due) = self.timers()[at];
+            if due.is_some_and(|due| due <= now) {
                 self.fire(timer, now, out);
             }
         }
     }
 
-    fn due_at(&self, timer: Timer) -> Option<Timestamp> {
-        let stage = self.link.as_ref().map(|link| &link.stage);
-        match (timer, stage) {
-            (Timer::Dial, None) => self.dial_at().filter(|at| *at < Timestamp::MAX),
-            (Timer::Connect, Some(Stage::Dialing { deadline })) => *deadline,
-            (Timer::Login, Some(Stage::LoggingIn(login))) => login.deadline(),
-            (Timer::Heartbeat, Some(Stage::Online { heartbeat, .. })) => heartbeat.deadline(),
-            (Timer::Stable, Some(Stage::Online { since, stable: false, .. })) => since.after(self.config.stable_for),
-            (Timer::Close, _) => match self.leaving.as_ref().map(|link| &link.stage) {
-                Some(Stage::Closing { deadline }) => *deadline,
-                Some(Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Online { .. }) | None => None,
-            },
-            (Timer::Drain, _) => self.wants.end.filter(|end| !end.at_once)?.by.filter(|by| *by < Timestamp::MAX),
-            (Timer::Expiry, _) => self.outbox.deadline(),
-            (Timer::Dial | Timer::Connect | Timer::Login | Timer::Heartbeat | Timer::Stable, _) => None,
-        }
+    /// All timers, in the order in which they fire.
+    #[inline]
+    fn timers(&self) -> [(Timer, Option<Timestamp>); 8] {
+        let (connect, login, heartbeat, stable) = match self.link.as_ref().map(|link| &link.stage) {
+            Some(Stage::Dialing { deadline }) => (*deadline, None, None, None),
+            Some(Stage::LoggingIn(login)) => (None, login.deadline(), None, None),
+            Some(Stage::Online { heartbeat, stable_at, .. }) => (None, None, heartbeat.deadline(), *stable_at),
+            Some(Stage::Closing { .. }) | None => (None, None, None, None),
+        };
+        let close = match self.leaving.as_ref().map(|link| &link.stage) {
+            Some(Stage::Closing { deadline }) => *deadline,
+            Some(Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Online { .. }) | None => None,
+        };
+        [
+            (Timer::Connect, connect),
+            (Timer::Login, login),
+            (Timer::Heartbeat, heartbeat),
+            (Timer::Stable, stable),
+            (Timer::Close, close),
+            (Timer::Drain, self.wants.end.and_then(|end| if end.at_once { None } else { end.by })),
+            (Timer::Expiry, self.outbox.deadline()),
+            (Timer::Dial, self.dial_at()),
+        ]
     }
 
     fn fire(&mut self, timer: Timer, now: Timestamp, out: &mut Actions<P>) {
@@ -106,18 +110,12 @@ impl<P: Protocol> Session<P> {
 
     /// A link that has been online for `stable_for` ends the row of failures. Nothing else does.
     pub(super) fn note_stability(&mut self, now: Timestamp) {
-        if let Some(Stage::Online { since, stable, .. }) = self.link.as_mut().map(|link| &mut link.stage) {
-            if !*stable && now.since(*since) >= self.config.stable_for {
-                *stable = true;
+        if let Some(Stage::Online { stable_at, .. }) = self.link.as_mut().map(|link| &mut link.stage) {
+            if stable_at.is_some_and(|at| at <= now) {
+                *stable_at = None;
                 self.backoff.reset();
                 self.facts.violations = 0;
             }
         }
-    }
-
-    /// Whether this link has been online for `stable_for`.
-    pub(super) fn is_stable(&self, id: LinkId) -> bool {
-        let link = self.link.as_ref().filter(|link| link.id == id);
-        matches!(link.map(|link| &link.stage), Some(Stage::Online { stable: true, .. }))
     }
 }

@@ -16,13 +16,19 @@ impl<P: Protocol> Session<P> {
         if link.is_dialing() {
             return;
         }
+        let online = link.is_online();
+        let owes = !online || !link.owed.is_empty() || !self.taken.is_empty();
         let mut writer =
             Writer { protocol: &mut self.protocol, link, frames: &mut self.frames, stats: &mut self.stats, now, out };
-        writer.login(self.credentials.current());
-        writer.pong();
-        if writer.link.is_online() {
+        if owes {
+            writer.login(self.credentials.current());
+            writer.pong();
+        }
+        if owes && online {
             writer.ping();
             writer.acks(&mut self.taken);
+        }
+        if online {
             writer.queue(&mut self.outbox);
         }
         writer.flush();
@@ -51,10 +57,9 @@ impl<P: Protocol> Writer<'_, P> {
     }
 
     fn pong(&mut self) {
-        if self.link.flights.has_control_room() {
-            if let Some(payload) = self.link.owed.pong.take() {
-                self.control(Say::Pong(payload), false);
-            }
+        if self.link.owed.pong.is_some() && self.link.flights.has_control_room() {
+            let payload = self.link.owed.pong.take().unwrap_or_default();
+            self.control(Say::Pong(payload), false);
         }
     }
 
@@ -77,7 +82,7 @@ impl<P: Protocol> Writer<'_, P> {
     }
 
     fn acks(&mut self, taken: &mut alloc::collections::VecDeque<Bytes>) {
-        while self.link.flights.has_control_room() {
+        while !taken.is_empty() && self.link.flights.has_control_room() {
             let Some(id) = taken.pop_front() else { return };
             self.control(Say::AckOf { id: &id }, false);
         }
@@ -98,7 +103,7 @@ impl<P: Protocol> Writer<'_, P> {
     }
 
     fn flush(&mut self) {
-        if self.link.flights.is_busy() && !self.link.flushing {
+        if !self.link.flushing_is_right() {
             self.link.flushing = true;
             self.out.push(Action::FlushQueue(self.link.id));
         }
@@ -112,17 +117,22 @@ impl<P: Protocol> Writer<'_, P> {
 
     /// Turns the encoded frames into actions; says how many.
     fn send(&mut self, secret: bool) -> u32 {
-        let (link, mut count) = (self.link.id, 0);
-        for frame in self.frames.drain(..) {
-            count += 1;
+        let (link, count) = (self.link.id, self.frames.len());
+        self.stats.frames_out += count as u64;
+        let mut push = |frame: Frame| {
             self.stats.bytes_out += frame.len() as u64;
             self.out.push(Action::Send { link, frame, secret });
+        };
+        if count == 1 {
+            // The common case, without the cost of a drain.
+            self.frames.pop().into_iter().for_each(push);
+        } else {
+            self.frames.drain(..).for_each(&mut push);
         }
-        self.stats.frames_out += u64::from(count);
         let now = self.now;
         if let Some(heartbeat) = self.link.heartbeat() {
             heartbeat.on_said(now);
         }
-        count
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 }
