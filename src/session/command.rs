@@ -128,6 +128,9 @@ impl<P: Protocol> Session<P> {
 
     /// To be over by then; at once if `None`. An end that was asked for before is not put off.
     fn want_end(&mut self, by: Option<Timestamp>) {
+        if self.facts.ended.is_some() {
+            return;
+        }
         let end = self.wants.end.get_or_insert(End { cause: StopCause::User, by, at_once: false });
         end.by = end.by.min(by);
         end.at_once |= by.is_none();

@@ -313,6 +313,20 @@ fn connect_now_does_not_wait_and_keeps_the_floor() {
 }
 
 #[test]
+fn after_the_end_there_is_nothing_but_answers_until_a_connect() {
+    let mut talk = Talk::new(Plain);
+    talk.command(Command::Stop);
+    assert_eq!(talk.session.phase(), Phase::Stopped(StopCause::User));
+    for command in [Command::Stop, Command::Drain { within: Duration::ZERO }, Command::Cancel(OpId(1))] {
+        talk.command(command);
+        assert_eq!((talk.out.len(), talk.session.next_deadline()), (0, None));
+    }
+    talk.now += 100;
+    talk.command(Command::Connect);
+    assert!(matches!(talk.out[0], Action::Connect(_)));
+}
+
+#[test]
 fn a_wrong_subprotocol_stops_at_once() {
     let mut talk = Talk::new(Lines);
     let handshake = Handshake { subprotocol: Some("other".into()), ..Handshake::default() };
