@@ -1,11 +1,61 @@
-//! `steadfast` on tokio.
+//! `steadfast` on tokio: a WebSocket session that holds.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use steadfast::Event;
+//! use steadfast_tokio::{Drain, Item};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (client, mut events, driver) = steadfast_tokio::connect("ws://127.0.0.1:9001/live").build()?;
+//! tokio::spawn(driver);
+//! client.send("hello")?; // at once, link or no link
+//! while let Some(item) = events.next().await {
+//!     match item {
+//!         Item::Event(Event::Message { message, .. }) => println!("{message:?}"),
+//!         Item::Event(Event::Phase(change)) => println!("{}", change.to),
+//!         Item::Error(error) => eprintln!("{error}"),
+//!         _ => {}
+//!     }
+//! }
+//! client.close(Drain::within(Duration::from_secs(2))).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! All that is said there and in [`Client`], [`Events`] and [`Driver`] holds for every runtime. This package
+//! adds tokio's clock and timers, its streams, and a dialer for `ws://`.
 
 mod clock;
 mod dial;
 mod io;
 mod sleep;
 
+use steadfast::Plain;
+
 pub use clock::Tokio;
 pub use dial::{Tcp, cause_of, open_tcp, open_ws};
 pub use io::TokioIo;
 pub use sleep::Timer;
+pub use steadfast_driver::{
+    BuildError, Builder, Client, Dialer, Drain, EVENTS_MAX, Events, Item, LAST_DRAIN, Lagged, Mailbox, Ticket, Upgrade,
+};
+
+/// The future that keeps a session going. See [`steadfast_driver::Driver`].
+pub type Driver<P, D = Tcp> = steadfast_driver::Driver<P, Tokio, D>;
+/// A session in one piece. See [`steadfast_driver::Socket`].
+pub type Socket<P, D = Tcp> = steadfast_driver::Socket<P, Tokio, D>;
+
+/// A session with the server at this `ws://` URL.
+///
+/// What is wrong with the URL is said by [`Builder::build`].
+#[must_use]
+pub fn connect(url: &str) -> Builder<Plain, Tokio, Tcp> {
+    Builder::new(Tokio::new(), Tcp::to(url).map_err(BuildError::Address))
+}
+
+/// A session over links that the embedder opens: TLS, a Unix socket, a proxy.
+#[must_use]
+pub fn over<D: Dialer>(dialer: D) -> Builder<Plain, Tokio, D> {
+    Builder::new(Tokio::new(), Ok(dialer))
+}
