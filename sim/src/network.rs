@@ -67,9 +67,13 @@ impl Wire {
         }
     }
 
-    /// `None`: until for ever.
+    /// `None`: until for ever. A shorter freeze does not end a longer one, for nothing overtakes.
     pub(crate) fn freeze(&mut self, until: Option<Timestamp>) {
-        self.frozen = Some(until);
+        self.frozen = match (self.frozen, until) {
+            (Some(None), _) | (_, None) => Some(None),
+            (Some(Some(before)), Some(until)) => Some(Some(before.max(until))),
+            (None, Some(until)) => Some(Some(until)),
+        };
     }
 
     pub(crate) fn block(&mut self, until: Timestamp) {

@@ -53,7 +53,7 @@ impl Peer {
                 Reply { frame: toy.acks.then(|| format!("got {op}").into()), received: Some(op) }
             }
             (Sent::Control, _) if frame.as_str() == Some("ping") => say("pong".into()),
-            (Sent::Message(_) | Sent::Control, _) => Reply::default(),
+            (Sent::Message(_) | Sent::Control | Sent::Pong, _) => Reply::default(),
         }
     }
 }

@@ -122,7 +122,7 @@ fn meaning(line: &str) -> Heard<Text, Never> {
 
 impl Spy for Toy {
     fn has_login(&self) -> bool {
-        self.login
+        self.login || self.hello
     }
 
     fn sent(&self, frame: &Frame) -> Sent {
@@ -130,6 +130,7 @@ impl Spy for Toy {
         let mut words = line.split(' ');
         match (words.next(), words.next().map(str::parse)) {
             (Some("login"), _) => Sent::Login,
+            (Some("pong"), _) => Sent::Pong,
             (Some("m"), Some(Ok(op))) => Sent::Message(Some(OpId(op))),
             _ => Sent::Control,
         }
@@ -138,7 +139,8 @@ impl Spy for Toy {
     fn got(&self, frame: &Frame) -> Got {
         let mut words = frame.as_str().unwrap_or_default().split(' ');
         match (words.next(), words.next().map(str::parse)) {
-            (Some("ok"), _) => Got::LoginOk,
+            (Some("ok"), _) if self.login => Got::LoginOk,
+            (Some("hello"), _) if !self.login => Got::LoginOk,
             (Some("got"), Some(Ok(op))) => Got::Acked(OpId(op)),
             (Some("deny"), Some(Ok(op))) => Got::Denied(OpId(op)),
             _ => Got::Other,

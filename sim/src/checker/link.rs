@@ -1,6 +1,7 @@
 //! Which links are there, and what is with their transports?
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use steadfast::{LinkId, OpId, Timestamp, Window};
 
@@ -57,6 +58,11 @@ impl Links {
 
     pub(super) fn get(&mut self, id: LinkId) -> Option<&mut Link> {
         [&mut self.link, &mut self.leaving].into_iter().flatten().find(|link| link.id == id)
+    }
+
+    pub(super) fn is_stable(&self, now: Timestamp, after: Duration) -> bool {
+        let online_at = self.link.as_ref().and_then(|link| link.online_at);
+        online_at.is_some_and(|at| now.since(at) >= after)
     }
 
     pub(super) fn dial(&mut self, id: LinkId) -> Result<(), String> {
@@ -148,10 +154,6 @@ impl Link {
 
     pub(super) const fn is_logged_in(&self) -> bool {
         self.logged_in
-    }
-
-    pub(super) const fn online_at(&self) -> Option<Timestamp> {
-        self.online_at
     }
 
     pub(super) const fn up(&mut self, now: Timestamp, is_login: bool) {

@@ -193,6 +193,9 @@ impl<S: Spy> Checker<S> {
 
     /// What the input alone says.
     fn absorb<M>(&mut self, now: Timestamp, what: What, answer: &Answer<M>) {
+        if self.links.is_stable(now, self.config.stable_for) {
+            self.pace.stable();
+        }
         match what {
             What::Wake | What::Other => {}
             What::Connect => {
@@ -233,10 +236,7 @@ impl<S: Spy> Checker<S> {
                 link.flushed(frames, &mut self.ledger);
                 link.flush_done();
             }
-            Saw::Down(left) => {
-                self.pace.link_ended(now, link.online_at());
-                self.links.down(id, left, &mut self.ledger);
-            }
+            Saw::Down(left) => self.links.down(id, left, &mut self.ledger),
             Saw::Frame(Got::Other) | Saw::Other => {}
         }
     }
@@ -263,9 +263,6 @@ impl<S: Spy> Checker<S> {
                 self.check(code.is_sendable(), || format!("one link: closes with {code}, which cannot be sent"));
             }
             Action::Abort(id) => {
-                if let Some(link) = self.links.get(*id) {
-                    self.pace.link_ended(now, link.online_at());
-                }
                 let verdict = self.links.abort(*id, &mut self.ledger);
                 self.note(verdict);
             }
@@ -283,9 +280,9 @@ impl<S: Spy> Checker<S> {
         let Some(link) = self.links.get(id).filter(|link| link.stage() == Stage::Up) else {
             return self.note(Err(format!("one link: sends {frame:?} on link {id}, which is not up")));
         };
-        let may_send = link.is_logged_in() || sent == Sent::Login || matches!(frame, Frame::Ping(_) | Frame::Pong(_));
+        let may_send = link.is_logged_in() || matches!(sent, Sent::Login | Sent::Pong);
         let (op, verdict) = match sent {
-            Sent::Login | Sent::Control => (None, Ok(())),
+            Sent::Login | Sent::Pong | Sent::Control => (None, Ok(())),
             Sent::Message(op) => self.ledger.hand_over(now, op),
         };
         let fits = link.sent(op, frame.len() as u64, &self.config.window);

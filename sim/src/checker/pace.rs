@@ -9,26 +9,30 @@ use steadfast::{Config, Error, Jitter, Recovery, Timestamp};
 pub(super) struct Pace {
     dialled_at: Option<Timestamp>,
     attempt: u64,
-    was_stable: Option<Duration>,
+    has_failed: bool,
+    was_stable: bool,
     last: Option<(u64, Recovery)>,
 }
 
 impl Pace {
     pub(super) fn failed(&mut self, error: &Error) {
+        self.has_failed = true;
         self.last = Some((error.number, error.recovery));
     }
 
-    /// A link ended that had been online since then.
-    pub(super) fn link_ended(&mut self, now: Timestamp, online_at: Option<Timestamp>) {
-        self.was_stable = online_at.map(|at| now.since(at));
+    /// The link has been online for `stable_for`.
+    pub(super) const fn stable(&mut self) {
+        self.was_stable = true;
     }
 
+    /// Failures are counted since the last stable link. A link that was left on purpose is none.
     pub(super) fn dial(&mut self, now: Timestamp, attempt: u64, config: &Config) -> Result<(), String> {
         let before = self.dialled_at.replace(now);
         let was = std::mem::replace(&mut self.attempt, attempt);
-        let stable = self.was_stable.take().is_some_and(|online| online >= config.stable_for);
-        if attempt != was.saturating_add(1) && !(attempt == 1 && (stable || was == 0)) {
-            return Err(format!("pace: attempt {attempt} after attempt {was}, without a stable link between"));
+        let stable = std::mem::take(&mut self.was_stable);
+        let first = if stable || was == 0 { 1 } else { was };
+        if attempt != first.saturating_add(std::mem::take(&mut self.has_failed).into()) {
+            return Err(format!("pace: attempt {attempt} after attempt {was}, which was stable: {stable}"));
         }
         match before {
             Some(before) if before <= now && now.since(before) < config.retry.floor => {

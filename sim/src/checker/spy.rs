@@ -4,7 +4,7 @@ use steadfast::{Frame, OpId};
 
 /// What the checker has to understand of the frames that go by.
 pub trait Spy {
-    /// Whether nothing but the login may be sent before the peer has accepted it.
+    /// Whether nothing but the login may be sent before the peer has said [`Got::LoginOk`].
     fn has_login(&self) -> bool;
     /// What a frame says that the session sends.
     fn sent(&self, frame: &Frame) -> Sent;
@@ -17,6 +17,8 @@ pub trait Spy {
 pub enum Sent {
     /// It belongs to the login.
     Login,
+    /// It answers a ping of the peer's, which may come at any time.
+    Pong,
     /// It is the protocol's own: a probe, an acknowledgement.
     Control,
     /// It is a message of the application; its id, if the frame tells. Without it the checker takes it for
@@ -27,7 +29,7 @@ pub enum Sent {
 /// What a frame says that the session receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Got {
-    /// The login is accepted.
+    /// The login is accepted; or, where there is none, the greeting that had to be waited for.
     LoginOk,
     /// The peer has this message.
     Acked(OpId),
@@ -45,7 +47,8 @@ impl Spy for steadfast::Plain {
     fn sent(&self, frame: &Frame) -> Sent {
         match frame {
             Frame::Text(_) | Frame::Binary(_) => Sent::Message(None),
-            Frame::Ping(_) | Frame::Pong(_) => Sent::Control,
+            Frame::Ping(_) => Sent::Control,
+            Frame::Pong(_) => Sent::Pong,
         }
     }
 

@@ -15,7 +15,7 @@ impl World {
             return;
         }
         if let Fault::Sleep(lasts) = fault {
-            self.asleep_until = later(self.now, lasts);
+            self.asleep_until = self.asleep_until.max(later(self.now, lasts));
             return;
         }
         let Some(link) = self.link else { return };

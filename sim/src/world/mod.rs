@@ -53,6 +53,8 @@ pub struct Story {
     pub phases: Vec<Change>,
     /// Its failures.
     pub errors: Vec<(Timestamp, Error)>,
+    /// When the application sent for the last time.
+    pub sent_at: Timestamp,
     /// What was accepted, in this order.
     pub accepted: Vec<OpId>,
     /// How many messages were refused.
@@ -178,8 +180,15 @@ impl World {
     fn step(&mut self) {
         match self.agenda.first_entry().filter(|entry| entry.key().0 <= self.now) {
             Some(entry) => {
+                let (_, number) = *entry.key();
                 let happening = entry.remove();
-                self.happen(happening);
+                match self.put_off(&happening) {
+                    // It keeps its number: what waits for the same thaw keeps its order.
+                    Some(at) => {
+                        self.agenda.insert((at, number), happening);
+                    }
+                    None => self.happen(happening),
+                }
             }
             None => self.turn(Input::Wake),
         }
@@ -252,9 +261,6 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
-        if let Some(at) = self.put_off(&happening) {
-            return self.at(at, happening);
-        }
         match happening {
             Happening::Send => self.send_next(),
             Happening::Dialled(link) => self.answer_dial(link),
@@ -313,6 +319,7 @@ impl World {
         if rng.up_to(99) < app.perishable {
             options.ttl = Some(Ttl::new(rng.between(Duration::from_millis(1), Duration::from_secs(1))));
         }
+        self.story.sent_at = self.now;
         let message = Text::from(format!("message {}", self.story.accepted.len()));
         self.turn(Input::Command(Command::Send { message, options }));
     }
