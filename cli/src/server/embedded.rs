@@ -32,7 +32,7 @@ impl Embedded {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let mut desk = Desk { log: File::create(log)?, acks, connection: 0 };
+        let mut desk = Desk { log: File::create_new(log)?, acks, connection: 0 };
         let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("server".into()).spawn(move || {

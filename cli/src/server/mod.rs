@@ -47,7 +47,7 @@ enum Running {
 }
 
 impl Server {
-    /// Starts a server on a free port of this machine. It writes to the file `log` and, if `acks`,
+    /// Starts a server on a free port of this machine. It makes the file `log` and, if `acks`,
     /// confirms each message after it has written it down.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ except ImportError:
     sys.exit(3)
 
 logging.disable()  # connections that end badly are what this server is here for
-log = open(sys.argv[1], "w", buffering=1, encoding="utf-8")
+log = open(sys.argv[1], "x", buffering=1, encoding="utf-8")
 connections, turn = 0, asyncio.Lock()
 
 

@@ -1,9 +1,126 @@
-//! `steadfast demo`
+//! `steadfast demo`: a session in a hostile network, and the proof that every message is accounted for.
+
 mod check;
-use crate::Failure;
-use std::process::ExitCode;
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {}
-pub(super) async fn run(_: Args) -> Result<ExitCode, Failure> {
-    Ok(ExitCode::SUCCESS)
+mod client;
+mod course;
+mod journal;
+mod plan;
+mod report;
+mod sender;
+mod view;
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::{self, ExitCode},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use tokio::{select, signal::ctrl_c};
+
+use self::{
+    check::{Class, Evidence, check},
+    course::Course,
+    plan::Plan,
+    report::Report,
+};
+use crate::{
+    Failure,
+    chaos::Proxy,
+    server::{self, Server},
+};
+
+/// The exit code if a message is unaccounted for.
+const UNACCOUNTED: u8 = 1;
+/// The exit code after Ctrl-C, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    /// How many messages are sent
+    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    messages: u64,
+    /// How many faults strike
+    #[arg(long, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    faults: u64,
+    /// What determines the faults, and the chance that the client takes
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// What is promised for each message
+    #[arg(long, default_value = "at-least-once")]
+    class: Class,
+    /// Which server
+    #[arg(long, default_value = "embedded")]
+    server: server::Kind,
+    /// The settings that the crate has by default, instead of quick ones; takes many minutes
+    #[arg(long)]
+    defaults: bool,
+}
+
+/// Runs the demo.
+pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let plan = Plan::new(&args);
+    say(&plan.to_string());
+    let log = Log::new();
+    let server = Server::start(args.server, &log.0, plan.class == Class::AtLeastOnce)?;
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let proxy = Proxy::start(any, server.address()).await;
+    let proxy = proxy.map_err(|error| Failure::new(format!("cannot start the proxy: {error}")))?;
+    let proxy = Arc::new(proxy);
+    let course = select! {
+        course = course::run(&plan, &proxy) => course?,
+        _ = ctrl_c() => {
+            eprintln!("steadfast: interrupted; nothing was judged");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    };
+    drop((proxy, server));
+    let report = judge(&plan, course, &log)?;
+    say(&report.to_string());
+    if report.is_good() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("steadfast: what the server received stands in {}", log.keep().display());
+    Ok(ExitCode::from(UNACCOUNTED))
+}
+
+/// Compares what the client was told with what the server wrote down.
+fn judge(plan: &Plan, course: Course, log: &Log) -> Result<Report, Failure> {
+    let Course { accepted, refused, counts, outages, took, cut_short } = course;
+    let (class, window) = (plan.class, u64::from(plan.config.window.frames));
+    let received = server::read(&log.0)?;
+    let findings = check(&Evidence { class, accepted, refused, received, window, faults: counts.total() });
+    Ok(Report { findings, counts, outages, took, cut_short })
+}
+
+/// The file that the server writes to; removed at the end unless it is kept.
+#[derive(Debug)]
+struct Log(PathBuf);
+
+impl Log {
+    fn new() -> Self {
+        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
+        Self(env::temp_dir().join(format!("steadfast-demo-{}-{nanos}.log", process::id())))
+    }
+
+    fn keep(mut self) -> PathBuf {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if !self.0.as_os_str().is_empty() {
+            // It may not have been made yet.
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+}
+
+/// A line for people. If nobody reads it any more, the exit code still tells.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -65,9 +65,14 @@ impl Plan {
         (stretch / u64::try_from(ticks).unwrap_or(u64::MAX).max(1)).max(1)
     }
 
-    /// How long the faults, and then the last outcomes, may take at most.
+    /// How long the sending may take at most.
     pub(super) fn limit(&self) -> Duration {
-        self.patience.saturating_mul(u32::try_from(self.faults + 3).unwrap_or(u32::MAX))
+        self.patience.saturating_mul(u32::try_from(self.faults.saturating_add(3)).unwrap_or(u32::MAX))
+    }
+
+    /// How long the last outcomes may take at most.
+    pub(super) const fn outcomes_limit(&self) -> Duration {
+        self.patience.saturating_mul(3)
     }
 }
 
@@ -134,6 +139,9 @@ mod tests {
     fn the_quick_settings_are_sound_and_printed() {
         assert_eq!(quick().check(), Ok(()));
         let printed = plan(20_000, 30).to_string();
-        assert!(printed.contains("base 50 ms, cap 1000 ms, floor 20 ms; ping after 300 ms, dead after 300 ms"), "{printed}");
+        assert!(
+            printed.contains("base 50 ms, cap 1000 ms, floor 20 ms; ping after 300 ms, dead after 300 ms"),
+            "{printed}"
+        );
     }
 }

@@ -13,6 +13,15 @@ pub(super) struct Report {
     /// How long each outage took, from offline to online.
     pub(super) outages: Vec<Duration>,
     pub(super) took: Duration,
+    /// Why the run did not go to its end, if it did not.
+    pub(super) cut_short: Option<String>,
+}
+
+impl Report {
+    /// Whether every message is accounted for, of a run that went to its end.
+    pub(super) fn is_good(&self) -> bool {
+        self.findings.broken.is_empty() && self.cut_short.is_none()
+    }
 }
 
 impl fmt::Display for Report {
@@ -28,7 +37,10 @@ impl fmt::Display for Report {
         for broken in &self.findings.broken {
             writeln!(f, "{broken}")?;
         }
-        f.write_str(if self.findings.broken.is_empty() {
+        if let Some(why) = &self.cut_short {
+            writeln!(f, "cut short: {why}")?;
+        }
+        f.write_str(if self.is_good() {
             "every message is accounted for"
         } else {
             "NOT every message is accounted for"
@@ -86,6 +98,7 @@ mod tests {
             counts,
             outages: millis(&[30, 10, 20]),
             took: Duration::from_millis(1_250),
+            cut_short: None,
         }
     }
 
@@ -109,6 +122,13 @@ every message is accounted for";
             "broken: first arrivals come in the order of acceptance (2 messages, the first is number 7)\n\
              NOT every message is accounted for"
         ));
+    }
+
+    #[test]
+    fn a_run_that_was_cut_short_is_not_good() {
+        let report = Report { cut_short: Some("it stuck".into()), ..report(vec![]) };
+        assert!(!report.is_good());
+        assert!(report.to_string().ends_with("cut short: it stuck\nNOT every message is accounted for"));
     }
 
     #[test]

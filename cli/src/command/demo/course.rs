@@ -1,0 +1,167 @@
+//! One run: the client sends through the proxy while the storm rages.
+
+use std::{sync::Arc, time::Duration};
+
+use steadfast_tokio::Drain;
+use tokio::{
+    select,
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+
+use super::{
+    check::Sent,
+    client::{self, Client},
+    journal::Journal,
+    plan::{Plan, TICK},
+    sender::Sender,
+    view::{Standing, View},
+};
+use crate::{
+    Failure,
+    chaos::{Counts, Fault, Proxy, Storm},
+};
+
+/// How long the client may take to close when all outcomes are known.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// What came of a run.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) accepted: Vec<Sent>,
+    pub(super) refused: Vec<u64>,
+    pub(super) counts: Counts,
+    pub(super) outages: Vec<Duration>,
+    pub(super) took: Duration,
+    /// Why it did not go to its end, if it did not.
+    pub(super) cut_short: Option<String>,
+}
+
+/// Runs the plan against the server behind the proxy.
+///
+/// # Errors
+///
+/// The client cannot be built.
+pub(super) async fn run(plan: &Plan, proxy: &Arc<Proxy>) -> Result<Course, Failure> {
+    let start = Instant::now();
+    let (client, events, driver) = client::open(plan, proxy.address())?;
+    let journal = tokio::spawn(Journal::keep(events));
+    let mut storm = JoinSet::new();
+    let faults = rage(&mut storm, Storm::new(Arc::clone(proxy), plan.schedule()));
+    let mut sending = Sending::new(plan, start, client.clone(), faults);
+    let mut cut_short = sending.before_the_dial().err();
+    tokio::spawn(driver);
+    if cut_short.is_none() {
+        cut_short = sending.to_the_end().await.err();
+    }
+    let Sending { sender, counts, .. } = sending;
+    let (accepted, refused) = sender.outcomes(Instant::now() + plan.outcomes_limit()).await;
+    let took = start.elapsed();
+    // A driver that does not end would be found by the outcomes; here it must not hold us up.
+    let _ = timeout(CLOSING, client.close(Drain::within(CLOSING / 2))).await;
+    drop(client);
+    let mut journal = timeout(CLOSING, journal).await.ok().and_then(Result::ok).unwrap_or_default();
+    if let (Some(why), Some(error)) = (&mut cut_short, &journal.last_error) {
+        why.push_str(&format!("; the last failure was: {error}"));
+    }
+    let unknown = accepted.iter().filter(|(_, sent)| sent.outcomes.is_empty()).count();
+    if unknown > 0 {
+        let limit = plan.outcomes_limit().as_secs();
+        cut_short.get_or_insert(format!("{unknown} messages had no outcome {limit} s after the last was sent"));
+    }
+    let accepted = accepted.into_iter().map(|(id, sent)| journal.complete(id, sent)).collect();
+    Ok(Course { accepted, refused, counts, outages: journal.outages, took, cut_short })
+}
+
+/// Lets a storm rage in a task of its own, and tells each fault.
+fn rage(tasks: &mut JoinSet<()>, mut storm: Storm) -> mpsc::UnboundedReceiver<Fault> {
+    let (told, faults) = mpsc::unbounded_channel();
+    tasks.spawn(async move {
+        while let Some(fault) = storm.next().await {
+            // If nobody listens any more the task is about to be ended.
+            let _ = told.send(fault);
+        }
+    });
+    faults
+}
+
+/// The sending of all messages, spread over all faults.
+struct Sending<'a> {
+    plan: &'a Plan,
+    start: Instant,
+    client: Client,
+    sender: Sender,
+    faults: mpsc::UnboundedReceiver<Fault>,
+    counts: Counts,
+    is_over: bool,
+    view: View,
+}
+
+impl<'a> Sending<'a> {
+    fn new(plan: &'a Plan, start: Instant, client: Client, faults: mpsc::UnboundedReceiver<Fault>) -> Self {
+        let sender = Sender::new(client.clone(), plan.class);
+        Self { plan, start, client, sender, faults, counts: Counts::default(), is_over: false, view: View::new(plan) }
+    }
+
+    /// Sends a first part, when there is no link and nobody tries to have one.
+    fn before_the_dial(&mut self) -> Result<(), String> {
+        self.send_up_to(self.plan.early())
+    }
+
+    /// Sends the rest, until all faults have struck.
+    async fn to_the_end(&mut self) -> Result<(), String> {
+        match timeout(self.plan.limit(), self.go_on()).await {
+            Ok(sent) => sent,
+            Err(_) => Err(format!(
+                "after {} s, {} of {} faults had struck and {} of {} messages were accepted; the client was {}",
+                self.plan.limit().as_secs(),
+                self.counts.total(),
+                self.plan.faults,
+                self.sender.accepted(),
+                self.plan.messages,
+                self.client.phase(),
+            )),
+        }
+    }
+
+    async fn go_on(&mut self) -> Result<(), String> {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.is_over || self.sender.accepted() < self.plan.messages {
+            select! {
+                fault = self.faults.recv(), if !self.is_over => self.struck(fault),
+                _ = ticks.tick() => self.tick()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn struck(&mut self, fault: Option<Fault>) {
+        let Some(fault) = fault else {
+            self.is_over = true;
+            return;
+        };
+        self.counts.add(fault.kind());
+        self.view.note(self.start.elapsed(), &format!("fault {}: {fault}", self.counts.total()));
+    }
+
+    fn tick(&mut self) -> Result<(), String> {
+        let due = self.plan.due(self.counts.total());
+        let pace = if self.is_over { due } else { self.plan.pace() };
+        self.send_up_to(due.min(self.sender.accepted().saturating_add(pace)))?;
+        let health = self.client.health();
+        self.view.show(&Standing {
+            accepted: self.sender.accepted(),
+            struck: self.counts.total(),
+            phase: health.phase.to_string(),
+            attempts: health.attempts,
+            queued: health.queued,
+        });
+        Ok(())
+    }
+
+    fn send_up_to(&mut self, accepted: u64) -> Result<(), String> {
+        self.sender.send_up_to(accepted).map_err(|why| format!("a message was refused: {why}"))
+    }
+}
