@@ -1,0 +1,511 @@
+//! What holds for every machine that takes a session's inputs, whatever it is told, in whatever order.
+//!
+//! Sequences of inputs come from quickcheck. Most of them no driver would ever say: reports in the wrong stage, of
+//! links that never were, time that stands still, jumps for hours or goes backwards. A failure prints the shortest
+//! sequence that was found and what the machine did with it. `STEADFAST_SEED` chooses other sequences,
+//! `STEADFAST_LAWS` their number.
+
+use std::fmt::{self, Debug, Write as _};
+use std::time::Duration;
+
+use quickcheck::{Arbitrary, Gen, QuickCheck};
+use steadfast::{
+    Action, Answer, Cause, Class, CloseCode, Command, Config, Down, Frame, HttpAnswer, Input, LinkId, Machine, Never,
+    OpId, Overflow, Plain, Recovery, Report, Secret, SendOptions, Session, Text, Timestamp, Ttl,
+};
+use steadfast_sim::{Checked, Toy};
+
+/// How many sequences each law sees, of up to so many inputs.
+const SEQUENCES: u64 = if cfg!(debug_assertions) { 300 } else { 10_000 };
+const LONGEST: usize = 120;
+
+/// One input, and the time before it.
+#[derive(Clone, Debug)]
+struct Step {
+    pass: Pass,
+    what: What,
+}
+
+/// How time passes.
+#[derive(Clone, Copy, Debug)]
+enum Pass {
+    Not,
+    Micros(u16),
+    Millis(u16),
+    Hours(u8),
+    ToDeadline,
+    PastDeadline(u16),
+    Back(u32),
+    ToTheEnd,
+}
+
+/// What happens.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Wake,
+    Connect,
+    ConnectNow,
+    Stop,
+    Drain(u16),
+    Send {
+        class: Class,
+        tracked: bool,
+        ttl: Option<u16>,
+        long: bool,
+    },
+    Cancel(u8),
+    Authenticate(bool),
+    Taken,
+    Up(Which),
+    /// The peer says the line of this number.
+    Hear(Which, u8),
+    Flushed(Which, u8),
+    Progress(Which),
+    Paused(Which),
+    Resumed(Which),
+    Down(Which, u8, u8),
+}
+
+/// Which link.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    Last,
+    Before,
+    Never,
+}
+
+impl Arbitrary for Step {
+    fn arbitrary(g: &mut Gen) -> Self {
+        Self { pass: Pass::arbitrary(g), what: What::arbitrary(g) }
+    }
+}
+
+impl Arbitrary for Pass {
+    fn arbitrary(g: &mut Gen) -> Self {
+        match u8::arbitrary(g) {
+            0..=99 => Self::Not,
+            100..=119 => Self::Micros(u16::arbitrary(g)),
+            120..=179 => Self::Millis(u16::arbitrary(g)),
+            180..=229 => Self::ToDeadline,
+            230..=239 => Self::PastDeadline(u16::arbitrary(g)),
+            240..=245 => Self::Hours(u8::arbitrary(g)),
+            246..=253 => Self::Back(u32::arbitrary(g)),
+            254..=255 => Self::ToTheEnd,
+        }
+    }
+}
+
+impl Arbitrary for What {
+    fn arbitrary(g: &mut Gen) -> Self {
+        match u8::arbitrary(g) % 32 {
+            0..=2 => Self::Wake,
+            3 | 4 => Self::Connect,
+            5 => Self::ConnectNow,
+            6 if bool::arbitrary(g) => Self::Stop,
+            6 => Self::Drain(u16::arbitrary(g)),
+            7..=12 => {
+                let class = if bool::arbitrary(g) { Class::AtMostOnce } else { Class::AtLeastOnce };
+                let long = u8::arbitrary(g) < 20;
+                Self::Send { class, tracked: bool::arbitrary(g), ttl: Option::arbitrary(g), long }
+            }
+            13 => Self::Cancel(u8::arbitrary(g) % 8),
+            14 => Self::Authenticate(bool::arbitrary(g)),
+            15 => Self::Taken,
+            16..=18 => Self::Up(Which::arbitrary(g)),
+            19..=24 => Self::Hear(Which::arbitrary(g), u8::arbitrary(g)),
+            25..=27 => Self::Flushed(Which::arbitrary(g), u8::arbitrary(g)),
+            28 => Self::Progress(Which::arbitrary(g)),
+            29 if bool::arbitrary(g) => Self::Paused(Which::arbitrary(g)),
+            29 => Self::Resumed(Which::arbitrary(g)),
+            _ => Self::Down(Which::arbitrary(g), u8::arbitrary(g), u8::arbitrary(g)),
+        }
+    }
+}
+
+impl Arbitrary for Which {
+    fn arbitrary(g: &mut Gen) -> Self {
+        match u8::arbitrary(g) % 16 {
+            0 => Self::Never,
+            1 | 2 => Self::Before,
+            _ => Self::Last,
+        }
+    }
+}
+
+/// A machine that the laws are tried on: how it is made, and what is said to it and by its peer.
+trait Subject {
+    type Message: Clone + Debug;
+    type Incoming: Debug;
+    type Machine: Machine<Input = Input<Self::Message>, Action = Action<Self::Incoming, Never>, Answer = Answer<Self::Message>>;
+
+    fn make() -> Self::Machine;
+    fn message(long: bool) -> Self::Message;
+    fn line(number: u8, last_op: u64) -> Frame;
+
+    /// What the machine itself found fault with.
+    fn fault(_: &Self::Machine) -> Option<String> {
+        None
+    }
+}
+
+/// Small bounds, so that they are met.
+fn config() -> Config {
+    let mut config = Config::default();
+    (config.queue.max_messages, config.queue.max_bytes) = (12, 2_000);
+    (config.window.frames, config.window.bytes) = (4, 300);
+    config
+}
+
+struct OfPlain;
+
+impl Subject for OfPlain {
+    type Message = Frame;
+    type Incoming = Frame;
+    type Machine = Session<Plain>;
+
+    fn make() -> Session<Plain> {
+        Session::new(Plain, config(), 7).expect("a sound configuration")
+    }
+
+    fn message(long: bool) -> Frame {
+        if long { Frame::from(vec![0; 400]) } else { Frame::from("short") }
+    }
+
+    fn line(number: u8, _: u64) -> Frame {
+        match number % 4 {
+            0 => Frame::Ping(vec![number].into()),
+            1 => Frame::Pong(vec![0, 0, 0, 0, 0, 0, 0, number].into()),
+            2 => Frame::from(vec![number]),
+            _ => Frame::from("text"),
+        }
+    }
+}
+
+struct OfToy;
+
+impl Subject for OfToy {
+    type Message = Text;
+    type Incoming = Text;
+    type Machine = Session<Toy>;
+
+    fn make() -> Session<Toy> {
+        let mut config = config();
+        config.queue.overflow = Overflow::DropOldest;
+        Session::new(Toy::default(), config, 7).expect("a sound configuration")
+    }
+
+    fn message(long: bool) -> Text {
+        if long { "long".repeat(100).into() } else { "short".into() }
+    }
+
+    fn line(number: u8, last_op: u64) -> Frame {
+        let op = last_op.saturating_sub(u64::from(number / 32));
+        match number % 16 {
+            0..=4 => "ok".into(),
+            5..=7 => format!("got {op}").into(),
+            8 => format!("deny {op} no").into(),
+            9 => format!("got {}", u64::MAX - last_op).into(),
+            10 => "m! id text".into(),
+            11 => "ping token".into(),
+            12 => Frame::Pong(vec![0, 0, 0, 0, 0, 0, 0, number].into()),
+            13 => ["no", "lost", "hello", "pong", "trouble", "bye", "", "ok"][usize::from(number / 32)].into(),
+            14 => format!("away {} soon", u64::from(number) * 1_000).into(),
+            _ => {
+                if number < 128 {
+                    Frame::from("junk")
+                } else {
+                    Frame::from(vec![number])
+                }
+            }
+        }
+    }
+}
+
+struct OfChecked;
+
+impl Subject for OfChecked {
+    type Message = Text;
+    type Incoming = Text;
+    type Machine = Checked<Session<Toy>, Toy>;
+
+    fn make() -> Self::Machine {
+        let session = OfToy::make();
+        let config = session.config().clone();
+        Checked::new(session, Toy::default(), config)
+    }
+
+    fn message(long: bool) -> Text {
+        OfToy::message(long)
+    }
+
+    fn line(number: u8, last_op: u64) -> Frame {
+        OfToy::line(number, last_op)
+    }
+
+    fn fault(machine: &Self::Machine) -> Option<String> {
+        machine.checker().violations().first().cloned()
+    }
+}
+
+/// A machine on its way through a sequence.
+struct Run<S: Subject> {
+    machine: S::Machine,
+    now: Timestamp,
+    last_link: u64,
+    last_op: u64,
+    trace: String,
+}
+
+/// What a turn came to.
+#[derive(PartialEq)]
+struct Turn {
+    text: String,
+    actions: usize,
+    deadline: Option<Timestamp>,
+}
+
+impl<S: Subject> Run<S> {
+    fn new() -> Self {
+        Self { machine: S::make(), now: Timestamp::from_millis(1), last_link: 0, last_op: 0, trace: String::new() }
+    }
+
+    fn step(&mut self, step: &Step) -> Turn {
+        self.now = self.later(step.pass);
+        let input = self.input(step.what);
+        self.turn(input)
+    }
+
+    fn turn(&mut self, input: Input<S::Message>) -> Turn {
+        let said = format!("{} {input:?}", self.now);
+        let mut actions = Vec::new();
+        let answer = self.machine.handle(self.now, input, &mut actions);
+        for action in &actions {
+            if let Action::Connect(attempt) = action {
+                self.last_link = attempt.link.0;
+            }
+        }
+        if let Answer::Accepted(id) = answer {
+            self.last_op = id.0;
+        }
+        let deadline = self.machine.next_deadline();
+        let text = format!("{said}\n    -> {answer:?} {actions:?} until {deadline:?}");
+        let _ = writeln!(self.trace, "  {text}");
+        Turn { text, actions: actions.len(), deadline }
+    }
+
+    fn later(&self, pass: Pass) -> Timestamp {
+        let wait = |wait| self.now.after(wait).unwrap_or(Timestamp::MAX);
+        match pass {
+            Pass::Not => self.now,
+            Pass::Micros(n) => wait(Duration::from_micros(n.into())),
+            Pass::Millis(n) => wait(Duration::from_millis(n.into())),
+            Pass::Hours(n) => wait(Duration::from_secs(3_600 * u64::from(n))),
+            Pass::ToDeadline => self.machine.next_deadline().unwrap_or(self.now),
+            Pass::PastDeadline(n) => {
+                let due = self.machine.next_deadline().unwrap_or(self.now);
+                due.after(Duration::from_millis(n.into())).unwrap_or(Timestamp::MAX)
+            }
+            Pass::Back(micros) => Timestamp::from_micros(self.now.as_micros().saturating_sub(micros.into())),
+            Pass::ToTheEnd => Timestamp::MAX,
+        }
+    }
+
+    fn link(&self, which: Which) -> LinkId {
+        LinkId(match which {
+            Which::Last => self.last_link,
+            Which::Before => self.last_link.saturating_sub(1),
+            Which::Never => u64::MAX,
+        })
+    }
+
+    fn input(&self, what: What) -> Input<S::Message> {
+        let (which, report) = match what {
+            What::Wake => return Input::Wake,
+            What::Connect => return Input::Command(Command::Connect),
+            What::ConnectNow => return Input::Command(Command::ConnectNow),
+            What::Stop => return Input::Command(Command::Stop),
+            What::Drain(millis) => {
+                return Input::Command(Command::Drain { within: Duration::from_millis(millis.into()) });
+            }
+            What::Send { class, tracked, ttl, long } => {
+                let ttl = ttl.map(|millis| Ttl::new(Duration::from_millis(millis.into())));
+                let options = SendOptions { class, tracked, ttl };
+                return Input::Command(Command::Send { message: S::message(long), options });
+            }
+            What::Cancel(back) => {
+                return Input::Command(Command::Cancel(OpId(self.last_op.saturating_sub(back.into()))));
+            }
+            What::Authenticate(known) => {
+                return Input::Command(Command::Authenticate(known.then(|| Secret::from("secret"))));
+            }
+            What::Taken => return Input::Command(Command::Taken { id: vec![b'i', b'd'].into() }),
+            What::Up(which) => (which, Report::Up(Box::default())),
+            What::Hear(which, number) => (which, Report::Frame(S::line(number, self.last_op))),
+            What::Flushed(which, frames) => (which, Report::Flushed { frames: frames.into() }),
+            What::Progress(which) => (which, Report::Progress),
+            What::Paused(which) => (which, Report::Paused),
+            What::Resumed(which) => (which, Report::Resumed),
+            What::Down(which, cause, left) => (which, Report::Down(Box::new(down(cause, left)))),
+        };
+        Input::Report(self.link(which), report)
+    }
+}
+
+fn down(cause: u8, left: u8) -> Down {
+    let text = Text::from_static("lost");
+    let verdict = if cause < 250 { None } else { Some(Recovery::RetryAfter(Duration::MAX)) };
+    let codes = [1_000, 1_001, 1_002, 1_005, 1_008, 1_011, 4_401, 4_999];
+    let cause = match cause % 16 {
+        0..=3 => Cause::Ended,
+        4 | 5 => Cause::Broken(text),
+        6 => Cause::Unreachable(text),
+        7..=12 => Cause::Closed { code: CloseCode(codes[usize::from(cause / 32)]), reason: text },
+        13 => Cause::Tls { certificate: cause > 200, message: text },
+        14 => {
+            let status = 400 + u16::from(cause);
+            Cause::Http(Box::new(HttpAnswer {
+                status,
+                retry_after: Some(Duration::from_secs(7)),
+                ..HttpAnswer::default()
+            }))
+        }
+        _ => Cause::Violation { code: CloseCode::PROTOCOL, message: text },
+    };
+    Down { cause, left: left.into(), verdict }
+}
+
+/// Why a law does not hold, and the trace that shows it.
+struct Broken(String);
+
+impl fmt::Debug for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<S: Subject> Run<S> {
+    fn broken(&self, why: &str) -> Broken {
+        Broken(format!("{why}, after\n{}", self.trace))
+    }
+
+    fn check(&self, holds: bool, why: &str) -> Result<(), Broken> {
+        if holds { Ok(()) } else { Err(self.broken(why)) }
+    }
+}
+
+type Law = fn(Vec<Step>) -> Result<(), Broken>;
+
+fn hold(name: &str, laws: &[Law]) {
+    let number = |name, or| std::env::var(name).ok().map_or(or, |text| text.parse().expect("a number"));
+    let (seed, sequences) = (number("STEADFAST_SEED", 20_260_101), number("STEADFAST_LAWS", SEQUENCES));
+    println!("{name}: {sequences} sequences, STEADFAST_SEED={seed}");
+    for law in laws {
+        QuickCheck::new().tests(sequences).rng(Gen::from_size_and_seed(LONGEST, seed)).quickcheck(*law);
+    }
+}
+
+/// Two machines that are told the same say the same.
+fn determinism<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
+    let (mut one, mut other) = (Run::<S>::new(), Run::<S>::new());
+    for step in &steps {
+        let (a, b) = (one.step(step), other.step(step));
+        one.check(a == b, &format!("the other one said {}", b.text))?;
+    }
+    Ok(())
+}
+
+/// A deadline lies in the future, and waking at each goes on for ever without standing still.
+fn deadlines<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
+    let mut run = Run::<S>::new();
+    for step in &steps {
+        let turn = run.step(step);
+        run.check(turn.deadline.is_none_or(|at| at > run.now), "the deadline is not later than now")?;
+    }
+    for _ in 0..100 {
+        let Some(at) = run.machine.next_deadline() else { break };
+        run.check(at > run.now, "waking at the deadline did not advance")?;
+        run.now = at;
+        run.turn(Input::Wake);
+    }
+    Ok(())
+}
+
+/// Reports of links that are not there change nothing, whatever comes later.
+fn stale_reports<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
+    let (mut with, mut without) = (Run::<S>::new(), Run::<S>::new());
+    for step in &steps {
+        let (a, b) = (with.step(step), without.step(step));
+        with.check(a == b, &format!("without stale reports: {}", b.text))?;
+        for report in [Report::Flushed { frames: 1 }, Report::Down(Box::new(down(0, 0))), Report::Frame(S::line(0, 1))]
+        {
+            let turn = with.turn(Input::Report(LinkId(u64::MAX), report));
+            with.check(turn.actions == 0 && turn.deadline == b.deadline, "a stale report changed something")?;
+        }
+    }
+    Ok(())
+}
+
+/// Waking before the deadline changes nothing: what a turn leaves behind is settled.
+fn early_wakes<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
+    let (mut with, mut without) = (Run::<S>::new(), Run::<S>::new());
+    for step in &steps {
+        let (a, b) = (with.step(step), without.step(step));
+        with.check(a == b, &format!("without early wakes: {}", b.text))?;
+        let turn = with.turn(Input::Wake);
+        with.check(turn.actions == 0 && turn.deadline == b.deadline, "an early wake changed something")?;
+    }
+    Ok(())
+}
+
+/// A turn says at most so much: it can end what is kept, hand over a window, and tell what one frame said.
+fn bounded_turns<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
+    let (mut run, config) = (Run::<S>::new(), config());
+    let most = (config.queue.max_messages + 2 * config.window.frames + 16) as usize;
+    for step in &steps {
+        let turn = run.step(step);
+        run.check(turn.actions <= most, "one turn said too much")?;
+    }
+    Ok(())
+}
+
+/// A machine that watches itself finds nothing.
+fn no_fault<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
+    let mut run = Run::<S>::new();
+    for step in &steps {
+        run.step(step);
+        if let Some(fault) = S::fault(&run.machine) {
+            return Err(run.broken(&fault));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_same_inputs_give_the_same_actions() {
+    hold("determinism", &[determinism::<OfPlain>, determinism::<OfToy>, determinism::<OfChecked>]);
+}
+
+#[test]
+fn a_deadline_is_later_than_now_and_waking_advances() {
+    hold("deadlines", &[deadlines::<OfPlain>, deadlines::<OfToy>, deadlines::<OfChecked>]);
+}
+
+#[test]
+fn stale_reports_change_nothing() {
+    hold("stale reports", &[stale_reports::<OfPlain>, stale_reports::<OfToy>, stale_reports::<OfChecked>]);
+}
+
+#[test]
+fn waking_early_changes_nothing() {
+    hold("early wakes", &[early_wakes::<OfPlain>, early_wakes::<OfToy>, early_wakes::<OfChecked>]);
+}
+
+#[test]
+fn a_turn_is_bounded() {
+    hold("bounded turns", &[bounded_turns::<OfPlain>, bounded_turns::<OfToy>, bounded_turns::<OfChecked>]);
+}
+
+#[test]
+fn no_promise_is_broken() {
+    hold("no fault", &[no_fault::<OfChecked>]);
+}
