@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
-use super::write::Sink;
+use super::{Raw, write::Sink};
 use crate::Timestamp;
 
 /// How points in time are written. All forms are read.
@@ -72,6 +72,11 @@ impl Visitor<'_> for ReadStamp {
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
         read_iso(text).map(Some).ok_or_else(|| E::custom("a timestamp is neither ISO 8601 nor milliseconds"))
     }
+}
+
+/// Reads a timestamp out of a value that nobody has parsed yet.
+pub(super) fn read(value: &Raw) -> Option<Timestamp> {
+    ReadStamp.deserialize(&mut serde_json::Deserializer::from_str(value.as_str())).ok().flatten()
 }
 
 /// Reads `2026-11-20T10:00:00.120Z`: seconds, fraction and zone may be missing (no zone is UTC), a space may
@@ -286,10 +291,28 @@ mod tests {
     #[test]
     fn what_is_no_date_is_none() {
         for text in [
-            "", "Z", "2026", "2026-13-01", "2026-00-01", "2026-02-29", "2100-02-29", "2026-04-31", "2026-11-20T",
-            "2026-11-20T24:00", "2026-11-20T10:60", "2026-11-20T10:00:61", "2026-11-20T10:00:00.", "2026-11-20T10:00+",
-            "2026-11-20T10:00+24", "2026-11-20T10:00+02:", "2026-11-20T10:00Zulu", "2026-11-20x10:00", "+2026-11-20",
-            "2026-11-20Z", "２０２６-11-20", "2026-11-20T10:00:00.12é",
+            "",
+            "Z",
+            "2026",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-02-29",
+            "2100-02-29",
+            "2026-04-31",
+            "2026-11-20T",
+            "2026-11-20T24:00",
+            "2026-11-20T10:60",
+            "2026-11-20T10:00:61",
+            "2026-11-20T10:00:00.",
+            "2026-11-20T10:00+",
+            "2026-11-20T10:00+24",
+            "2026-11-20T10:00+02:",
+            "2026-11-20T10:00Zulu",
+            "2026-11-20x10:00",
+            "+2026-11-20",
+            "2026-11-20Z",
+            "２０２６-11-20",
+            "2026-11-20T10:00:00.12é",
         ] {
             assert_eq!(read_iso(text), None, "{text}");
         }

@@ -1,6 +1,6 @@
 //! How does a packet look on the wire? One function writes it, for counting and for sending alike.
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -33,8 +33,8 @@ impl Sink for Count {
 pub(super) struct Draft<'a> {
     pub(super) kind: &'a str,
     pub(super) channel: Option<&'a str>,
-    pub(super) data: Option<&'a [u8]>,
-    pub(super) messages: Option<&'a [u8]>,
+    pub(super) data: Option<&'a Raw>,
+    pub(super) messages: Option<&'a Raw>,
     pub(super) id: Option<&'a str>,
     pub(super) reply_to: Option<&'a str>,
     pub(super) timestamp: Option<Timestamp>,
@@ -114,10 +114,10 @@ impl<'a, S: Sink> Object<'a, S> {
     }
 
     /// A member whose value is JSON already.
-    pub(super) fn raw(&mut self, name: &str, value: Option<&[u8]>) {
+    pub(super) fn raw(&mut self, name: &str, value: Option<&Raw>) {
         if let Some(value) = value {
             self.name(name);
-            self.sink.put(value);
+            self.sink.put(value.as_text().as_bytes());
         }
     }
 
@@ -157,6 +157,8 @@ pub(super) fn write_string(text: &str, sink: &mut impl Sink) {
         match byte {
             b'"' => sink.put(b"\\\""),
             b'\\' => sink.put(b"\\\\"),
+            0x08 => sink.put(b"\\b"),
+            0x0c => sink.put(b"\\f"),
             b'\n' => sink.put(b"\\n"),
             b'\r' => sink.put(b"\\r"),
             b'\t' => sink.put(b"\\t"),

@@ -1,0 +1,179 @@
+//! What does a packet mean to a session?
+
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use core::{ops::ControlFlow, time::Duration};
+
+use super::{Greeting, Incoming, Json, Link, Packet, Raw, snake_case, stamp};
+use crate::{Complaint, Heard, Mark, Marks, OpId, Rejected, Resumed, Text, Tuning};
+
+type Heards = Vec<Heard<Incoming, Text>>;
+
+/// What a packet is, by its type.
+enum Word {
+    Greeting,
+    LoggedIn,
+    Error,
+    Ack,
+    Ping,
+    Pong,
+    Subscribed,
+    Unsubscribed,
+    Batch,
+    Other,
+}
+
+impl Json {
+    /// A text frame.
+    pub(super) fn hear(&mut self, link: &mut Link, text: &Text, heard: &mut Heards) {
+        match Packet::read(text, &self.fields) {
+            Ok(packet) => match (self.word(link, packet.kind.as_str()), &packet.messages) {
+                (Word::Batch, Some(messages)) => self.hear_batch(link, messages, heard),
+                (word, _) => self.hear_one(link, word, packet, heard),
+            },
+            Err(complaint) => heard.push(Heard::Bad(complaint)),
+        }
+    }
+
+    fn hear_batch(&mut self, link: &mut Link, messages: &Raw, heard: &mut Heards) {
+        let most = heard.len().saturating_add(link.heard_max);
+        let is_array = messages.elements(|message| {
+            match Packet::read(message.as_text(), &self.fields) {
+                Ok(packet) => self.hear_one(link, self.word(link, packet.kind.as_str()), packet, heard),
+                Err(complaint) => heard.push(Heard::Bad(complaint)),
+            }
+            if heard.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if heard.len() > most {
+            heard.truncate(most.saturating_sub(1));
+            heard.push(Heard::Bad(Complaint::minor("a batch is too long; its end was dropped")));
+        } else if !is_array {
+            heard.push(Heard::Bad(Complaint::minor("the messages of a batch are not an array")));
+        }
+    }
+
+    fn hear_one(&mut self, link: &mut Link, word: Word, packet: Packet, heard: &mut Heards) {
+        let op = packet.reply_to.as_ref().and_then(|id| self.op(id));
+        match word {
+            Word::Greeting => heard.push(self.greeted(&packet)),
+            Word::LoggedIn => heard.push(self.logged_in(link, &packet)),
+            Word::Error => heard.push(refused(link, op, &packet)),
+            Word::Ack => heard.extend(self.acked(&packet)),
+            Word::Ping => {
+                let ping = packet.write(&self.fields, self.stamps);
+                heard.push(Heard::Ping(ping.into_bytes()));
+            }
+            Word::Pong => heard.push(Heard::Pong),
+            Word::Subscribed => heard.push(settled(op, packet, |topic| Heard::Confirmed { topic })),
+            Word::Unsubscribed => heard.push(settled(op, packet, |topic| Heard::TopicEnded { topic, why: None })),
+            Word::Batch => heard.push(Heard::Bad(Complaint::minor("a batch without messages, or in a batch"))),
+            Word::Other => match op {
+                Some(op) => heard
+                    .extend([Heard::Item { op, message: Incoming::new(packet) }, Heard::Done { op, result: Ok(()) }]),
+                None => heard.push(self.message(packet)),
+            },
+        }
+    }
+
+    fn word(&self, link: &Link, kind: &str) -> Word {
+        let word = if self.both_spellings { snake_case(kind) } else { Cow::Borrowed(kind) };
+        let is =
+            |name: &Text| if self.both_spellings { snake_case(name.as_str()) == word } else { name.as_str() == kind };
+        match (&self.login, &self.greeting) {
+            (Some(login), _) if link.logging_in && is(&login.accepted) => return Word::LoggedIn,
+            (_, Greeting::Optional(name) | Greeting::Required(name)) if is(name) => return Word::Greeting,
+            _ => {}
+        }
+        match &*word {
+            "error" => Word::Error,
+            "ack" if self.acks => Word::Ack,
+            "ping" => Word::Ping,
+            "pong" => Word::Pong,
+            "subscribed" => Word::Subscribed,
+            "unsubscribed" => Word::Unsubscribed,
+            "batch" => Word::Batch,
+            _ => Word::Other,
+        }
+    }
+
+    fn greeted(&mut self, packet: &Packet) -> Heard<Incoming, Text> {
+        let number = |name| said(packet, name).and_then(|value| value.parse::<u64>().ok());
+        let tuning = Tuning {
+            client_id: assigned(packet),
+            ping_every: number("ping_interval").map(Duration::from_millis),
+            ping_timeout: number("ping_timeout").map(Duration::from_millis),
+            max_message: number("max_message").map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
+        };
+        if let Some(id) = tuning.client_id.clone() {
+            self.adopt(id);
+        }
+        Heard::Hello(Box::new(tuning))
+    }
+
+    fn logged_in(&mut self, link: &mut Link, packet: &Packet) -> Heard<Incoming, Text> {
+        link.logging_in = false;
+        if let Some(id) = assigned(packet) {
+            self.adopt(id);
+        }
+        let expires = said(packet, "expires_at").and_then(|value| stamp::read(&value));
+        Heard::LoginOk { resumed: Resumed::Fresh, expires }
+    }
+
+    /// An acknowledgement of what another incarnation sent is none of our business.
+    fn acked(&self, packet: &Packet) -> Option<Heard<Incoming, Text>> {
+        match &packet.id {
+            Some(id) => self.op(id).map(|op| Heard::Acked { op }),
+            None => Some(Heard::Bad(Complaint::minor("an acknowledgement without an id"))),
+        }
+    }
+
+    fn message(&self, packet: Packet) -> Heard<Incoming, Text> {
+        let mark = match &packet.id {
+            Some(id) => Mark::new(Marks { id: Some(id.as_bytes().clone()), ack: self.acks, ..Marks::default() }),
+            None => Mark::NONE,
+        };
+        Heard::Message { topic: packet.channel.clone(), message: Incoming::new(packet), mark }
+    }
+}
+
+/// An error: of what we sent, of the login, or of nothing in particular.
+fn refused(link: &mut Link, op: Option<OpId>, packet: &Packet) -> Heard<Incoming, Text> {
+    let why = Box::new(Rejected {
+        code: plain(packet, "code"),
+        message: plain(packet, "message").or_else(|| sentence(packet)).unwrap_or_default(),
+        retry_after: said(packet, "retry_after").and_then(|value| value.parse().ok()).map(Duration::from_millis),
+        recovery: None,
+        data: packet.data.as_ref().map(|data| data.as_text().as_bytes().clone()),
+    });
+    match op {
+        Some(op) => Heard::Done { op, result: Err(why) },
+        None if core::mem::take(&mut link.logging_in) => Heard::LoginRefused(why),
+        None => Heard::Trouble(why),
+    }
+}
+
+/// What an error says whose content is a sentence and no object.
+fn sentence(packet: &Packet) -> Option<Text> {
+    packet.data.as_ref().filter(|data| data.as_str().starts_with('"')).and_then(Raw::to_plain)
+}
+
+/// The answer to a subscription operation, or news about a channel.
+fn settled(op: Option<OpId>, packet: Packet, news: impl Fn(Text) -> Heard<Incoming, Text>) -> Heard<Incoming, Text> {
+    match (op, packet.channel) {
+        (Some(op), _) => Heard::Done { op, result: Ok(()) },
+        (None, Some(channel)) => news(channel),
+        (None, None) => Heard::Bad(Complaint::minor("a confirmation of nothing: neither reply_to nor channel")),
+    }
+}
+
+fn assigned(packet: &Packet) -> Option<Text> {
+    packet.client_id.clone().or_else(|| plain(packet, "client_id"))
+}
+
+/// What a packet says under a name: in its content, or beside it.
+fn said(packet: &Packet, name: &str) -> Option<Raw> {
+    [&packet.data, &packet.others].into_iter().flatten().find_map(|object| object.member(name))
+}
+
+fn plain(packet: &Packet, name: &str) -> Option<Text> {
+    said(packet, name).and_then(|value| value.to_plain())
+}

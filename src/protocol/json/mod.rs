@@ -1,0 +1,308 @@
+//! `json`: one JSON object per text frame, with a name, content, ids, acknowledgements and a login.
+//!
+//! ```text
+//! C> {"type":"connect","data":{"api_key":"…"}}
+//! S> {"type":"connected","data":{"client_id":"c-17"}}
+//! C> {"type":"order","data":{"table":4},"id":"k3v9-1","timestamp":"2026-11-20T10:00:00.120Z","client_id":"c-17"}
+//! S> {"type":"ack","id":"k3v9-1"}
+//! ```
+//!
+//! [`Packet`] is the grammar: text to packet and back, without any memory, for clients and servers alike.
+//! [`Json`] is the protocol above it: what packets mean to a session.
+//!
+//! # What is read
+//!
+//! | `type` | means |
+//! |---|---|
+//! | the greeting's, if there is one | [`Heard::Hello`], with `client_id`, `ping_interval` and `ping_timeout` in milliseconds, `max_message` in bytes, where the content has them |
+//! | `connected`, while logging in | [`Heard::LoginOk`]; the content may have `client_id` and `expires_at` |
+//! | `error` | with `reply_to` the refusal of what we sent, while logging in that of the login, otherwise [`Heard::Trouble`]; `code`, `message` and `retry_after` (milliseconds) from the content or beside it |
+//! | `ack`, if acknowledgements are on | [`Heard::Acked`] |
+//! | `subscribed`, `unsubscribed` | the answer to our operation, or news about the channel |
+//! | `ping`, `pong` | the protocol's own heartbeat |
+//! | `batch` | its members in their order; a batch in a batch is a complaint |
+//! | anything else | with a `reply_to` of ours the answer to it, otherwise a message for the application |
+//!
+//! Ids are `{incarnation}-{n}`. What refers to an id that is not of this incarnation does not refer to us. What
+//! makes no sense is a complaint, and the link goes on.
+
+mod hear;
+mod message;
+mod packet;
+mod raw;
+mod say;
+mod spelling;
+mod stamp;
+mod write;
+
+use alloc::{format, vec::Vec};
+
+use bytes::Bytes;
+
+pub use message::{Incoming, Message};
+pub use packet::{Fields, Packet};
+pub use raw::Raw;
+pub use spelling::{same_name, snake_case};
+pub use stamp::Stamps;
+
+use super::{Abilities, Acks, Complaint, Heard, Limits, Pings, Protocol, Say, Topics};
+use crate::{BadConfig, Frame, Handshake, OpId, Text, Timestamp, Unfit};
+
+/// The protocol `json`.
+///
+/// ```
+/// use steadfast::protocol::json::{Json, Login, Message, Raw};
+/// use steadfast::{Config, Session};
+///
+/// let client = Raw::new(r#"{"type":"browser","permissions":["read"]}"#)?;
+/// let protocol = Json::new(0x9e37_79b9).login(Login::default().client(client)).acks(true);
+/// let session = Session::new(protocol, Config::default(), 7)?;
+/// let order = Message::new("order", &serde_json::json!({"table": 4}))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Json {
+    /// The incarnation and a dash.
+    prefix: Text,
+    fields: Fields,
+    greeting: Greeting,
+    login: Option<Login>,
+    acks: bool,
+    heartbeat: Pings,
+    both_spellings: bool,
+    stamps: Stamps,
+    client_id: ClientId,
+}
+
+/// Whether the server greets before the login.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Greeting {
+    /// It does not.
+    #[default]
+    None,
+    /// It may, with this `type`. Nothing waits for it.
+    Optional(Text),
+    /// It does, with this `type`, and the login waits for it.
+    Required(Text),
+}
+
+/// A login by message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    name: Text,
+    accepted: Text,
+    member: Text,
+    client: Option<Raw>,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        let (name, accepted) = (Text::from_static("connect"), Text::from_static("connected"));
+        Self { name, accepted, member: Text::from_static("api_key"), client: None }
+    }
+}
+
+impl Login {
+    /// The `type` of the login and of the answer that accepts it. **`connect`, `connected`**
+    #[must_use]
+    pub fn named(self, name: impl Into<Text>, accepted: impl Into<Text>) -> Self {
+        Self { name: name.into(), accepted: accepted.into(), ..self }
+    }
+
+    /// The name of the member that carries the credential. **`api_key`**
+    #[must_use]
+    pub fn credential_as(self, member: impl Into<Text>) -> Self {
+        Self { member: member.into(), ..self }
+    }
+
+    /// What the client says about itself, sent as the member `client`.
+    #[must_use]
+    pub fn client(self, client: Raw) -> Self {
+        Self { client: Some(client), ..self }
+    }
+}
+
+/// Who we are to the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ClientId {
+    Given(Text),
+    /// By the server, once it has.
+    Assigned(Option<Text>),
+}
+
+/// What is known of one link.
+#[derive(Clone, Debug)]
+pub struct Link {
+    logging_in: bool,
+    heard_max: usize,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self { logging_in: false, heard_max: 4_096 }
+    }
+}
+
+impl Json {
+    /// The protocol as most servers speak it: without greeting, login and acknowledgements; everything can
+    /// be switched on.
+    ///
+    /// `incarnation` begins the ids of our messages. It shall be another number in every process, so that
+    /// a server that remembers ids does not take the first messages of a new process for those of the old.
+    #[must_use]
+    pub fn new(incarnation: u64) -> Self {
+        Self {
+            prefix: format!("{}-", write::base36(incarnation)).into(),
+            fields: Fields::default(),
+            greeting: Greeting::None,
+            login: None,
+            acks: false,
+            heartbeat: Pings::Frames,
+            both_spellings: false,
+            stamps: Stamps::Iso,
+            client_id: ClientId::Assigned(None),
+        }
+    }
+
+    /// Other names for the fields.
+    ///
+    /// # Errors
+    ///
+    /// Two fields have one name.
+    pub fn fields(self, fields: Fields) -> Result<Self, BadConfig> {
+        fields.check()?;
+        Ok(Self { fields, ..self })
+    }
+
+    /// Whether the server greets. **It does not**
+    #[must_use]
+    pub fn greeting(self, greeting: Greeting) -> Self {
+        Self { greeting, ..self }
+    }
+
+    /// Log in by message. **There is no login**
+    #[must_use]
+    pub fn login(self, login: Login) -> Self {
+        Self { login: Some(login), ..self }
+    }
+
+    /// Whether messages with an id are acknowledged, in both directions. **No**
+    #[must_use]
+    pub fn acks(self, acks: bool) -> Self {
+        Self { acks, ..self }
+    }
+
+    /// Whether the heartbeat is the protocol's, and whose. The server's `ping` is answered in any case.
+    /// **WebSocket's own frames**
+    #[must_use]
+    pub fn heartbeat(self, heartbeat: Pings) -> Self {
+        Self { heartbeat, ..self }
+    }
+
+    /// Whether the server's words are also understood in `camelCase`. **No**
+    #[must_use]
+    pub fn both_spellings(self, both_spellings: bool) -> Self {
+        Self { both_spellings, ..self }
+    }
+
+    /// How timestamps are written. **ISO 8601**
+    #[must_use]
+    pub fn stamps(self, stamps: Stamps) -> Self {
+        Self { stamps, ..self }
+    }
+
+    /// Who we are, written into every message. **What the server assigns, if it does**
+    #[must_use]
+    pub fn client_id(self, client_id: impl Into<Text>) -> Self {
+        Self { client_id: ClientId::Given(client_id.into()), ..self }
+    }
+
+    /// Who we are: as given, or as assigned by the server.
+    #[must_use]
+    pub fn known_as(&self) -> Option<&str> {
+        match &self.client_id {
+            ClientId::Given(id) | ClientId::Assigned(Some(id)) => Some(id.as_str()),
+            ClientId::Assigned(None) => None,
+        }
+    }
+
+    /// The longest client id that is taken from a server, in bytes, none of which needs to be escaped.
+    const LONGEST_CLIENT_ID: usize = 128;
+
+    /// Takes an id that the server assigns, unless it is unreasonable or we have our own.
+    fn adopt(&mut self, id: Text) {
+        let reasonable = (1..=Self::LONGEST_CLIENT_ID).contains(&id.len())
+            && !id.as_bytes().iter().any(|byte| write::needs_escape(*byte));
+        if let (ClientId::Assigned(assigned), true) = (&mut self.client_id, reasonable) {
+            // A slice of a frame would keep the whole frame.
+            *assigned = Some(id.as_str().into());
+        }
+    }
+
+    /// The number in an id of ours.
+    fn op(&self, id: &Text) -> Option<OpId> {
+        let digits = id.as_bytes().strip_prefix(&self.prefix.as_bytes()[..])?;
+        let plain = !digits.starts_with(b"0") && digits.iter().all(u8::is_ascii_digit);
+        core::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok().map(OpId)
+    }
+}
+
+impl Protocol for Json {
+    type Message = Message;
+    type Incoming = Incoming;
+    type Topic = Text;
+    type Link = Link;
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            hello: matches!(self.greeting, Greeting::Required(_)),
+            login: self.login.is_some(),
+            acks: if self.acks { Acks::Each } else { Acks::None },
+            replies: true,
+            topics: Topics::One,
+            confirms: true,
+            batches: true,
+            pings: self.heartbeat,
+        }
+    }
+
+    fn up(&mut self, link: &mut Link, _: &Handshake, limits: Limits) -> Result<(), Complaint> {
+        link.heard_max = usize::try_from(limits.heard_max).unwrap_or(usize::MAX);
+        Ok(())
+    }
+
+    fn admit(&self, message: &Message) -> Result<u32, Unfit> {
+        self.size_of(message)
+    }
+
+    fn decode(&mut self, link: &mut Link, frame: Frame, heard: &mut Vec<Heard<Incoming, Text>>) {
+        match frame {
+            Frame::Text(text) => self.hear(link, &text, heard),
+            Frame::Binary(_) => heard.push(Heard::Bad(Complaint::minor("a binary frame, where text is spoken"))),
+            Frame::Ping(_) | Frame::Pong(_) => {}
+        }
+    }
+
+    fn encode(&mut self, link: &mut Link, now: Timestamp, say: Say<'_, Message, Text>, frames: &mut Vec<Frame>) {
+        self.say(link, now, say, frames);
+    }
+
+    /// The client id, if the server assigned it.
+    fn keepsake(&self) -> Option<Bytes> {
+        match &self.client_id {
+            ClientId::Assigned(id) => id.as_ref().map(|id| id.as_bytes().clone()),
+            ClientId::Given(_) => None,
+        }
+    }
+
+    fn recall(&mut self, keepsake: &[u8]) {
+        if let Ok(id) = Text::from_utf8(Bytes::copy_from_slice(keepsake)) {
+            self.adopt(id);
+        }
+    }
+}
+
+const _: () = assert!(size_of::<Heard<Incoming, Text>>() <= 64);
+
+#[cfg(test)]
+mod tests;
