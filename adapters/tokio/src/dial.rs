@@ -66,12 +66,10 @@ impl Dialer for Tcp {
 /// Dropping the future gives the attempt up; a look-up of a name that has begun ends in the background.
 pub async fn open_tcp(address: &Address, attempt: &Attempt) -> Result<TcpStream, Cause> {
     let found = lookup_host((address.host(), address.port())).await.map_err(|error| unresolved(address, &error))?;
-    let mut addresses: Vec<_> = found.collect();
-    let count = u64::try_from(addresses.len()).unwrap_or(u64::MAX);
-    let Some(first) = attempt.attempt.saturating_sub(1).checked_rem(count) else {
+    let addresses = in_turn(found.collect(), attempt.attempt);
+    if addresses.is_empty() {
         return Err(unresolved(address, &"it has no addresses"));
-    };
-    addresses.rotate_left(usize::try_from(first).unwrap_or_default());
+    }
     let stream = connect(&addresses).await.map_err(|error| cause_of(&error))?;
     stream.set_nodelay(true).map_err(|error| cause_of(&error))?;
     Ok(stream)
@@ -130,6 +128,14 @@ fn unresolved(address: &Address, why: &dyn std::fmt::Display) -> Cause {
     Cause::Unresolved(format!("{}: {why}", address.host()).into())
 }
 
+/// The addresses in their order, beginning with another one for each attempt (counted from 1).
+fn in_turn(mut addresses: Vec<SocketAddr>, attempt: u64) -> Vec<SocketAddr> {
+    let count = u64::try_from(addresses.len()).unwrap_or(u64::MAX);
+    let first = attempt.saturating_sub(1).checked_rem(count).unwrap_or_default();
+    addresses.rotate_left(usize::try_from(first).unwrap_or_default());
+    addresses
+}
+
 /// The first connection that can be had, or the last error.
 async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::ErrorKind::AddrNotAvailable.into();
@@ -159,5 +165,14 @@ mod tests {
         assert!(matches!(cause_of(&io::ErrorKind::NotFound.into()), Cause::Unreachable(_)));
         assert!(matches!(cause_of(&io::ErrorKind::ConnectionReset.into()), Cause::Broken(_)));
         assert!(matches!(cause_of(&io::Error::from_raw_os_error(24)), Cause::Broken(_)));
+    }
+
+    #[test]
+    fn each_attempt_begins_with_another_address() {
+        let addresses: Vec<SocketAddr> = (1..=3).map(|port| ([127, 0, 0, 1], port).into()).collect();
+        let firsts = [1, 2, 3, 4, u64::MAX].map(|attempt| in_turn(addresses.clone(), attempt)[0].port());
+        assert_eq!(firsts, [1, 2, 3, 1, 3]);
+        assert_eq!(in_turn(addresses, 2).len(), 3);
+        assert!(in_turn(vec![], 1).is_empty());
     }
 }
