@@ -6,7 +6,10 @@ use core::time::Duration;
 use quickcheck::{Gen, QuickCheck};
 
 use super::*;
-use crate::{Mark, Marks, Outgoing, Rejected, Resumed, Secret, Tuning};
+use crate::{
+    Action, Class, Command, Commands, Config, Event, Input, LinkId, Machine, Mark, Marks, Outcome, Outgoing, Rejected,
+    Report, Resumed, Secret, SendOptions, Session, Tuning,
+};
 
 /// 2026-11-20T10:00:00.120Z
 const NOW: Timestamp = Timestamp::from_micros(1_795_168_800_120_000);
@@ -331,17 +334,14 @@ fn both_spellings_are_understood_if_they_shall_be() {
 
 #[test]
 fn fields_have_the_names_they_are_given() {
-    let mut fields = Fields::default();
-    fields.kind = "event".into();
-    fields.data = "pay\"load".into();
+    let fields = Fields { kind: "event".into(), data: "pay\"load".into(), ..Fields::default() };
     let mut wire = Wire::new(|json| json.fields(fields.clone()).expect("names differ").stamps(Stamps::None));
     let line = r#"{"event":"x","pay\"load":[1],"id":"k3v9-1"}"#;
     wire.says(Say::Message(out(1, &message("x", "[1]"))), line);
     let Heard::Message { message, .. } = wire.hear_one(line) else { panic!("a message") };
     assert_eq!((message.name(), message.data()), ("x", "[1]"));
     assert!(is_minor(&wire.hear(r#"{"type":"x"}"#)));
-    fields.id = "event".into();
-    assert!(Json::new(1).fields(fields).is_err());
+    assert!(Json::new(1).fields(Fields { id: "event".into(), ..fields }).is_err());
 }
 
 #[test]
@@ -476,6 +476,64 @@ fn an_assigned_client_id_is_kept_and_a_given_one_is_not_changed() {
     let mut given = Wire::new(|json| json.client_id("mine").login(Login::default()));
     assign(&mut given, "\"c-17\"");
     assert_eq!((given.json.known_as(), given.json.keepsake()), (Some("mine"), None));
+}
+
+#[test]
+fn a_message_costs_one_allocation_out_and_three_in() {
+    let mut wire = Wire::new(|json| json.client_id("c-17"));
+    let order = message("order", r#"{"table":4}"#).on("kitchen");
+    let mut frames = Vec::with_capacity(1);
+    let cost = allocation_counter::measure(|| {
+        wire.json.encode(&mut wire.link, NOW, Say::Message(out(1, &order)), &mut frames);
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (1, frames[0].len() as u64));
+    let mut heard = Vec::with_capacity(1);
+    let frame = frames.remove(0);
+    let cost = allocation_counter::measure(|| wire.json.decode(&mut wire.link, frame.clone(), &mut heard));
+    // The packet, its mark (it has an id), and the counter that the frame gets when it is shared for the first time.
+    assert_eq!((cost.count_total, heard.len()), (3, 1));
+}
+
+/// All of it at once: a session that greets, logs in, sends until it is acknowledged, and acknowledges.
+#[test]
+fn a_session_speaks_it() {
+    let json = Json::new(INCARNATION).greeting(Greeting::Required("hi".into())).login(Login::default()).acks(true);
+    let mut session = Session::new(json.stamps(Stamps::None), Config::default(), 7).expect("the defaults are sound");
+    let mut actions = Vec::new();
+    let order = message("order", "4");
+    let options = SendOptions { class: Class::AtLeastOnce, tracked: true, ttl: None };
+    session.authenticate(NOW, Some("key".into()), &mut actions);
+    let id = session.send_with(NOW, order, options, &mut actions).expect("there is room");
+    session.connect(NOW, &mut actions);
+    let link = LinkId(1);
+    session.report(NOW, link, Report::Up(Box::default()), &mut actions);
+    assert_eq!(sent(&mut actions), [""; 0], "the server speaks first");
+    for (line, answers) in [
+        (
+            r#"{"type":"hi","data":{"client_id":"c-17"}}"#,
+            &[r#"{"type":"connect","data":{"api_key":"key"},"client_id":"c-17"}"#][..],
+        ),
+        (r#"{"type":"connected"}"#, &[r#"{"type":"order","data":4,"id":"k3v9-1","client_id":"c-17"}"#]),
+        (r#"{"type":"ping","id":"p"}"#, &[r#"{"type":"pong","reply_to":"p"}"#]),
+    ] {
+        session.report(NOW, link, Report::Frame(line.into()), &mut actions);
+        assert_eq!(sent(&mut actions), answers);
+    }
+    session.report(NOW, link, Report::Frame(r#"{"type":"ack","id":"k3v9-1"}"#.into()), &mut actions);
+    assert!(actions.contains(&Action::Emit(Event::Outcome { id, outcome: Outcome::Acked })), "{actions:?}");
+    session.report(NOW, link, Report::Frame(r#"{"type":"done","id":"s-1"}"#.into()), &mut actions);
+    let marks = actions.iter().find_map(|action| match action {
+        Action::Emit(Event::Message { mark, .. }) => mark.wants_ack().cloned(),
+        _ => None,
+    });
+    let taken = Command::Taken { id: marks.expect("it wants an acknowledgement") };
+    session.handle(NOW, Input::Command(taken), &mut actions);
+    assert_eq!(sent(&mut actions), [r#"{"type":"ack","id":"s-1"}"#]);
+}
+
+fn sent(actions: &mut Vec<Action<Incoming, Text>>) -> Vec<String> {
+    let frame = |action| if let Action::Send { frame, .. } = action { frame.as_str().map(Into::into) } else { None };
+    actions.drain(..).filter_map(frame).collect()
 }
 
 /// A packet with what chance brings, values among it.
