@@ -1,10 +1,13 @@
 //! The one async loop and the handle that every adapter of `steadfast` shares.
+//!
+//! In the browser, which has WebSockets and no sockets, `Ws` and `Upgrade::over` are left out.
 
 mod address;
 mod builder;
 mod client;
 mod driver;
 mod events;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod handshake;
 mod inbox;
 mod links;
@@ -15,10 +18,12 @@ mod shared;
 mod stream;
 mod ticket;
 mod transport;
+mod upgrade;
 mod waiters;
 mod waits;
 #[cfg(test)]
 mod wire;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod ws;
 
 pub use address::{Address, BadAddress};
@@ -26,10 +31,11 @@ pub use builder::{BuildError, Builder, Built};
 pub use client::{Client, Drain, LAST_DRAIN};
 pub use driver::Driver;
 pub use events::{Events, Item, Lagged};
-pub use handshake::{BadHeader, Upgrade};
 pub use mailbox::{EVENTS_MAX, Mailbox};
 pub use runtime::{Clock, Dial, Dialer, Runtime, Sleep, Upgrading};
 pub use stream::Socket;
 pub use ticket::Ticket;
 pub use transport::{Io, Transport};
+pub use upgrade::{BadHeader, Upgrade};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use ws::Ws;

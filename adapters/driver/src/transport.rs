@@ -70,8 +70,3 @@ pub trait Io: Unpin {
         Poll::Ready(Ok(()))
     }
 }
-
-/// The cause for a stream that failed.
-pub(crate) fn broken(error: &io::Error) -> Cause {
-    Cause::Broken(error.to_string().into())
-}

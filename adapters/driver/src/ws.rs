@@ -21,7 +21,7 @@ use tungstenite::{
     },
 };
 
-use crate::{Io, Transport, transport::broken};
+use crate::{Io, Transport};
 use call::{Call, Line, Nowhere};
 
 /// How much is read at once. It is zeroed before every read and kept by every idle link, so it is small;
@@ -193,6 +193,11 @@ impl<S> fmt::Debug for Ws<S> {
     }
 }
 
+/// The cause for a stream that failed.
+pub(crate) fn broken(error: &io::Error) -> Cause {
+    Cause::Broken(error.to_string().into())
+}
+
 /// As much of a reason as fits, cut between two characters.
 fn shortened(reason: &str) -> &str {
     let end = (0..=reason.len().min(REASON)).rev().find(|end| reason.is_char_boundary(*end)).unwrap_or(0);
@@ -275,7 +280,10 @@ mod tests {
         ws.io.room = usize::MAX;
         assert_eq!(flush(&mut ws), Poll::Ready(()));
         assert!(ws.take_progress());
-        assert_eq!(unmasked(&ws.io.written), [(TEXT, b"hello".to_vec())]);
+        assert_eq!(unmasked(&ws.io.take_written()), [(TEXT, b"hello".to_vec())]);
+        ws.feed(Frame::from("again"));
+        assert_eq!(flush(&mut ws), Poll::Ready(()));
+        assert!(!ws.take_progress(), "it had not been blocked again");
     }
 
     #[test]

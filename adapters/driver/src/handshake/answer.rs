@@ -13,7 +13,7 @@ use steadfast::{Cause, Handshake, HttpAnswer, Text, Timestamp};
 use tungstenite::handshake::derive_accept_key;
 
 use super::date;
-use crate::{Io, transport::broken};
+use crate::{Io, ws::broken};
 
 /// The longest head of an answer, interim answers included. Servers take 8 to 16 KiB of ours.
 const HEAD: usize = 16 << 10;

@@ -7,8 +7,8 @@ use std::{
 
 use steadfast::Cause;
 
-use super::tail::Tail;
-use crate::{Io, transport::broken};
+use super::{broken, tail::Tail};
+use crate::Io;
 
 /// What is known of the way out.
 #[derive(Debug, Default)]
