@@ -171,8 +171,7 @@ impl Ledger {
         let mut verdict = Ok(());
         for op in std::mem::take(&mut self.owed) {
             let Some(entry) = self.entries.get(&op) else { continue };
-            let is_good = matches!(entry.owed, Some(Why::Flushed | Why::Acked));
-            if entry.options.tracked || !is_good {
+            if entry.options.tracked || !entry.may_end_silently() {
                 verdict = Err(format!("one outcome: nothing was told of {op}: {entry:?}"));
             }
             self.entries.remove(&op);
@@ -183,6 +182,15 @@ impl Ledger {
 }
 
 impl Entry {
+    /// Whether nobody asked for what it is owed.
+    fn may_end_silently(&self) -> bool {
+        match self.owed {
+            Some(Why::Flushed | Why::Acked) => true,
+            Some(Why::Denied) => self.options.class == Class::AtMostOnce,
+            Some(Why::Lost | Why::Cancelled) | None => false,
+        }
+    }
+
     const fn may_have_left(&self) -> bool {
         self.handed || self.doubtful
     }
@@ -191,7 +199,11 @@ impl Entry {
     fn fits(&self, outcome: &Outcome, queued: bool, context: &Context) -> bool {
         let too_late = self.until.is_some_and(|until| until <= context.now);
         match outcome {
-            Outcome::Written => self.owed == Some(Why::Flushed) || self.owed == Some(Why::Acked),
+            // An answer, even a no, proves that it was written; and with that an at-most-once message ends.
+            Outcome::Written => {
+                self.options.class == Class::AtMostOnce
+                    && matches!(self.owed, Some(Why::Flushed | Why::Acked | Why::Denied))
+            }
             Outcome::Acked => self.owed == Some(Why::Acked),
             Outcome::Failed(_) => self.owed == Some(Why::Denied),
             Outcome::Expired => queued && too_late,

@@ -156,16 +156,19 @@ impl Link {
         self.logged_in
     }
 
-    pub(super) const fn up(&mut self, now: Timestamp, is_login: bool) {
-        self.stage = Stage::Up;
-        if is_login {
-            self.login_ok(now);
+    /// The transport is open. Said a second time, it means nothing.
+    pub(super) fn up(&mut self, now: Timestamp, is_ready: bool) {
+        if self.stage == Stage::Dialing {
+            self.stage = Stage::Up;
+            if is_ready {
+                self.login_ok(now);
+            }
         }
     }
 
-    pub(super) const fn login_ok(&mut self, now: Timestamp) {
-        self.logged_in = true;
-        if self.online_at.is_none() {
+    pub(super) fn login_ok(&mut self, now: Timestamp) {
+        if self.stage == Stage::Up && !self.logged_in {
+            self.logged_in = true;
             self.online_at = Some(now);
         }
     }

@@ -222,6 +222,8 @@ impl<S: Spy> Checker<S> {
     fn absorb_report(&mut self, now: Timestamp, id: LinkId, saw: Saw) {
         let Some(link) = self.links.get(id) else { return };
         match saw {
+            // Nothing can have been said before the link was open.
+            Saw::Frame(_) if link.stage() == Stage::Dialing => {}
             Saw::Up => link.up(now, !self.spy.has_login()),
             Saw::Frame(Got::LoginOk) => link.login_ok(now),
             Saw::Frame(Got::Acked(op)) => {
@@ -249,6 +251,7 @@ impl<S: Spy> Checker<S> {
                 self.note(verdict);
                 let verdict = self.pace.dial(now, attempt.attempt, &self.config);
                 self.note(verdict);
+                self.going_away = false;
                 let (fatal, phase) = (self.fatal, self.phase);
                 self.check(!fatal, || format!("phase: dials after a fatal error, while {phase}"));
             }
@@ -266,11 +269,12 @@ impl<S: Spy> Checker<S> {
                 let verdict = self.links.abort(*id, &mut self.ledger);
                 self.note(verdict);
             }
-            Action::ReconnectAfter { at, attempt, error } => {
-                let verdict = self.pace.announce(now, *at, *attempt, *error, self.going_away, &self.config);
+            Action::ReconnectAfter { at, error, attempt: _ } => {
+                let at_once = what == What::Connect;
+                let verdict = self.pace.announce(*at, *error, at_once, self.going_away, &self.config);
                 self.note(verdict);
             }
-            Action::EmitError(error) => self.error(error),
+            Action::EmitError(error) => self.error(now, error),
             Action::Emit(event) => self.event(now, what, event),
         }
     }
@@ -292,12 +296,12 @@ impl<S: Spy> Checker<S> {
         self.note(fits);
     }
 
-    fn error(&mut self, error: &Error) {
+    fn error(&mut self, now: Timestamp, error: &Error) {
         self.errors += 1;
         let expected = self.errors;
         self.check(error.number == expected, || format!("phase: error {} where {expected} is next", error.number));
         self.fatal = error.recovery == Recovery::Fatal;
-        self.pace.failed(error);
+        self.pace.failed(now, error);
     }
 
     fn event<I, T>(&mut self, now: Timestamp, what: What, event: &Event<I, T>) {
@@ -312,7 +316,6 @@ impl<S: Spy> Checker<S> {
                     format!("phase: {} names error {:?}, {errors} are known", change.to, change.error)
                 });
                 self.phase = change.to;
-                self.going_away &= change.to != Phase::Online;
             }
             Event::Outcome { id, outcome } => {
                 let cancelling = matches!(what, What::Cancel(asked) if asked == *id);

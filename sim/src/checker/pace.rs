@@ -9,14 +9,16 @@ use steadfast::{Config, Error, Jitter, Recovery, Timestamp};
 pub(super) struct Pace {
     dialled_at: Option<Timestamp>,
     attempt: u64,
+    failed_at: Timestamp,
     has_failed: bool,
     was_stable: bool,
     last: Option<(u64, Recovery)>,
 }
 
 impl Pace {
-    pub(super) fn failed(&mut self, error: &Error) {
-        self.has_failed = true;
+    pub(super) fn failed(&mut self, now: Timestamp, error: &Error) {
+        self.failed_at = now;
+        self.has_failed |= error.recovery != Recovery::Fatal;
         self.last = Some((error.number, error.recovery));
     }
 
@@ -25,7 +27,8 @@ impl Pace {
         self.was_stable = true;
     }
 
-    /// Failures are counted since the last stable link. A link that was left on purpose is none.
+    /// Failures are counted since the last stable link. One that stops the session is not among them, and a link
+    /// that was left on purpose is none.
     pub(super) fn dial(&mut self, now: Timestamp, attempt: u64, config: &Config) -> Result<(), String> {
         let before = self.dialled_at.replace(now);
         let was = std::mem::replace(&mut self.attempt, attempt);
@@ -42,17 +45,22 @@ impl Pace {
         }
     }
 
-    /// An announced delay: our own, or one that the server asked for.
+    /// An announced dial: after our own delay, or after one that the server asked for; after a connect command
+    /// (`at_once`) as soon as the floor allows.
     pub(super) fn announce(
         &self,
-        now: Timestamp,
         at: Timestamp,
-        _attempt: u64,
         error: u64,
+        at_once: bool,
         going_away: bool,
         config: &Config,
     ) -> Result<(), String> {
-        let (delay, retry) = (at.since(now), &config.retry);
+        let retry = &config.retry;
+        if at_once {
+            let floor = self.dialled_at.and_then(|last| last.after(retry.floor));
+            return if floor <= Some(at) { Ok(()) } else { Err(format!("pace: dials at {at}, before {floor:?}")) };
+        }
+        let delay = at.since(self.failed_at);
         let asked = match self.last {
             Some((number, Recovery::RetryAfter(asked))) if number == error => Some(asked),
             Some(_) | None => None,
