@@ -1,4 +1,5 @@
 //! Each fault, on real sockets of this machine.
+#![expect(clippy::unwrap_used, reason = "a test says by failing what went wrong")]
 
 use std::{
     io::ErrorKind,

@@ -1,8 +1,290 @@
-//! `steadfast connect`
+//! `steadfast connect`: lines in, frames out, for as long as somebody is there.
+
+use std::{
+    convert::Infallible,
+    env,
+    future::pending,
+    io::{self, BufRead, Write},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use clap::ValueEnum;
+use steadfast::{
+    Change, Class, Event, Frame, Phase, Plain, Protocol, SendOptions, StopCause,
+    protocol::json::{Incoming, Json, Login, Message},
+};
+use steadfast_tokio::{Builder, Client, Drain, Driver, Events, Item, Tcp, Tokio};
+use tokio::{join, select, signal::ctrl_c, sync::mpsc};
+
+use super::span;
 use crate::Failure;
-use std::process::ExitCode;
+
+/// Lines that were read and not yet accepted. Beyond that the terminal waits.
+const LINES: usize = 64;
+
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
-pub(super) async fn run(_: Args) -> Result<ExitCode, Failure> {
-    Ok(ExitCode::SUCCESS)
+pub(super) struct Args {
+    /// The server, as ws://host:port/path
+    url: String,
+    /// What is spoken
+    #[arg(long, default_value = "plain")]
+    protocol: Tongue,
+    /// A header for the handshake, as 'Name: value'; may be repeated
+    #[arg(long, value_name = "HEADER", value_parser = header)]
+    header: Vec<(String, String)>,
+    /// The credential for the login of json; 'env:NAME' takes it from the environment
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// With json: every line is kept until the server acknowledges it
+    #[arg(long)]
+    acks: bool,
+    /// Give up if the first attempt fails, instead of trying for ever
+    #[arg(long)]
+    fail_fast: bool,
+    /// How long lines may take to leave after the end of the input
+    #[arg(long, default_value = "10s", value_parser = span::parse, value_name = "TIME")]
+    drain: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Tongue {
+    /// A line is a text frame
+    Plain,
+    /// A line is a name and its content: order {"table":4}
+    Json,
+}
+
+/// Stays connected until the input ends, Ctrl-C is pressed, or the session stops by itself.
+pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    if args.protocol == Tongue::Plain && (args.acks || args.token.is_some()) {
+        return Err(Failure::new("--acks and --token are for --protocol json; a plain server may want --header"));
+    }
+    let headers = args.header.iter();
+    let builder =
+        headers.fold(steadfast_tokio::connect(&args.url), |builder, (name, value)| builder.header(name, value));
+    match args.protocol {
+        Tongue::Plain => hold(builder, Habit { read: |line| Ok(line.into()), show: frame }, &args).await,
+        Tongue::Json => hold(args.json(builder)?, Habit { read: message, show: incoming }, &args).await,
+    }
+}
+
+impl Args {
+    fn json(&self, builder: Builder<Plain, Tokio, Tcp>) -> Result<Builder<Json, Tokio, Tcp>, Failure> {
+        let incarnation = u64::from(std::process::id()) << 32 | u64::from(nanos());
+        let json = Json::new(incarnation).acks(self.acks);
+        Ok(match self.secret()? {
+            Some(secret) => builder.protocol(json.login(Login::default())).credential(secret),
+            None => builder.protocol(json),
+        })
+    }
+
+    fn secret(&self) -> Result<Option<String>, Failure> {
+        let Some(token) = &self.token else { return Ok(None) };
+        let Some(name) = token.strip_prefix("env:") else { return Ok(Some(token.clone())) };
+        let missing = |_| Failure::new(format!("--token: the environment has no text in {name}; set it first"));
+        env::var(name).map(Some).map_err(missing)
+    }
+
+    /// The URL without its query, where people put tokens.
+    fn shown(&self) -> &str {
+        self.url.split('?').next().unwrap_or_default()
+    }
+
+    const fn options(&self) -> SendOptions {
+        let class = if self.acks { Class::AtLeastOnce } else { Class::AtMostOnce };
+        SendOptions { class, tracked: false, ttl: None }
+    }
+}
+
+/// How lines become messages and messages lines.
+struct Habit<P: Protocol> {
+    read: fn(String) -> Result<P::Message, String>,
+    show: fn(&P::Incoming) -> String,
+}
+
+/// Runs a session until it ends.
+async fn hold<P: Protocol>(builder: Builder<P, Tokio, Tcp>, habit: Habit<P>, args: &Args) -> Result<ExitCode, Failure> {
+    let (client, events, driver) = builder.build().map_err(|error| Failure::new(error.to_string()))?;
+    let driver: Driver<P> = driver;
+    select! {
+        ended = listen(events, habit.show, args) => ended?,
+        never = async { join!(driver, leave(&client, habit.read, args)); pending::<Infallible>().await } => match never {},
+    }
+    match client.stats().dropped {
+        0 => Ok(ExitCode::SUCCESS),
+        dropped => Err(Failure::new(format!("{dropped} messages could not be sent; is the server there?"))),
+    }
+}
+
+/// Sends lines until there are no more, or until Ctrl-C; then closes the session.
+async fn leave<P: Protocol>(client: &Client<P>, read: fn(String) -> Result<P::Message, String>, args: &Args) {
+    let within = select! {
+        () = feed(client, read, args.options()) => args.drain,
+        _ = ctrl_c() => Duration::ZERO,
+    };
+    client.close(Drain::within(within)).await;
+}
+
+async fn feed<P: Protocol>(client: &Client<P>, read: fn(String) -> Result<P::Message, String>, options: SendOptions) {
+    let mut lines = input();
+    while let Some(line) = lines.recv().await {
+        let sent = match read(line) {
+            Ok(message) => client.send_when_ready_with(message, options).await.map_err(|refused| refused.to_string()),
+            Err(problem) => Err(problem),
+        };
+        if let Err(problem) = sent {
+            tell(&format!("not sent: {problem}"));
+        }
+    }
+}
+
+/// The lines of the standard input. A thread of its own reads them, because nothing can wake a reader of a
+/// terminal; it ends with the process.
+fn input() -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel(LINES);
+    thread::spawn(move || {
+        for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            if sender.blocking_send(line.trim_end_matches('\r').to_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// Shows what happens until the session has ended.
+///
+/// # Errors
+///
+/// It ended by a failure, or the first one was one too many.
+async fn listen<P: Protocol>(
+    mut events: Events<P>,
+    show: fn(&P::Incoming) -> String,
+    args: &Args,
+) -> Result<(), Failure> {
+    let mut watch = Watch { args, was_online: false, last_error: String::new() };
+    while let Some(item) = events.next().await {
+        if let Item::Event(Event::Message { message, .. }) = &item {
+            // Nobody reads our output any more: then there is nothing left to do.
+            let Ok(()) = writeln!(io::stdout(), "{}", show(message)) else { return Ok(()) };
+        }
+        watch.tell(item)?;
+    }
+    Ok(())
+}
+
+/// Says how the session does.
+struct Watch<'a> {
+    args: &'a Args,
+    was_online: bool,
+    last_error: String,
+}
+
+impl Watch<'_> {
+    fn tell<I, T>(&mut self, item: Item<I, T>) -> Result<(), Failure> {
+        match item {
+            Item::Event(Event::Phase(change)) => return self.phase(&change),
+            Item::Event(Event::Outcome { id, outcome }) => tell(&format!("message {id} ended {outcome:?}")),
+            Item::Event(Event::Bad(complaint)) => tell(&format!("the server makes no sense: {complaint}")),
+            Item::Event(Event::Trouble(rejected)) => tell(&format!("the server reports an error: {rejected}")),
+            Item::Error(error) => return self.failed(error.to_string()),
+            Item::Lagged(lagged) => tell(&format!("too slow: {} messages were dropped", lagged.messages)),
+            // Messages are shown elsewhere; the rest changes nothing for who sits at the terminal.
+            Item::Event(_) | _ => {}
+        }
+        Ok(())
+    }
+
+    fn phase(&mut self, change: &Change) -> Result<(), Failure> {
+        self.was_online |= change.to == Phase::Online;
+        let url = self.args.shown();
+        if change.to == Phase::Stopped(StopCause::Failed) {
+            return Err(Failure::new(format!("gave up {url}: {}", self.last_error)));
+        }
+        tell(&status(change, url));
+        Ok(())
+    }
+
+    fn failed(&mut self, error: String) -> Result<(), Failure> {
+        if self.args.fail_fast && !self.was_online {
+            return Err(Failure::new(format!(
+                "cannot connect to {}: {error}; is the server there?",
+                self.args.shown()
+            )));
+        }
+        tell(&error);
+        self.last_error = error;
+        Ok(())
+    }
+}
+
+/// A change of phase, for people.
+fn status(change: &Change, url: &str) -> String {
+    match (change.to, change.retry_at) {
+        (Phase::Connecting, _) => format!("connecting to {url}, attempt {}", change.attempt),
+        (Phase::Waiting, Some(at)) => format!("waiting {} ms for the next attempt", at.since(change.at).as_millis()),
+        (phase, _) => phase.to_string(),
+    }
+}
+
+/// A line about the session, beside what it carries.
+fn tell(line: &str) {
+    eprintln!("steadfast: {line}");
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write it as 'Name: value'")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn frame(frame: &Frame) -> String {
+    frame.as_str().map_or_else(|| format!("(binary, {} bytes)", frame.len()), str::to_owned)
+}
+
+fn incoming(message: &Incoming) -> String {
+    format!("{} {}", message.name(), message.data())
+}
+
+fn message(line: String) -> Result<Message, String> {
+    match line.trim().split_once(char::is_whitespace) {
+        Some((name, content)) => {
+            Message::raw(name, content.trim()).map_err(|error| format!("write a name and JSON behind it ({error})"))
+        }
+        None if line.trim().is_empty() => Err("write a name, and JSON behind it if you like".into()),
+        None => Ok(Message::bare(line.trim())),
+    }
+}
+
+fn nanos() -> u32 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().subsec_nanos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_json_is_a_name_and_its_content() {
+        let order = message(" order  {\"table\": 4} ".into()).unwrap();
+        assert_eq!((order.name(), order.data()), ("order", Some("{\"table\": 4}")));
+        let bare = message("refresh".into()).unwrap();
+        assert_eq!((bare.name(), bare.data()), ("refresh", None));
+        assert!(message("order {table}".into()).is_err());
+        assert!(message("  ".into()).is_err());
+    }
+
+    #[test]
+    fn a_header_is_a_name_and_a_value() {
+        assert_eq!(header("X-Region: eu:west"), Ok(("X-Region".into(), "eu:west".into())));
+        assert!(header("X-Region").is_err());
+    }
+
+    #[test]
+    fn a_binary_frame_is_shown_by_its_size() {
+        assert_eq!(frame(&Frame::from(vec![0, 159])), "(binary, 2 bytes)");
+        assert_eq!(frame(&Frame::from("hé")), "hé");
+    }
 }

@@ -63,10 +63,8 @@ fn end(child: &mut Child) {
 }
 
 fn no_python(error: &io::Error) -> Failure {
-    let problem = match error.kind() {
-        io::ErrorKind::NotFound => "python3 was not found".into(),
-        _ => format!("cannot start python3: {error}"),
-    };
+    let is_missing = error.kind() == io::ErrorKind::NotFound;
+    let problem = if is_missing { "python3 was not found".into() } else { format!("cannot start python3: {error}") };
     Failure::new(format!("{problem}; install Python 3 or use --server embedded"))
 }
 
@@ -74,7 +72,7 @@ fn why_not(child: &mut Child) -> Failure {
     drop(child.stdin.take());
     match child.wait().map(|status| status.code()) {
         Ok(Some(NO_WEBSOCKETS)) => Failure::new(
-            "python3 has no package websockets (17 or later); run 'pip install websockets' or use --server embedded",
+            "python3 has no package websockets (13 or later); run 'pip install websockets' or use --server embedded",
         ),
         Ok(_) | Err(_) => Failure::new("the python server did not start, see above; or use --server embedded"),
     }

@@ -53,7 +53,7 @@ pub(super) async fn run(plan: &Plan, proxy: &Arc<Proxy>) -> Result<Course, Failu
     let mut cut_short = sending.before_the_dial().err();
     tokio::spawn(driver);
     if cut_short.is_none() {
-        cut_short = sending.to_the_end().await.err();
+        cut_short = sending.until_the_end().await.err();
     }
     let Sending { sender, counts, .. } = sending;
     let (accepted, refused) = sender.outcomes(Instant::now() + plan.outcomes_limit()).await;
@@ -110,7 +110,7 @@ impl<'a> Sending<'a> {
     }
 
     /// Sends the rest, until all faults have struck.
-    async fn to_the_end(&mut self) -> Result<(), String> {
+    async fn until_the_end(&mut self) -> Result<(), String> {
         match timeout(self.plan.limit(), self.go_on()).await {
             Ok(sent) => sent,
             Err(_) => Err(format!(

@@ -43,7 +43,7 @@ impl Journal {
             Item::Event(Event::Outcome { id, outcome }) => self.surplus.entry(id).or_default().push(outcome),
             Item::Error(error) => self.last_error = Some(error.to_string()),
             // The server says nothing but acknowledgements, which are the session's own affair.
-            _ => {}
+            Item::Event(_) | Item::Lagged(_) | _ => {}
         }
     }
 

@@ -63,13 +63,13 @@ pub(super) struct Args {
 /// Runs the demo.
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let plan = Plan::new(&args);
-    say(&plan.to_string());
     let log = Log::new();
     let server = Server::start(args.server, &log.0, plan.class == Class::AtLeastOnce)?;
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let proxy = Proxy::start(any, server.address()).await;
     let proxy = proxy.map_err(|error| Failure::new(format!("cannot start the proxy: {error}")))?;
     let proxy = Arc::new(proxy);
+    say(&plan.to_string());
     let course = select! {
         course = course::run(&plan, &proxy) => course?,
         _ = ctrl_c() => {

@@ -1,0 +1,182 @@
+//! `steadfast connect` and `steadfast chaos`, as somebody at a terminal uses them.
+#![expect(clippy::unwrap_used, reason = "a test says by failing what went wrong")]
+
+mod common;
+
+use common::{ANY, LONG, Running, deaf};
+use futures_util::{SinkExt, StreamExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream, accept_async,
+    tungstenite::{Message, protocol::frame::coding::CloseCode},
+};
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// A server, and the command connected to it.
+async fn connected(more: &[&str]) -> (TcpListener, Socket, Running) {
+    let listener = TcpListener::bind(ANY).await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let running = Running::start(&[&["connect", &url], more].concat());
+    let socket = accept(&listener).await;
+    (listener, socket, running)
+}
+
+async fn accept(listener: &TcpListener) -> Socket {
+    let (stream, _) = timeout(LONG, listener.accept()).await.expect("nobody comes").unwrap();
+    accept_async(stream).await.unwrap()
+}
+
+async fn heard(socket: &mut Socket) -> Message {
+    timeout(LONG, socket.next()).await.expect("nothing comes").expect("the link ended").unwrap()
+}
+
+/// Reads to the end; the code of the Close frame on the way.
+async fn goodbye(socket: &mut Socket) -> Option<CloseCode> {
+    let mut code = None;
+    while let Some(Ok(message)) = timeout(LONG, socket.next()).await.expect("the link goes on") {
+        if let Message::Close(Some(close)) = message {
+            code = Some(close.code);
+        }
+    }
+    code
+}
+
+#[tokio::test]
+async fn lines_go_in_and_frames_come_out() {
+    let (_listener, mut socket, mut running) = connected(&[]).await;
+    running.type_in("hello").await;
+    assert_eq!(heard(&mut socket).await, Message::text("hello"));
+    socket.send(Message::text("good day")).await.unwrap();
+    assert_eq!(running.line("good").await, "good day");
+    running.end_input();
+    assert_eq!(goodbye(&mut socket).await, Some(CloseCode::Normal));
+    let (code, said) = running.end().await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("steadfast: online"), "{said}");
+}
+
+#[tokio::test]
+async fn a_link_that_is_lost_comes_back() {
+    let (listener, socket, mut running) = connected(&[]).await;
+    drop(socket);
+    // Until the loss is noticed, what is sent once is lost with the link.
+    running.status("waiting").await;
+    running.type_in("are you there?").await;
+    let mut socket = accept(&listener).await;
+    assert_eq!(heard(&mut socket).await, Message::text("are you there?"));
+    running.end_input();
+    goodbye(&mut socket).await;
+    let (code, said) = running.end().await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("online"), "{said}");
+}
+
+#[tokio::test]
+async fn ctrl_c_closes_politely() {
+    let (_listener, mut socket, mut running) = connected(&[]).await;
+    running.type_in("hello").await;
+    heard(&mut socket).await;
+    running.interrupt().await;
+    assert_eq!(goodbye(&mut socket).await, Some(CloseCode::Normal));
+    let (code, said) = running.end().await;
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test]
+async fn json_logs_in_and_waits_for_its_acknowledgement() {
+    let (_listener, mut socket, mut running) = connected(&["--protocol", "json", "--acks", "--token", "hunter2"]).await;
+    let login = heard(&mut socket).await.into_text().unwrap();
+    assert!(login.contains("\"connect\"") && login.contains("hunter2"), "{login}");
+    socket.send(Message::text(r#"{"type":"connected","data":{}}"#)).await.unwrap();
+    running.type_in("order {\"table\":4}").await;
+    let order: serde_json::Value = serde_json::from_str(&heard(&mut socket).await.into_text().unwrap()).unwrap();
+    assert_eq!((&order["type"], &order["data"]["table"]), (&"order".into(), &4.into()));
+    socket.send(Message::text(r#"{"type":"ready","data":[4]}"#)).await.unwrap();
+    assert_eq!(running.line("ready").await, "ready [4]");
+    running.end_input();
+    let ack = serde_json::json!({ "type": "ack", "id": order["id"] });
+    socket.send(Message::text(ack.to_string())).await.unwrap();
+    goodbye(&mut socket).await;
+    assert_eq!(running.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn what_could_not_be_sent_is_said() {
+    let (_socket, address) = deaf();
+    let mut running = Running::start(&["connect", &format!("ws://{address}/"), "--drain", "100ms"]);
+    running.type_in("hello").await;
+    running.end_input();
+    let (code, said) = running.end().await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.ends_with("steadfast: 1 messages could not be sent; is the server there?\n"), "{said}");
+}
+
+#[tokio::test]
+async fn a_dead_server_is_waited_for_unless_asked_not_to() {
+    let (socket, address) = deaf();
+    let url = format!("ws://{address}/?token=hunter2");
+    let (code, said) = Running::start(&["connect", &url, "--fail-fast"]).end().await;
+    assert_eq!(code, Some(2), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.contains("cannot connect") && last.contains("refused") && last.contains("is the server there?"));
+    assert!(!said.contains("hunter2"), "{said}");
+
+    let mut running = Running::start(&["connect", &url]);
+    running.status("waiting").await;
+    accept(&socket.listen(8).unwrap()).await;
+    running.status("online").await;
+    running.interrupt().await;
+    let (code, said) = running.end().await;
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test]
+async fn a_refusal_that_will_not_change_is_the_end() {
+    let listener = TcpListener::bind(ANY).await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let running = Running::start(&["connect", &url]);
+    let (mut stream, _) = timeout(LONG, listener.accept()).await.unwrap().unwrap();
+    let mut request = [0; 1_024];
+    assert!(stream.read(&mut request).await.unwrap() > 0);
+    stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+    let (code, said) = running.end().await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.lines().last().unwrap().contains("gave up") && said.contains("404"), "{said}");
+}
+
+#[tokio::test]
+async fn chaos_says_each_fault_and_goes_on_without() {
+    let upstream = TcpListener::bind(ANY).await.unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    let words = ["--seed", "1", "--faults", "3", "--every", "20ms"];
+    let mut running =
+        Running::start(&[&["chaos", "--listen", "127.0.0.1:0", "--upstream", &address], &words[..]].concat());
+    let first = running.line("listening on").await;
+    let listens = first.split(' ').nth(2).unwrap().trim_end_matches(',').to_owned();
+    let serving = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = upstream.accept().await {
+            tokio::spawn(async move { while stream.read(&mut [0; 64]).await.is_ok_and(|n| n > 0) {} });
+        }
+    });
+    let calling = tokio::spawn(async move {
+        loop {
+            if let Ok(mut stream) = TcpStream::connect(&listens).await {
+                let _ = timeout(std::time::Duration::from_millis(60), stream.read(&mut [0; 64])).await;
+            }
+        }
+    });
+    for number in 1..=3 {
+        running.line(&format!("#{number} ")).await;
+    }
+    running.line("all faults are done").await;
+    calling.abort();
+    serving.abort();
+    running.interrupt().await;
+    assert!(running.line("3 faults").await.starts_with("3 faults: "));
+    assert_eq!(running.end().await.0, Some(0));
+}
