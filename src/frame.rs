@@ -113,6 +113,7 @@ impl fmt::Display for Text {
 /// One message of a link, or a sign of life. (What RFC 6455 calls a message; fragments, masks and the
 /// close handshake are the transport's.)
 #[derive(Clone, PartialEq, Eq, Hash)]
+#[repr(u64)]
 pub enum Frame {
     /// A text message.
     Text(Text),

@@ -18,7 +18,8 @@ use crate::Timestamp;
 ///   there is nothing to drain and no wake-up to miss.
 /// * After each `handle`, the next deadline is `None` or later than the `now` of that turn. When it
 ///   passes, hand in a wake-up; waking too early or too late is harmless.
-/// * Time may stand still, jump ahead or go backwards. It neither panics nor spins.
+/// * Time may stand still, jump ahead or go backwards. It neither panics nor spins; what lies before the latest
+///   `now` counts as that `now`.
 /// * The same inputs at the same times give the same actions, byte for byte, on every target.
 pub trait Machine {
     /// What happened: a command, a report, or the passing of time.

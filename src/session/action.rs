@@ -90,6 +90,7 @@ pub struct Attempt {
 /// What happened, for the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[repr(u64)]
 pub enum Event<I, T> {
     /// A message of the peer.
     Message {

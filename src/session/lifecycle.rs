@@ -23,8 +23,8 @@ pub(super) enum Parting {
 }
 
 impl<P: Protocol> Session<P> {
-    /// Compares what is wanted with what is the case. Says whether anything was done.
-    pub(super) fn lifecycle(&mut self, now: Timestamp, out: &mut Actions<P>) -> bool {
+    /// Compares what is wanted with what is the case.
+    pub(super) fn lifecycle(&mut self, now: Timestamp, out: &mut Actions<P>) {
         match self.wants.end {
             Some(end) => self.wind_down(now, end, out),
             None => self.dial_if_due(now, out),
@@ -44,12 +44,10 @@ impl<P: Protocol> Session<P> {
         Some(self.facts.retry_at.max(floor).unwrap_or(Timestamp::ZERO))
     }
 
-    fn dial_if_due(&mut self, now: Timestamp, out: &mut Actions<P>) -> bool {
-        let due = self.dial_at().is_some_and(|at| at <= now && at < Timestamp::MAX);
-        if due {
+    fn dial_if_due(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        if self.dial_at().is_some_and(|at| at <= now && at < Timestamp::MAX) {
             self.dial(now, out);
         }
-        due
     }
 
     fn dial(&mut self, now: Timestamp, out: &mut Actions<P>) {
@@ -82,15 +80,14 @@ impl<P: Protocol> Session<P> {
     }
 
     /// The session shall end: when all is sent, or at once.
-    fn wind_down(&mut self, now: Timestamp, end: End, out: &mut Actions<P>) -> bool {
+    fn wind_down(&mut self, now: Timestamp, end: End, out: &mut Actions<P>) {
         if end.at_once || !self.wants.online {
             self.outbox.drop_waiting(&mut tell(&mut self.stats, out));
         } else if self.outbox.len() > 0 || !self.taken.is_empty() {
             return self.dial_if_due(now, out);
         }
         if self.link.is_some() {
-            self.leave(now, CloseCode::NORMAL, Text::default(), out);
-            return true;
+            return self.leave(now, CloseCode::NORMAL, Text::default(), out);
         }
         if self.leaving.is_none() {
             self.outbox.end_all(&mut tell(&mut self.stats, out));
@@ -100,7 +97,6 @@ impl<P: Protocol> Session<P> {
             self.facts.retry_at = None;
             self.facts.ended = Some(end.cause);
         }
-        false
     }
 
     /// Says goodbye to the link. It may still tell what was written, acknowledged and said, until its deadline.

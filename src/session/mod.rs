@@ -95,6 +95,7 @@ pub struct Session<P: Protocol> {
     told: Phase,
     /// Nothing is due before this. Deadlines that have moved back since are found when it has come.
     not_before: Timestamp,
+    last_now: Timestamp,
     stir: Stir,
     heard: Vec<Heard<P::Incoming, P::Topic>>,
     frames: Vec<Frame>,
@@ -199,6 +200,7 @@ impl<P: Protocol> Session<P> {
             last_op: 0,
             told: Phase::Idle,
             not_before: Timestamp::MAX,
+            last_now: Timestamp::ZERO,
             stir: Stir::All,
             heard: Vec::new(),
             frames: Vec::new(),
@@ -273,13 +275,14 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    /// In as many rounds as one thing can lead to another.
+    /// Until nothing more comes of it; one thing leads to another at most so often.
     fn settle_all(&mut self, now: Timestamp, out: &mut Actions<P>) {
-        const ROUNDS: usize = 3;
+        const ROUNDS: usize = 4;
         for _ in 0..ROUNDS {
-            let changed = self.lifecycle(now, out);
+            let before = (out.len(), self.taken.len());
+            self.lifecycle(now, out);
             self.settle_queue(now, out);
-            if !changed {
+            if (out.len(), self.taken.len()) == before {
                 break;
             }
         }
@@ -295,6 +298,9 @@ impl<P: Protocol> Machine for Session<P> {
     type Answer = Answer<P::Message>;
 
     fn handle(&mut self, now: Timestamp, input: Self::Input, actions: &mut Vec<Self::Action>) -> Self::Answer {
+        // Time that goes backwards stands still for us.
+        let now = now.max(self.last_now);
+        self.last_now = now;
         self.outbox.dead().clear();
         self.stir = Stir::by(&input);
         let answer = match input {
@@ -364,6 +370,7 @@ where
             last_op: self.last_op,
             told: self.told,
             not_before: self.not_before,
+            last_now: self.last_now,
             stir: self.stir,
             heard: Vec::new(),
             frames: Vec::new(),
