@@ -5,7 +5,7 @@ use std::{
     env,
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    process::{self, Child, Command, Stdio},
     thread,
 };
 
@@ -22,7 +22,7 @@ const BUFFER: usize = 256 << 10;
 /// Enough for a loop without recursion; a thousand of them shall not cost gigabytes.
 const STACK: usize = 128 << 10;
 
-/// A running server; it ends with this value.
+/// A running server; it ends with this value, or with its parent.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Child,
@@ -31,7 +31,8 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Outcome<Self> {
-        let mut process = Command::new(env::current_exe()?).arg(WORD).stdout(Stdio::piped()).spawn()?;
+        let mut process =
+            Command::new(env::current_exe()?).arg(WORD).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take().ok_or("the server has no output")?).read_line(&mut line)?;
         Ok(Self { process, address: line.trim().parse()? })
@@ -45,9 +46,13 @@ impl Drop for Server {
     }
 }
 
-/// Serves until it is killed. Says its address on standard output.
+/// Serves until standard input ends, which it does with the parent. Says its address on standard output.
 pub(crate) fn serve() -> Outcome<()> {
     host::pin(Core::Last);
+    thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        process::exit(0);
+    });
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
     for stream in listener.incoming() {

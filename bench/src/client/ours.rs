@@ -1,14 +1,74 @@
-//! The same through `steadfast-tokio`.
+//! The same through `steadfast-tokio`: the driver beside it, as an application has it.
 
 use std::net::SocketAddr;
 
-use super::Sample;
-use crate::Outcome;
+use futures_util::FutureExt;
+use steadfast::{Event, Frame, Never, Phase, Plain, StopCause};
+use steadfast_tokio::{Client, Events, Item};
+use tokio::task::JoinHandle;
 
-pub(super) async fn echo(_: SocketAddr, _: u64) -> Outcome<Sample> {
-    Err("not yet".into())
+use super::{PAYLOAD, Sample, Stopwatch, WINDOW};
+use crate::{Outcome, host};
+
+type Heard = Item<Frame, Never>;
+
+pub(super) async fn echo(server: SocketAddr, messages: u64) -> Outcome<Sample> {
+    let (client, mut events, driver) = open(server).await?;
+    let (mut sent, mut echoed) = (0, 0);
+    let watch = Stopwatch::start();
+    while echoed < messages {
+        while sent < messages && sent - echoed < WINDOW {
+            client.send(PAYLOAD)?;
+            sent += 1;
+        }
+        echoed += burst(&mut events).await?;
+    }
+    let sample = watch.stop();
+    driver.abort();
+    Ok(sample)
 }
 
-pub(super) async fn idle(_: SocketAddr, _: u64) -> Outcome<u64> {
-    Err("not yet".into())
+pub(super) async fn idle(server: SocketAddr, connections: u64) -> Outcome<u64> {
+    let before = host::resident()?;
+    let mut open_ones = Vec::new();
+    for _ in 0..connections {
+        let (client, mut events, driver) = open(server).await?;
+        client.send(PAYLOAD)?;
+        burst(&mut events).await?;
+        open_ones.push((client, events, driver));
+    }
+    Ok(host::resident()?.saturating_sub(before) / connections)
+}
+
+async fn open(server: SocketAddr) -> Outcome<(Client<Plain>, Events<Plain>, JoinHandle<StopCause>)> {
+    let (client, mut events, driver) = steadfast_tokio::connect(&format!("ws://{server}/")).build()?;
+    let driver = tokio::spawn(driver);
+    while let Some(item) = events.next().await {
+        if matches!(&item, Item::Event(Event::Phase(change)) if change.to == Phase::Online) {
+            return Ok((client, events, driver));
+        }
+    }
+    Err("the session ended before it was online".into())
+}
+
+/// Waits for an echo and takes what else has come; how many there were.
+async fn burst(events: &mut Events<Plain>) -> Outcome<u64> {
+    let mut taken = 0;
+    let mut next = events.next().await;
+    while let Some(item) = next {
+        taken += echoes(&item)?;
+        match events.next().now_or_never() {
+            Some(more) => next = more,
+            None if taken > 0 => return Ok(taken),
+            None => next = events.next().await,
+        }
+    }
+    Err("the session ended".into())
+}
+
+fn echoes(item: &Heard) -> Outcome<u64> {
+    if let Item::Event(Event::Message { message, .. }) = item {
+        return if message.len() == PAYLOAD.len() { Ok(1) } else { Err("that is no echo".into()) };
+    }
+    Err(format!("{item:?} in the middle of a run").into())
 }

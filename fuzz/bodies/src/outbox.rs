@@ -150,7 +150,7 @@ impl Case {
     /// So many more frames are with the operating system.
     fn flush(&mut self, frames: usize) {
         let Some(link) = self.road.link.filter(|_| self.road.up) else { return };
-        self.road.written = (self.road.written + frames).min(self.sent()).max(self.road.read);
+        self.road.written = self.road.written.saturating_add(frames).min(self.sent()).max(self.road.read);
         self.rig.report(link, Report::Flushed { frames: self.road.written as u64 });
     }
 
@@ -200,7 +200,7 @@ impl Case {
     /// The link dies. What the peer has read has left, and perhaps so many frames more.
     fn down(&mut self, more: usize) {
         let Some(link) = self.road.link else { return };
-        let left = (self.road.written.max(self.road.read) + more).min(self.sent()) as u64;
+        let left = self.road.written.max(self.road.read).saturating_add(more).min(self.sent()) as u64;
         self.rig.report(link, Report::Down(Box::new(Down { cause: Cause::Ended, left, verdict: None })));
     }
 

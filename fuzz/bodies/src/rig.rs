@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, mem, thread, time::Duration};
 
 use arbitrary::Arbitrary;
 use steadfast::{
-    Action, Answer, Command, Event, Frame, Input, LinkId, Machine, Never, OpId, Outcome, Phase, Report, Session, Text, Timestamp,
+    Action, Answer, Command, Event, Frame, Input, LinkId, Machine, Never, OpId, Outcome, Phase, Report, Session, Text,
+    Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -67,9 +68,7 @@ impl Rig {
             Pause::ToDeadline => deadline,
             Pause::PastDeadline(millis) => later(deadline, Duration::from_millis(millis.into())),
             Pause::Hour => later(self.now, Duration::from_secs(3_600)),
-            Pause::Back(millis) => {
-                Timestamp::from_micros(self.now.as_micros().saturating_sub(u64::from(millis) * 1_000))
-            }
+            Pause::Back(_) => self.now,
         };
     }
 

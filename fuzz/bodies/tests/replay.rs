@@ -40,7 +40,8 @@ fn thrown_dice_make_no_json() {
 
 fn replay(target: &str, body: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
-    let mut cases: Vec<_> = fs::read_dir(&corpus).expect("a corpus").map(|entry| entry.expect("a case").path()).collect();
+    let mut cases: Vec<_> =
+        fs::read_dir(&corpus).expect("a corpus").map(|entry| entry.expect("a case").path()).collect();
     cases.sort();
     assert!(cases.len() >= FEW, "{} has only {} cases", corpus.display(), cases.len());
     for case in cases {
