@@ -13,7 +13,7 @@ pub struct Brief {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Wake,
-    Connect,
+    Connect { now: bool },
     Stop,
     Send(SendOptions),
     Cancel(OpId),
@@ -34,7 +34,8 @@ impl What {
     pub(super) fn of<M>(input: &Input<M>, spy: &impl Spy) -> Self {
         match input {
             Input::Wake => Self::Wake,
-            Input::Command(Command::Connect | Command::ConnectNow) => Self::Connect,
+            Input::Command(Command::Connect) => Self::Connect { now: false },
+            Input::Command(Command::ConnectNow) => Self::Connect { now: true },
             Input::Command(Command::Stop | Command::Drain { .. }) => Self::Stop,
             Input::Command(Command::Send { options, .. }) => Self::Send(*options),
             Input::Command(Command::Cancel(id)) => Self::Cancel(*id),

@@ -175,7 +175,7 @@ impl<S: Spy> Checker<S> {
         deadline: Option<Timestamp>,
     ) {
         let stopped = matches!(self.phase, Phase::Stopped(_)) && self.links.is_empty();
-        if stopped && what != What::Connect {
+        if stopped && !matches!(what, What::Connect { .. }) {
             self.check(actions == 0 && deadline.is_none(), || format!("phase: {what:?} did something after the stop"));
         }
         let is_stale = matches!(answer, Answer::Stale);
@@ -198,9 +198,12 @@ impl<S: Spy> Checker<S> {
         }
         match what {
             What::Wake | What::Other => {}
-            What::Connect => {
+            What::Connect { now: at_once } => {
                 self.over = false;
                 self.fatal = false;
+                if at_once || matches!(self.phase, Phase::Stopped(_)) {
+                    self.pace.hurry();
+                }
             }
             What::Stop => self.over = true,
             What::Send(options) => {
@@ -270,8 +273,7 @@ impl<S: Spy> Checker<S> {
                 self.note(verdict);
             }
             Action::ReconnectAfter { at, error, attempt: _ } => {
-                let at_once = what == What::Connect;
-                let verdict = self.pace.announce(*at, *error, at_once, self.going_away, &self.config);
+                let verdict = self.pace.announce(*at, *error, self.going_away, &self.config);
                 self.note(verdict);
             }
             Action::EmitError(error) => self.error(now, error),

@@ -10,6 +10,8 @@ pub(super) struct Pace {
     dialled_at: Option<Timestamp>,
     attempt: u64,
     failed_at: Timestamp,
+    /// A failure since the last dial is to be waited for, and no connect command came after it.
+    waits: bool,
     has_failed: bool,
     was_stable: bool,
     last: Option<(u64, Recovery)>,
@@ -18,8 +20,13 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn failed(&mut self, now: Timestamp, error: &Error) {
         self.failed_at = now;
+        self.waits = error.recovery != Recovery::Fatal;
         self.has_failed |= error.recovery != Recovery::Fatal;
         self.last = Some((error.number, error.recovery));
+    }
+
+    pub(super) const fn hurry(&mut self) {
+        self.waits = false;
     }
 
     /// The link has been online for `stable_for`.
@@ -32,6 +39,7 @@ impl Pace {
     pub(super) fn dial(&mut self, now: Timestamp, attempt: u64, config: &Config) -> Result<(), String> {
         let before = self.dialled_at.replace(now);
         let was = std::mem::replace(&mut self.attempt, attempt);
+        self.waits = false;
         let stable = std::mem::take(&mut self.was_stable);
         let first = if stable || was == 0 { 1 } else { was };
         if attempt != first.saturating_add(std::mem::take(&mut self.has_failed).into()) {
@@ -45,18 +53,11 @@ impl Pace {
         }
     }
 
-    /// An announced dial: after our own delay, or after one that the server asked for; after a connect command
-    /// (`at_once`) as soon as the floor allows.
-    pub(super) fn announce(
-        &self,
-        at: Timestamp,
-        error: u64,
-        at_once: bool,
-        going_away: bool,
-        config: &Config,
-    ) -> Result<(), String> {
+    /// An announced dial: after our own delay, or after one that the server asked for; where there is
+    /// nothing to wait for, as soon as the floor allows.
+    pub(super) fn announce(&self, at: Timestamp, error: u64, going_away: bool, config: &Config) -> Result<(), String> {
         let retry = &config.retry;
-        if at_once {
+        if !self.waits {
             let floor = self.dialled_at.and_then(|last| last.after(retry.floor));
             return if floor <= Some(at) { Ok(()) } else { Err(format!("pace: dials at {at}, before {floor:?}")) };
         }

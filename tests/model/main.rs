@@ -1,0 +1,335 @@
+//! The session walked beside a plain model of it: every path of a few inputs from several beginnings, and long
+//! random paths. After each turn both must have done the same, and the shared checker must have found nothing.
+//!
+//! `STEADFAST_DEPTH` sets the depth, `STEADFAST_SEED` the random paths. A failure prints the path.
+
+mod model;
+
+use std::time::Duration;
+
+use model::{Did, Input, Link, Model, Saw, Stage};
+use steadfast::{
+    Action, Answer, Cause, Class, Command, Config, Down, Event, Frame, HttpAnswer, LinkId, Machine, Never, OpId,
+    Report, Rng, SendOptions, Session, Text, Timestamp, Ttl,
+};
+use steadfast_sim::{Checked, Toy};
+
+/// All that a path is made of. What makes no sense where it stands (a dial that succeeds twice) is no step there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Start,
+    Stop,
+    ConnectNow,
+    Drain,
+    SendAtMostOnce,
+    SendAtLeastOnce,
+    SendPerishable,
+    Cancel,
+    Up,
+    Refused,
+    RefusedForGood,
+    LoginOk,
+    LoginRefused,
+    Message,
+    Acked,
+    Denied,
+    AckedUnsent,
+    FlushedOne,
+    FlushedAll,
+    Paused,
+    DownHalf,
+    DownUnsent,
+    Stale,
+    WakeAtDeadline,
+    WakeHourLate,
+}
+
+const STEPS: [Step; 25] = [
+    Step::Start,
+    Step::Stop,
+    Step::ConnectNow,
+    Step::Drain,
+    Step::SendAtMostOnce,
+    Step::SendAtLeastOnce,
+    Step::SendPerishable,
+    Step::Cancel,
+    Step::Up,
+    Step::Refused,
+    Step::RefusedForGood,
+    Step::LoginOk,
+    Step::LoginRefused,
+    Step::Message,
+    Step::Acked,
+    Step::Denied,
+    Step::AckedUnsent,
+    Step::FlushedOne,
+    Step::FlushedAll,
+    Step::Paused,
+    Step::DownHalf,
+    Step::DownUnsent,
+    Step::Stale,
+    Step::WakeAtDeadline,
+    Step::WakeHourLate,
+];
+
+/// Small bounds, so that a few steps meet them; and no heartbeat, which has tests of its own.
+fn config() -> Config {
+    let mut config = Config::default();
+    (config.queue.max_messages, config.window.frames) = (4, 3);
+    (config.heartbeat.interval, config.heartbeat.keepalive) = (Duration::MAX, Duration::MAX);
+    config
+}
+
+/// The session and the model, after the same inputs.
+#[derive(Clone)]
+struct Pair {
+    session: Checked<Session<Toy>, Toy>,
+    model: Model,
+    now: Timestamp,
+    deadline: Option<Timestamp>,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let session = Session::new(Toy::default(), config(), 1).expect("a sound configuration");
+        Self {
+            session: Checked::new(session, Toy::default(), config()),
+            model: Model::new(config()),
+            now: Timestamp::from_millis(1),
+            deadline: None,
+        }
+    }
+
+    /// The input of a step, if it makes sense here.
+    fn input(&self, step: Step) -> Option<Input> {
+        let link = self.model.link.as_ref();
+        let at = |stage| link.filter(|link| link.stage == stage).map(|link| link.id);
+        let heard = |saw: &dyn Fn(&Link) -> Option<Saw>| {
+            let link =
+                link.filter(|link| matches!(link.stage, Stage::Online { .. })).or(self.model.leaving.as_ref())?;
+            Some(Input::Report(link.id, saw(link)?))
+        };
+        let send = |at_least_once, tracked, ttl| Some(Input::Send { at_least_once, tracked, ttl });
+        let handed = self.model.messages.iter().find(|message| message.on.is_some()).map(|message| message.id);
+        match step {
+            Step::Start => Some(Input::Connect),
+            Step::Stop => Some(Input::Stop),
+            Step::ConnectNow => Some(Input::ConnectNow),
+            Step::Drain => Some(Input::Drain(Duration::from_secs(3))),
+            Step::SendAtMostOnce => send(false, true, None),
+            Step::SendAtLeastOnce => send(true, true, None),
+            Step::SendPerishable => send(self.model.accepted % 2 == 0, false, Some(Duration::from_secs(1))),
+            Step::Cancel => Some(Input::Cancel(self.model.accepted)),
+            Step::Up => at(Stage::Dialing).map(|id| Input::Report(id, Saw::Up)),
+            Step::Refused => at(Stage::Dialing).map(|id| Input::Report(id, Saw::Down { left: 0, fatal: false })),
+            Step::RefusedForGood => at(Stage::Dialing).map(|id| Input::Report(id, Saw::Down { left: 0, fatal: true })),
+            Step::LoginOk => at(Stage::LoggingIn).map(|id| Input::Report(id, Saw::LoginOk)),
+            Step::LoginRefused => at(Stage::LoggingIn).map(|id| Input::Report(id, Saw::LoginRefused)),
+            Step::Message => heard(&|_| Some(Saw::Nothing)),
+            Step::Acked => heard(&|_| handed.map(Saw::Acked)),
+            Step::Denied => heard(&|_| handed.map(Saw::Denied)),
+            Step::AckedUnsent => heard(&|_| Some(Saw::Acked(self.model.accepted + 1))),
+            Step::FlushedOne => heard(&|link| {
+                let more = link.flushed + 1;
+                (more < link.frames.len()).then_some(Saw::Flushed(more as u64))
+            }),
+            Step::FlushedAll => heard(&|link| Some(Saw::Flushed(link.frames.len() as u64))),
+            Step::Paused => heard(&|_| Some(Saw::Nothing)),
+            Step::DownHalf => heard(&|link| {
+                let left = link.flushed + (link.frames.len() - link.flushed) / 2;
+                Some(Saw::Down { left: left as u64, fatal: false })
+            }),
+            Step::DownUnsent => heard(&|_| Some(Saw::Down { left: 0, fatal: false })),
+            Step::Stale => Some(Input::Report(LinkId(u64::MAX), Saw::Flushed(1))),
+            Step::WakeAtDeadline | Step::WakeHourLate => self.deadline.map(|_| Input::Wake),
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "time is the matter of two steps alone")]
+    fn time(&self, step: Step) -> Timestamp {
+        let due = self.deadline.map_or(self.now, |at| at.max(self.now));
+        let after = |at: Timestamp, wait| at.after(wait).expect("far from the end");
+        match step {
+            Step::WakeAtDeadline => due,
+            Step::WakeHourLate => after(due, Duration::from_secs(3_600)),
+            _ => after(self.now, Duration::from_millis(10)),
+        }
+    }
+
+    /// Takes a step; false if it makes no sense here.
+    fn step(&mut self, step: Step) -> Result<bool, String> {
+        let Some(input) = self.input(step) else { return Ok(false) };
+        self.now = self.time(step);
+        let mut actions = Vec::new();
+        let answer = self.session.handle(self.now, real(input, step), &mut actions);
+        self.deadline = self.session.next_deadline();
+        let mut did = did(&answer, &actions);
+        did.deadline = self.deadline;
+        let mut expected = self.model.turn(self.now, input, &did);
+        expected.ended.sort_by_key(|(id, _)| *id);
+        did.ended.sort_by_key(|(id, _)| *id);
+        if did != expected {
+            return Err(format!("at {} {input:?}\n  expected {expected:?}\n  but did  {did:?}", self.now));
+        }
+        match self.session.checker().violations().first() {
+            Some(violation) => Err(violation.clone()),
+            None => Ok(true),
+        }
+    }
+}
+
+/// The input as the session knows it.
+fn real(input: Input, step: Step) -> steadfast::Input<Text> {
+    steadfast::Input::Command(match input {
+        Input::Wake => return steadfast::Input::Wake,
+        Input::Report(link, saw) => return steadfast::Input::Report(link, report(saw, step)),
+        Input::Connect => Command::Connect,
+        Input::ConnectNow => Command::ConnectNow,
+        Input::Stop => Command::Stop,
+        Input::Drain(within) => Command::Drain { within },
+        Input::Cancel(id) => Command::Cancel(OpId(id)),
+        Input::Send { at_least_once, tracked, ttl } => {
+            let class = if at_least_once { Class::AtLeastOnce } else { Class::AtMostOnce };
+            let options = SendOptions { class, tracked, ttl: ttl.map(Ttl::new) };
+            Command::Send { message: Text::from_static("text"), options }
+        }
+    })
+}
+
+fn report(saw: Saw, step: Step) -> Report {
+    let line = |line: String| Report::Frame(Frame::from(line));
+    match saw {
+        Saw::Up => Report::Up(Box::default()),
+        Saw::LoginOk => line("ok".into()),
+        Saw::LoginRefused => line("no bad password".into()),
+        Saw::Acked(id) => line(format!("got {id}")),
+        Saw::Denied(id) => line(format!("deny {id} no")),
+        Saw::Flushed(frames) => Report::Flushed { frames },
+        Saw::Nothing if step == Step::Paused => Report::Paused,
+        Saw::Nothing => line("m hello".into()),
+        Saw::Down { left, fatal } => {
+            let gone = HttpAnswer { status: 410, ..HttpAnswer::default() };
+            let cause = if fatal { Cause::Http(Box::new(gone)) } else { Cause::Ended };
+            Report::Down(Box::new(Down { cause, left, verdict: None }))
+        }
+    }
+}
+
+/// What a turn did, in the words of the model.
+fn did(answer: &Answer<Text>, actions: &[Action<Text, Never>]) -> Did {
+    let mut did = Did::default();
+    match answer {
+        Answer::Done | Answer::Cancelled(None) => {}
+        Answer::Stale => did.stale = true,
+        Answer::Accepted(id) => did.accepted = Some(id.0),
+        Answer::Refused(..) | Answer::Cancelled(Some(_)) => did.returned = true,
+    }
+    for action in actions {
+        match action {
+            Action::Connect(attempt) => did.dialled = Some(attempt.link),
+            Action::Send { frame, .. } => did.frames.push(message_in(frame)),
+            Action::FlushQueue(link) => did.flushed.push(*link),
+            Action::Close { link, .. } => did.closed.push(*link),
+            Action::Abort(link) => did.aborted.push(*link),
+            Action::ReconnectAfter { at, .. } => did.announced = Some(*at),
+            Action::EmitError(_) => did.errors += 1,
+            Action::Emit(Event::Phase(change)) => did.phase = Some(change.to),
+            Action::Emit(Event::Outcome { id, outcome }) => did.ended.push((id.0, outcome.clone())),
+            Action::Emit(_) => {}
+        }
+    }
+    did
+}
+
+fn message_in(frame: &Frame) -> u64 {
+    let mut words = frame.as_str().unwrap_or_default().split(' ');
+    if words.next() == Some("m") { words.next().and_then(|id| id.parse().ok()).expect("an id") } else { 0 }
+}
+
+/// Where a walk begins in the middle of things: online; with messages on their way; online again after a loss.
+const MIDDLES: [&[Step]; 3] = [
+    &[Step::Start, Step::Up, Step::LoginOk, Step::FlushedAll],
+    &[Step::SendAtMostOnce, Step::SendAtLeastOnce, Step::SendPerishable, Step::Start, Step::Up, Step::LoginOk],
+    &[
+        Step::SendAtLeastOnce,
+        Step::Start,
+        Step::Up,
+        Step::LoginOk,
+        Step::FlushedAll,
+        Step::DownUnsent,
+        Step::ConnectNow,
+    ],
+];
+
+/// What a walk has seen.
+#[derive(Default)]
+struct Walk {
+    turns: u64,
+    paths: u64,
+}
+
+impl Walk {
+    /// Every path of so many steps.
+    fn all(&mut self, from: &Pair, depth: usize, path: &mut Vec<Step>) {
+        if depth == 0 {
+            self.paths += 1;
+            return;
+        }
+        for step in STEPS {
+            let mut pair = from.clone();
+            path.push(step);
+            if self.take(&mut pair, step, path) {
+                self.all(&pair, depth - 1, path);
+            }
+            path.pop();
+        }
+    }
+
+    fn take(&mut self, pair: &mut Pair, step: Step, path: &[Step]) -> bool {
+        match pair.step(step) {
+            Ok(sensible) => {
+                self.turns += u64::from(sensible);
+                sensible
+            }
+            Err(why) => panic!("after {path:?}\n{why}"),
+        }
+    }
+}
+
+fn number(name: &str, or: u64) -> u64 {
+    std::env::var(name).ok().map_or(or, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn every_path_of_a_few_steps_is_as_the_model_says() {
+    let depth = number("STEADFAST_DEPTH", if cfg!(debug_assertions) { 4 } else { 6 }) as usize;
+    let mut walk = Walk::default();
+    walk.all(&Pair::new(), depth, &mut Vec::new());
+    for middle in MIDDLES {
+        let (mut pair, mut path) = (Pair::new(), Vec::new());
+        for step in middle {
+            path.push(*step);
+            assert!(walk.take(&mut pair, *step, &path), "{step:?} makes no sense in {middle:?}");
+        }
+        walk.all(&pair, depth - 1, &mut path);
+    }
+    println!("{} turns on {} paths of {depth} steps", walk.turns, walk.paths);
+}
+
+#[test]
+fn long_random_paths_are_as_the_model_says() {
+    let seed = number("STEADFAST_SEED", 1);
+    let (mut rng, mut walk) = (Rng::new(seed), Walk::default());
+    for _ in 0..if cfg!(debug_assertions) { 300 } else { 10_000 } {
+        let (mut pair, mut path) = (Pair::new(), Vec::new());
+        while path.len() < 200 {
+            let step = STEPS[rng.up_to(STEPS.len() as u64 - 1) as usize];
+            path.push(step);
+            if !walk.take(&mut pair, step, &path) {
+                path.pop();
+            }
+        }
+        walk.paths += 1;
+    }
+    println!("{} turns on {} paths, STEADFAST_SEED={seed}", walk.turns, walk.paths);
+}
