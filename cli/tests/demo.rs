@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{run, steadfast};
+use common::{Running, run, steadfast};
 use tokio::process::Command;
 
 const SMALL: [&str; 5] = ["demo", "--messages", "500", "--faults", "5"];
@@ -43,6 +43,16 @@ async fn without_faults_nothing_reconnects() {
     let table = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{table}");
     assert!(table.contains("reconnects   0\n") && table.contains("doubled 0"), "{table}");
+}
+
+#[tokio::test]
+async fn an_interrupted_demo_judges_nothing() {
+    let mut running = Running::start(&SMALL);
+    running.status("fault 1").await;
+    running.interrupt().await;
+    let (code, said) = running.end().await;
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.ends_with("steadfast: interrupted; nothing was judged\n"), "{said}");
 }
 
 #[tokio::test]

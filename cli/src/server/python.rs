@@ -5,6 +5,8 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use crate::Failure;
@@ -12,9 +14,13 @@ use crate::Failure;
 const SCRIPT: &str = include_str!("server.py");
 /// What the script exits with when it cannot import `websockets`.
 const NO_WEBSOCKETS: i32 = 3;
+/// A child that was told to end is looked after so often (there is no wait with a deadline in `std`) ...
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// ... and so many times.
+const LOOKS: u32 = 200;
 
-/// The server. Dropping it ends the child by its handle; the script also ends with its standard input, so
-/// that it does not outlive a parent that was killed.
+/// The server. Dropping it ends the child: the script ends with its standard input, so it does not outlive
+/// a parent that was killed either; if it does not, it is ended by its handle.
 #[derive(Debug)]
 pub(super) struct Python {
     address: SocketAddr,
@@ -56,7 +62,15 @@ fn port(child: &mut Child) -> Option<u16> {
     line.trim().parse().ok()
 }
 
+/// Lets it finish what it has received, and ends it if it does not.
 fn end(child: &mut Child) {
+    drop(child.stdin.take());
+    for _ in 0..LOOKS {
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
     // Both fail only if the child has ended and been waited for.
     let _ = child.kill();
     let _ = child.wait();

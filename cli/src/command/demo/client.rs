@@ -13,7 +13,7 @@ use crate::Failure;
 pub(super) type Client = steadfast_tokio::Client<Json>;
 pub(super) type Events = steadfast_tokio::Events<Json>;
 pub(super) type Item = steadfast_tokio::Item<Incoming, Text>;
-type Driver = steadfast_tokio::Driver<Json>;
+pub(super) type Driver = steadfast_tokio::Driver<Json>;
 
 /// A client of the server at this address. Nothing happens before its driver is polled.
 ///

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use steadfast::OpId;
 use steadfast_tokio::Drain;
 use tokio::{
     select,
@@ -12,7 +13,7 @@ use tokio::{
 
 use super::{
     check::Sent,
-    client::{self, Client},
+    client::{self, Client, Driver},
     journal::Journal,
     plan::{Plan, TICK},
     sender::Sender,
@@ -36,6 +37,8 @@ pub(super) struct Course {
     pub(super) took: Duration,
     /// Why it did not go to its end, if it did not.
     pub(super) cut_short: Option<String>,
+    /// The last failure that the client told.
+    pub(super) last_error: Option<String>,
 }
 
 /// Runs the plan against the server behind the proxy.
@@ -50,28 +53,30 @@ pub(super) async fn run(plan: &Plan, proxy: &Arc<Proxy>) -> Result<Course, Failu
     let mut storm = JoinSet::new();
     let faults = rage(&mut storm, Storm::new(Arc::clone(proxy), plan.schedule()));
     let mut sending = Sending::new(plan, start, client.clone(), faults);
-    let mut cut_short = sending.before_the_dial().err();
-    tokio::spawn(driver);
-    if cut_short.is_none() {
-        cut_short = sending.until_the_end().await.err();
-    }
+    let sent = sending.run(driver).await;
     let Sending { sender, counts, .. } = sending;
     let (accepted, refused) = sender.outcomes(Instant::now() + plan.outcomes_limit()).await;
     let took = start.elapsed();
-    // A driver that does not end would be found by the outcomes; here it must not hold us up.
-    let _ = timeout(CLOSING, client.close(Drain::within(CLOSING / 2))).await;
-    drop(client);
-    let mut journal = timeout(CLOSING, journal).await.ok().and_then(Result::ok).unwrap_or_default();
-    if let (Some(why), Some(error)) = (&mut cut_short, &journal.last_error) {
-        why.push_str(&format!("; the last failure was: {error}"));
-    }
-    let unknown = accepted.iter().filter(|(_, sent)| sent.outcomes.is_empty()).count();
-    if unknown > 0 {
-        let limit = plan.outcomes_limit().as_secs();
-        cut_short.get_or_insert(format!("{unknown} messages had no outcome {limit} s after the last was sent"));
-    }
+    let closing = async {
+        client.close(Drain::within(CLOSING / 2)).await;
+        journal.await.ok()
+    };
+    let journal = timeout(CLOSING, closing).await.ok().flatten();
+    let cut_short = sent.err().or_else(|| unsettled(plan, &accepted)).or_else(|| unclosed(journal.as_ref()));
+    let mut journal = journal.unwrap_or_default();
     let accepted = accepted.into_iter().map(|(id, sent)| journal.complete(id, sent)).collect();
-    Ok(Course { accepted, refused, counts, outages: journal.outages, took, cut_short })
+    let Journal { outages, last_error, .. } = journal;
+    Ok(Course { accepted, refused, counts, outages, took, cut_short, last_error })
+}
+
+fn unsettled(plan: &Plan, accepted: &[(OpId, Sent)]) -> Option<String> {
+    let count = accepted.iter().filter(|(_, sent)| sent.outcomes.is_empty()).count();
+    let limit = plan.outcomes_limit().as_secs();
+    (count > 0).then(|| format!("{count} messages had no outcome {limit} s after the last was sent"))
+}
+
+fn unclosed(journal: Option<&Journal>) -> Option<String> {
+    journal.is_none().then(|| format!("the client had not closed after {} s", CLOSING.as_secs()))
 }
 
 /// Lets a storm rage in a task of its own, and tells each fault.
@@ -104,13 +109,11 @@ impl<'a> Sending<'a> {
         Self { plan, start, client, sender, faults, counts: Counts::default(), is_over: false, view: View::new(plan) }
     }
 
-    /// Sends a first part, when there is no link and nobody tries to have one.
-    fn before_the_dial(&mut self) -> Result<(), String> {
-        self.send_up_to(self.plan.early())
-    }
-
-    /// Sends the rest, until all faults have struck.
-    async fn until_the_end(&mut self) -> Result<(), String> {
+    /// Sends a first part when there is no link and nobody tries to have one; then the rest, until all faults
+    /// have struck.
+    async fn run(&mut self, driver: Driver) -> Result<(), String> {
+        self.send_up_to(self.plan.early())?;
+        tokio::spawn(driver);
         match timeout(self.plan.limit(), self.go_on()).await {
             Ok(sent) => sent,
             Err(_) => Err(format!(

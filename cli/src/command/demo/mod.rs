@@ -89,11 +89,11 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
 /// Compares what the client was told with what the server wrote down.
 fn judge(plan: &Plan, course: Course, log: &Log) -> Result<Report, Failure> {
-    let Course { accepted, refused, counts, outages, took, cut_short } = course;
+    let Course { accepted, refused, counts, outages, took, cut_short, last_error } = course;
     let (class, window) = (plan.class, u64::from(plan.config.window.frames));
     let received = server::read(&log.0)?;
     let findings = check(&Evidence { class, accepted, refused, received, window, faults: counts.total() });
-    Ok(Report { findings, counts, outages, took, cut_short })
+    Ok(Report { findings, counts, outages, took, cut_short, last_error })
 }
 
 /// The file that the server writes to; removed at the end unless it is kept.

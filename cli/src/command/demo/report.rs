@@ -15,6 +15,8 @@ pub(super) struct Report {
     pub(super) took: Duration,
     /// Why the run did not go to its end, if it did not.
     pub(super) cut_short: Option<String>,
+    /// The last failure that the client told.
+    pub(super) last_error: Option<String>,
 }
 
 impl Report {
@@ -38,7 +40,8 @@ impl fmt::Display for Report {
             writeln!(f, "{broken}")?;
         }
         if let Some(why) = &self.cut_short {
-            writeln!(f, "cut short: {why}")?;
+            let failure = self.last_error.as_deref().unwrap_or("none");
+            writeln!(f, "cut short: {why}; the client's last failure: {failure}")?;
         }
         f.write_str(if self.is_good() {
             "every message is accounted for"
@@ -99,6 +102,7 @@ mod tests {
             outages: millis(&[30, 10, 20]),
             took: Duration::from_millis(1_250),
             cut_short: None,
+            last_error: None,
         }
     }
 
@@ -128,7 +132,11 @@ every message is accounted for";
     fn a_run_that_was_cut_short_is_not_good() {
         let report = Report { cut_short: Some("it stuck".into()), ..report(vec![]) };
         assert!(!report.is_good());
-        assert!(report.to_string().ends_with("cut short: it stuck\nNOT every message is accounted for"));
+        assert!(
+            report
+                .to_string()
+                .ends_with("cut short: it stuck; the client's last failure: none\nNOT every message is accounted for")
+        );
     }
 
     #[test]
