@@ -145,7 +145,11 @@ impl<P: Protocol> Client<P> {
     /// Dials now instead of waiting out the backoff; starts a stopped session again. Does nothing once the
     /// session was [closed](Self::close).
     pub fn connect_now(&self) {
-        self.command(Command::ConnectNow);
+        if let Some(mut turn) = self.shared().enter() {
+            if !turn.core().is_final {
+                turn.command(Command::ConnectNow);
+            }
+        }
     }
 
     /// Stops: what has not left is dropped, and the link is closed politely. The driver stays, so that

@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    mem::take,
+    mem::{replace, take},
     sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
@@ -86,7 +86,7 @@ impl<I, T> Inbox<I, T> {
     }
 
     /// How many messages may be read from the link; pending while the reader has to catch up.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>, most: usize) -> Poll<usize> {
+    pub(crate) fn poll_room(&self, cx: &Context<'_>, most: usize) -> Poll<usize> {
         if self.limits.slow == Slow::Lag {
             return Poll::Ready(most);
         }
@@ -109,7 +109,7 @@ impl<I, T> Inbox<I, T> {
     /// Moves up to `most` items into `batch`; `Ready(false)` if nothing more comes.
     pub(crate) fn poll_take(
         &self,
-        cx: Option<&mut Context<'_>>,
+        cx: Option<&Context<'_>>,
         batch: &mut VecDeque<Item<I, T>>,
         most: usize,
     ) -> Poll<bool> {
@@ -120,7 +120,7 @@ impl<I, T> Inbox<I, T> {
             batch.push_back(item);
         }
         let is_empty = batch.is_empty();
-        let former = if is_empty { std::mem::replace(&mut state.reader, waker) } else { None };
+        let former = if is_empty { replace(&mut state.reader, waker) } else { None };
         let driver = if state.has_caught_up(&self.limits) { state.driver.take() } else { None };
         let stage = state.stage;
         drop(state);

@@ -1,0 +1,204 @@
+//! When the driver is woken, and when it is left alone.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod world;
+
+use std::{thread, time::Duration};
+
+use steadfast::{Cause, Class, Frame, SendOptions, Ttl};
+use world::{World, build, online, texts};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn within(ttl: Duration) -> SendOptions {
+    SendOptions { class: Class::AtMostOnce, tracked: false, ttl: Some(Ttl::new(ttl)) }
+}
+
+#[test]
+fn what_is_sent_before_the_link_is_up_leaves_in_order() {
+    let world = World::new();
+    let (client, _events, mut driver) = build(world.builder());
+    client.send("one").unwrap();
+    assert!(driver.run().is_pending());
+    client.send("two").unwrap();
+    world.accept();
+    assert_eq!(driver.wakes.take(), 1);
+    assert!(driver.run().is_pending());
+    assert_eq!(world.left(0), ["one", "two"]);
+}
+
+#[test]
+fn a_burst_wakes_it_once_and_leaves_in_one_poll() {
+    let world = World::new();
+    let (client, _events, mut driver) = online(&world);
+    driver.wakes.take();
+    for n in 0..100 {
+        client.send(n.to_string()).unwrap();
+    }
+    assert_eq!(driver.wakes.take(), 1);
+    assert!(driver.poll().is_pending());
+    assert_eq!(world.left(0).len(), 100);
+    assert_eq!(driver.wakes.take(), 0, "it does not wake itself without need");
+}
+
+#[test]
+fn a_burst_reads_the_clock_once() {
+    let world = World::new();
+    let (client, _events, driver) = online(&world);
+    driver.wakes.take();
+    let before = world.readings();
+    for n in 0..5_000 {
+        client.send(n.to_string()).unwrap();
+    }
+    assert_eq!(world.readings() - before, 1);
+}
+
+#[test]
+fn a_send_that_only_waits_wakes_nobody() {
+    let world = World::new();
+    let (client, _events, mut driver) = build(world.builder());
+    world.refuse(Cause::Unreachable("nobody".into()));
+    assert!(driver.run().is_pending());
+    let armed = world.armed();
+    client.send("waits").unwrap();
+    assert_eq!(driver.wakes.take(), 0);
+    client.send_with("waits for long", within(3_600 * SECOND)).unwrap();
+    assert_eq!(driver.wakes.take(), 0, "its deadline is later than the timer {armed:?}");
+}
+
+#[test]
+fn an_earlier_deadline_wakes_it_and_moves_the_timer() {
+    let world = World::new();
+    let (client, mut events, mut driver) = build(world.builder());
+    world.refuse(Cause::Unreachable("nobody".into()));
+    assert!(driver.run().is_pending());
+    world::take(&mut events);
+    let before = world.armed();
+    client.send_with("soon too late", within(Duration::from_millis(1))).unwrap();
+    assert_eq!(driver.wakes.take(), 1);
+    assert!(driver.run().is_pending());
+    assert!(world.armed() < before);
+    world.pass_to_timer();
+    assert_eq!(driver.wakes.take(), 1);
+    assert!(driver.run().is_pending());
+    let told = format!("{:?}", world::take(&mut events));
+    assert!(told.contains("Expired"), "{told}");
+    assert_eq!(world.armed(), before, "the timer is back where it was");
+}
+
+#[test]
+fn a_poll_without_a_reason_does_nothing() {
+    let world = World::new();
+    let (_client, mut events, mut driver) = online(&world);
+    assert!(driver.poll().is_pending());
+    assert_eq!(driver.wakes.take(), 0);
+    assert!(world::take(&mut events).is_empty());
+}
+
+#[test]
+fn an_idle_session_wakes_twice_an_interval() {
+    let world = World::new();
+    let (client, _events, mut driver) = online(&world);
+    // Until the link counts as stable.
+    world.pass(6 * SECOND);
+    assert!(driver.run().is_pending());
+    let (start, mut polls) = (world.time(), 0);
+    while world.time().since(start) < 250 * SECOND {
+        world.pass_to_timer();
+        assert!(driver.run().is_pending());
+        world.say(Frame::Pong(bytes_of(client.stats().pings)));
+        assert!(driver.run().is_pending());
+        polls += 2;
+    }
+    assert_eq!(world.dials(), 1, "the link held");
+    assert!(polls <= 2 * 12, "{polls} wake-ups in ten intervals");
+}
+
+fn bytes_of(number: u64) -> bytes::Bytes {
+    bytes::Bytes::copy_from_slice(&number.to_be_bytes())
+}
+
+#[test]
+fn a_late_timer_is_noticed_by_the_clock() {
+    let world = World::new();
+    let (client, _events, mut driver) = build(world.builder());
+    world.refuse(Cause::Unreachable("nobody".into()));
+    assert!(driver.run().is_pending());
+    // The timer of this world fires only when it is asked to; the clock knows better.
+    let at = world.armed().unwrap();
+    let dials = world.dials();
+    world.pass(at.since(world.time()));
+    client.send("hello").unwrap();
+    assert!(driver.run().is_pending());
+    assert_eq!(world.dials(), dials + 1);
+}
+
+#[test]
+fn a_flood_lets_others_run() {
+    let world = World::new();
+    let (_client, mut events, mut driver) = online(&world);
+    world.say_all((0..64 * 512 + 1).map(|_| Frame::from("flood")));
+    assert!(driver.poll().is_pending());
+    assert_eq!(driver.wakes.take(), 1, "it wakes itself and yields");
+    assert!(world.unread() > 0);
+    assert!(driver.run().is_pending());
+    assert_eq!(world.unread(), 0);
+    assert!(!texts(&mut events).is_empty());
+}
+
+#[test]
+fn each_thread_keeps_its_order() {
+    const EACH: usize = 5_000;
+    let world = World::new();
+    let (client, _events, mut driver) = online(&world);
+    let threads: Vec<_> = (0..2)
+        .map(|thread| {
+            let client = client.clone();
+            thread::spawn(move || {
+                for n in 0..EACH {
+                    while client.send(format!("{thread} {n}")).is_err() {
+                        thread::yield_now();
+                    }
+                }
+            })
+        })
+        .collect();
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        assert!(driver.run().is_pending());
+        thread::yield_now();
+    }
+    assert!(driver.run().is_pending());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let left = world.left(0);
+    for thread in ["0 ", "1 "] {
+        let numbers: Vec<usize> = left.iter().filter_map(|text| text.strip_prefix(thread)?.parse().ok()).collect();
+        assert_eq!(numbers, (0..EACH).collect::<Vec<_>>());
+    }
+}
+
+/// Four threads send, and the driver is polled only when it was woken. A lost wake-up would leave something
+/// in the queue.
+#[test]
+fn no_wake_up_is_lost() {
+    const EACH: usize = 2_000;
+    let world = World::new();
+    let (client, _events, mut driver) = online(&world);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let client = client.clone();
+            thread::spawn(move || (0..EACH).filter(|n| client.send(n.to_string()).is_ok()).count())
+        })
+        .collect();
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        if driver.wakes.take() > 0 {
+            assert!(driver.run().is_pending());
+        }
+    }
+    let accepted: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+    if driver.wakes.take() > 0 {
+        assert!(driver.run().is_pending());
+    }
+    assert_eq!(world.left(0).len(), accepted);
+    assert!(accepted > 0);
+}
