@@ -96,7 +96,7 @@ fn meaning(line: &str) -> Heard<Text, Never> {
     let why = |message: &str| Box::new(Rejected { message: message.into(), ..Rejected::default() });
     match (verb, head.parse::<u64>()) {
         ("hello", _) => Heard::Hello(Box::default()),
-        ("ok", _) => Heard::LoginOk { resumed: Resumed::Fresh, expires: None },
+        ("ok", _) => Heard::LoginOk { resumed: Resumed::Fresh, expires: None, client_id: None },
         ("no", _) => Heard::LoginRefused(why(rest)),
         ("lost", _) => Heard::LoginLost(why(rest)),
         ("got", Ok(op)) => Heard::Acked { op: OpId(op) },

@@ -232,6 +232,8 @@ pub enum Heard<I, T> {
         resumed: Resumed,
         /// When the credential runs out, if the peer says so.
         expires: Option<Timestamp>,
+        /// The id that the peer gave us, if it does so here and not in its greeting.
+        client_id: Option<Text>,
     },
     /// The login was refused.
     LoginRefused(Box<Rejected>),

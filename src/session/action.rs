@@ -87,6 +87,14 @@ pub struct Attempt {
     pub credential: Option<Secret>,
 }
 
+impl Attempt {
+    /// The first attempt of a session, with no wishes: for testing a dialer.
+    #[must_use]
+    pub const fn new(link: LinkId) -> Self {
+        Self { link, attempt: 1, subprotocols: Vec::new(), max_message: 16 << 20, credential: None }
+    }
+}
+
 /// What happened, for the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -72,7 +72,10 @@ impl<P: Protocol> Session<P> {
             Heard::Done { op, result } => self.on_answer(id, op, result, out),
             Heard::Hello(tuning) => self.on_hello(now, id, *tuning),
             Heard::Challenge(challenge) => self.with_login(id, |login| login.on_challenge(challenge)),
-            Heard::LoginOk { resumed, expires: _ } => self.on_login_ok(now, id, resumed),
+            Heard::LoginOk { resumed, expires: _, client_id } => {
+                self.facts.client_id = client_id.or(self.facts.client_id.take());
+                self.on_login_ok(now, id, resumed);
+            }
             Heard::LoginRefused(why) | Heard::LoginLost(why) => self.on_login_refused(now, id, *why, out),
             Heard::Ping(payload) => self.on_ping(id, payload),
             Heard::Pong => self.on_pong(now, id, None),

@@ -36,7 +36,7 @@ impl Protocol for Lines {
     fn decode(&mut self, (): &mut (), frame: Frame, heard: &mut Vec<Heard<Frame, Never>>) {
         let text = String::from(frame.as_str().unwrap_or_default());
         heard.push(match text.split_once(' ').unwrap_or((&text, "")) {
-            ("ok", _) => Heard::LoginOk { resumed: Resumed::Fresh, expires: None },
+            ("ok", _) => Heard::LoginOk { resumed: Resumed::Fresh, expires: None, client_id: None },
             ("no", _) => Heard::LoginRefused(crate::Rejected::default().into()),
             ("ack", id) => Heard::Acked { op: OpId(id.parse().expect("a number")) },
             ("pong", _) => Heard::Pong,

@@ -43,7 +43,7 @@ impl Protocol for Exchange {
         let op = OpId(packet["req"].as_u64().unwrap_or(0));
         match packet["ev"].as_str() {
             Some("challenge") => heard.push(Heard::Challenge(text(&packet["nonce"]).into())),
-            Some("welcome") => heard.push(Heard::LoginOk { resumed: Resumed::Fresh, expires: None }),
+            Some("welcome") => heard.push(Heard::LoginOk { resumed: Resumed::Fresh, expires: None, client_id: None }),
             Some("ping") => heard.push(Heard::Ping(packet["n"].to_string().into())),
             Some("ok") => heard.push(Heard::Acked { op }),
             Some("refused") => heard.push(Heard::Done { op, result: Err(refused(&packet["why"])) }),

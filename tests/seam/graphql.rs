@@ -51,7 +51,7 @@ impl Protocol for Graphql {
         let op = OpId(text(&packet["id"]).parse().unwrap_or(0));
         let payload = packet["payload"].take();
         heard.push(match packet["type"].as_str() {
-            Some("connection_ack") => Heard::LoginOk { resumed: Resumed::Fresh, expires: None },
+            Some("connection_ack") => Heard::LoginOk { resumed: Resumed::Fresh, expires: None, client_id: None },
             Some("next") => Heard::Item { op, message: payload },
             Some("complete") => Heard::Done { op, result: Ok(()) },
             Some("error") => {

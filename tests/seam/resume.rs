@@ -87,7 +87,7 @@ impl<P: Protocol> Protocol for Resume<P> {
         if (link.inner_ok || !self.inner.abilities().login)
             && let Some(resumed) = link.resumed.take()
         {
-            heard.push(Heard::LoginOk { resumed, expires: None });
+            heard.push(Heard::LoginOk { resumed, expires: None, client_id: None });
         }
     }
 
@@ -170,5 +170,8 @@ fn a_new_link_says_how_far_the_old_one_came() {
     new.protocol.recall(&keepsake);
     assert_eq!(new.say(Say::Login { credential: None, challenge: None }), [wrap(RESUME, 5, 0, &[])]);
     let heard = new.hear(wrap(RESUME, 3, 1, &[]));
-    assert_eq!(heard, [Heard::AckedUpTo { number: 3 }, Heard::LoginOk { resumed: Resumed::Kept, expires: None }]);
+    assert_eq!(
+        heard,
+        [Heard::AckedUpTo { number: 3 }, Heard::LoginOk { resumed: Resumed::Kept, expires: None, client_id: None }]
+    );
 }

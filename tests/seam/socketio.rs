@@ -113,7 +113,7 @@ impl SocketIo {
                 heard.append(&mut link.held);
                 link.joined = true;
                 let resumed = if kept { Resumed::Kept } else { Resumed::Fresh };
-                heard.push(Heard::LoginOk { resumed, expires: None });
+                heard.push(Heard::LoginOk { resumed, expires: None, client_id: None });
             }
             "44" if rest.starts_with('/') => {
                 let topic = rest.split(',').next().unwrap_or_default().to_owned();

@@ -111,11 +111,12 @@ impl Json {
 
     fn logged_in(&mut self, link: &mut Link, packet: &Packet) -> Heard<Incoming, Text> {
         link.logging_in = false;
-        if let Some(id) = assigned(packet) {
+        let client_id = assigned(packet);
+        if let Some(id) = client_id.clone() {
             self.adopt(id);
         }
         let expires = said(packet, "expires_at").and_then(|value| stamp::read(&value));
-        Heard::LoginOk { resumed: Resumed::Fresh, expires }
+        Heard::LoginOk { resumed: Resumed::Fresh, expires, client_id }
     }
 
     /// An acknowledgement of what another incarnation sent is none of our business.

@@ -106,7 +106,8 @@ fn the_login_carries_the_credential_and_what_the_client_says_of_itself() {
         ),
     );
     let heard = wire.hear_one(r#"{"type":"connected","data":{"client_id":"c-17","expires_at":1795168800120}}"#);
-    assert_eq!(heard, Heard::LoginOk { resumed: Resumed::Fresh, expires: Some(NOW) });
+    let client_id = Some(Text::from("c-17"));
+    assert_eq!(heard, Heard::LoginOk { resumed: Resumed::Fresh, expires: Some(NOW), client_id });
     assert_eq!(wire.json.known_as(), Some("c-17"));
     let again = wire.hear_one(r#"{"type":"connected"}"#);
     assert!(matches!(again, Heard::Message { .. }), "a word of the application's, once we are in");
