@@ -1,0 +1,301 @@
+//! The README's stories as transcripts: what is said to a session, when, and what it does.
+//!
+//! `STEADFAST_BLESS=1 cargo test --test golden` rewrites `tests/golden/*.txt`; the difference is then for people to
+//! read and to commit.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use steadfast::{
+    Action, Answer, Cause, Change, Class, CloseCode, Command, Config, Down, Event, Frame, HttpAnswer, Input, LinkId,
+    Machine, Never, Report, Secret, SendOptions, Session, Text, Timestamp, Ttl,
+};
+use steadfast_sim::{Checked, Toy};
+
+/// A session whose life is written down.
+struct Story {
+    session: Checked<Session<Toy>, Toy>,
+    now: Timestamp,
+    link: LinkId,
+    /// Frames handed to the present link.
+    handed: u64,
+    text: String,
+}
+
+impl Story {
+    fn new(title: &str, config: Config) -> Self {
+        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
+        let session = session.with_credential(Secret::from("right"));
+        let session = Checked::new(session, Toy::default(), config);
+        let text = format!("{title}\n{}\n", "=".repeat(title.len()));
+        Self { session, now: Timestamp::from_millis(0), link: LinkId(0), handed: 0, text }
+    }
+
+    /// Time passes.
+    fn after(&mut self, millis: u64) -> &mut Self {
+        self.now = self.now.after(Duration::from_millis(millis)).expect("far from the end");
+        self
+    }
+
+    /// A remark for the reader.
+    fn note(&mut self, remark: &str) -> &mut Self {
+        let _ = writeln!(self.text, "\n# {remark}");
+        self
+    }
+
+    fn command(&mut self, said: &str, command: Command<Text>) -> &mut Self {
+        self.turn(said, Input::Command(command))
+    }
+
+    fn connect(&mut self) -> &mut Self {
+        self.command("connect", Command::Connect)
+    }
+
+    fn send(&mut self, text: &'static str, class: Class) -> &mut Self {
+        self.send_with(text, SendOptions { class, tracked: true, ttl: None })
+    }
+
+    fn send_with(&mut self, text: &'static str, options: SendOptions) -> &mut Self {
+        let class = if options.class == Class::AtLeastOnce { "at least once" } else { "at most once" };
+        let ttl = options.ttl.map_or(String::new(), |ttl| format!(", within {:?}", ttl.duration()));
+        let said = format!("send \"{text}\", {class}{ttl}");
+        self.command(&said, Command::Send { message: Text::from_static(text), options })
+    }
+
+    fn report(&mut self, said: &str, report: Report) -> &mut Self {
+        let said = format!("link {}: {said}", self.link);
+        self.turn(&said, Input::Report(self.link, report))
+    }
+
+    fn up(&mut self) -> &mut Self {
+        self.report("is open", Report::Up(Box::default()))
+    }
+
+    /// The peer says a line.
+    fn hear(&mut self, line: &str) -> &mut Self {
+        self.report(&format!("says \"{line}\""), Report::Frame(Frame::from(line)))
+    }
+
+    /// All that was handed over is with the operating system.
+    fn flushed(&mut self) -> &mut Self {
+        let frames = self.handed;
+        self.report(&format!("has flushed {frames}"), Report::Flushed { frames })
+    }
+
+    fn down(&mut self, cause: Cause, left: u64) -> &mut Self {
+        let why = match &cause {
+            Cause::Closed { code, .. } => format!("is closed with {code}"),
+            Cause::Ended => "has ended".into(),
+            Cause::Broken(why) => format!("is broken: {why}"),
+            Cause::Http(answer) => format!("is answered with HTTP {}", answer.status),
+            Cause::Unreachable(why) | Cause::Unresolved(why) | Cause::Handshake(why) | Cause::Impossible(why) => {
+                format!("could not be had: {why}")
+            }
+            Cause::Tls { message, .. } | Cause::Violation { message, .. } => format!("is lost: {message}"),
+        };
+        self.report(
+            &format!("{why}; {left} frames may have left"),
+            Report::Down(Box::new(Down { cause, left, verdict: None })),
+        )
+    }
+
+    fn closed(&mut self, code: CloseCode) -> &mut Self {
+        let left = self.handed;
+        self.down(Cause::Closed { code, reason: Text::default() }, left)
+    }
+
+    /// The driver wakes the session at its deadline.
+    fn wake(&mut self) -> &mut Self {
+        let timer = self.session.machine().next_timer().expect("something is waited for");
+        self.now = timer.0;
+        self.turn(&format!("wake ({:?})", timer.1), Input::Wake)
+    }
+
+    fn turn(&mut self, said: &str, input: Input<Text>) -> &mut Self {
+        let _ = writeln!(self.text, "\n{} {said}", self.now);
+        let mut actions = Vec::new();
+        let answer = self.session.handle(self.now, input, &mut actions);
+        match answer {
+            Answer::Done => {}
+            Answer::Accepted(id) => self.line(&format!("accepted as {id}")),
+            Answer::Refused(why, _) => self.line(&format!("refused: {why}")),
+            Answer::Cancelled(message) => self.line(&format!("came back: {message:?}")),
+            Answer::Stale => self.line("of a link that is gone"),
+        }
+        for action in &actions {
+            if let Action::Connect(attempt) = action {
+                (self.link, self.handed) = (attempt.link, 0);
+            }
+            self.handed += u64::from(matches!(action, Action::Send { .. }));
+            self.line(&told(self.now, action));
+        }
+        self
+    }
+
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.text, "    {line}");
+    }
+
+    /// Compares the transcript with the one that was read and committed.
+    fn end(&self, name: &str) {
+        self.session.assert_sound();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("txt");
+        if std::env::var_os("STEADFAST_BLESS").is_some() {
+            std::fs::write(&path, &self.text).expect("the transcript can be written");
+        }
+        let golden = std::fs::read_to_string(&path).expect("a transcript; STEADFAST_BLESS=1 writes it");
+        let differs = golden.lines().zip(self.text.lines()).position(|(was, is)| was != is);
+        assert!(golden == self.text, "{name}: differs from line {:?} on\n{}", differs.map(|at| at + 1), self.text);
+    }
+}
+
+fn told(now: Timestamp, action: &Action<Text, Never>) -> String {
+    match action {
+        Action::Connect(attempt) => format!("connect link {}, attempt {}", attempt.link, attempt.attempt),
+        Action::Send { link, secret: true, .. } => format!("send on link {link}: (secret)"),
+        Action::Send { link, frame: Frame::Text(text), .. } => format!("send on link {link}: {text}"),
+        Action::Send { link, frame: Frame::Ping(_), .. } => format!("send on link {link}: ping"),
+        Action::Send { link, frame, .. } => format!("send on link {link}: {frame:?}"),
+        Action::FlushQueue(link) => format!("flush link {link}"),
+        Action::Close { link, code, .. } => format!("close link {link} with {code}"),
+        Action::Abort(link) => format!("abort link {link}"),
+        Action::ReconnectAfter { at, attempt, .. } => format!("reconnect in {:?}, attempt {attempt}", at.since(now)),
+        Action::EmitError(error) => format!("error {}: {error}; {:?}", error.number, error.recovery),
+        Action::Emit(Event::Phase(change)) => phase(change),
+        Action::Emit(Event::Outcome { id, outcome }) => format!("message {id}: {outcome:?}"),
+        Action::Emit(event) => format!("event {event:?}"),
+    }
+}
+
+fn phase(change: &Change) -> String {
+    let Change { from, to, error, .. } = change;
+    error.map_or_else(|| format!("phase {from} -> {to}"), |error| format!("phase {from} -> {to}, error {error}"))
+}
+
+#[test]
+fn a_first_connect_with_messages_that_were_sent_before_it() {
+    Story::new("Messages are sent before the link is up", Config::default())
+        .send("one", Class::AtMostOnce)
+        .send("two", Class::AtLeastOnce)
+        .connect()
+        .after(30)
+        .up()
+        .after(20)
+        .hear("ok")
+        .after(1)
+        .flushed()
+        .after(20)
+        .hear("got 2")
+        .note("the application is told nothing more: both have ended")
+        .after(5_000)
+        .hear("m hello")
+        .end("first_connect");
+}
+
+#[test]
+fn a_server_restarts() {
+    Story::new("The server restarts while messages are on their way", Config::default())
+        .connect()
+        .after(30)
+        .up()
+        .hear("ok")
+        .flushed()
+        .wake()
+        .send("flushed, at most once", Class::AtMostOnce)
+        .send("flushed, not acknowledged", Class::AtLeastOnce)
+        .flushed()
+        .send("may have left", Class::AtMostOnce)
+        .send("has not left", Class::AtMostOnce)
+        .note("of the last two, the second has certainly not left")
+        .down(Cause::Closed { code: CloseCode::RESTART, reason: Text::default() }, 4)
+        .send_with(
+            "perishable",
+            SendOptions { ttl: Some(Ttl::new(Duration::from_millis(50))), ..SendOptions::default() },
+        )
+        .wake()
+        .wake()
+        .after(30)
+        .up()
+        .hear("ok")
+        .flushed()
+        .hear("got 2")
+        .end("server_restarts");
+}
+
+#[test]
+fn accept_then_drop() {
+    let mut story = Story::new("A server accepts every link and drops it", Config::default());
+    story.connect();
+    for _ in 0..4 {
+        story.after(10).up().hear("ok").after(5).down(Cause::Ended, 1).wake();
+    }
+    story.note("one that holds for five seconds ends the row").after(10).up().hear("ok").wake();
+    story.after(10_000).down(Cause::Ended, 1).end("accept_then_drop");
+}
+
+#[test]
+fn an_expired_credential() {
+    Story::new("An expired credential is refused twice", Config::default())
+        .send("kept until then", Class::AtMostOnce)
+        .connect()
+        .up()
+        .after(10)
+        .hear("no token expired")
+        .closed(CloseCode::NORMAL)
+        .wake()
+        .up()
+        .after(10)
+        .hear("no token expired")
+        .closed(CloseCode::NORMAL)
+        .note("nothing happens until somebody does something about it")
+        .send("refused", Class::AtMostOnce)
+        .after(3_600_000)
+        .command("authenticate anew", Command::Authenticate(Some(Secret::from("fresh"))))
+        .connect()
+        .up()
+        .hear("ok")
+        .end("expired_credential");
+}
+
+#[test]
+fn a_black_hole() {
+    let mut story = Story::new("The peer is silent, and nobody says so", Config::default());
+    story.connect().up().hear("ok").flushed().wake();
+    story.note("sending does not keep a dead link alive");
+    story.wake().after(4_000).send("into the void", Class::AtLeastOnce).flushed();
+    story.note("silence after the probe does not either").wake().wake();
+    story.up().hear("ok").after(1).flushed().hear("got 1").end("black_hole");
+}
+
+#[test]
+fn a_drain() {
+    let drain = Command::Drain { within: Duration::from_secs(2) };
+    Story::new("What was accepted is finished, then the session stops", Config::default())
+        .connect()
+        .up()
+        .hear("ok")
+        .send("must arrive", Class::AtLeastOnce)
+        .after(10)
+        .command("drain within 2 s", drain)
+        .send("too late", Class::AtMostOnce)
+        .flushed()
+        .after(40)
+        .hear("got 1")
+        .after(20)
+        .closed(CloseCode::NORMAL)
+        .end("drain");
+}
+
+#[test]
+fn a_server_that_is_full() {
+    let full = HttpAnswer { status: 503, retry_after: Some(Duration::from_secs(7)), ..HttpAnswer::default() };
+    Story::new("The server is full and says when to come back", Config::default())
+        .connect()
+        .after(30)
+        .down(Cause::Http(Box::new(full)), 0)
+        .note("the network is back, says the user")
+        .after(500)
+        .command("connect now", Command::ConnectNow)
+        .end("server_full");
+}
