@@ -12,7 +12,7 @@ use std::{
 
 use clap::ValueEnum;
 use steadfast::{
-    Change, Class, Event, Frame, Phase, Plain, Protocol, SendOptions, StopCause,
+    Change, Class, Config, Event, Frame, Phase, Plain, Protocol, SendOptions, StopCause,
     protocol::json::{Incoming, Json, Login, Message},
 };
 use steadfast_tokio::{Builder, Client, Drain, Driver, Events, Item, Tcp, Tokio};
@@ -61,9 +61,11 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     if args.protocol == Tongue::Plain && (args.acks || args.token.is_some()) {
         return Err(Failure::new("--acks and --token are for --protocol json; a plain server may want --header"));
     }
-    let headers = args.header.iter();
-    let builder =
-        headers.fold(steadfast_tokio::connect(&args.url), |builder, (name, value)| builder.header(name, value));
+    let mut config = Config::default();
+    // Whoever sits at the terminal says when it is over, not the server.
+    config.long_lived = true;
+    let builder = steadfast_tokio::connect(&args.url).config(config);
+    let builder = args.header.iter().fold(builder, |builder, (name, value)| builder.header(name, value));
     match args.protocol {
         Tongue::Plain => hold(builder, Habit { read: |line| Ok(line.into()), show: frame }, &args).await,
         Tongue::Json => hold(args.json(builder)?, Habit { read: message, show: incoming }, &args).await,
