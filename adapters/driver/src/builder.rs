@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use steadfast::{Acks, BadConfig, Cause, Config, Plain, Protocol, QueuePolicy, Recovery, Secret, Session};
+use steadfast::{Acks, BadConfig, Cause, Config, Plain, Protocol, QueuePolicy, Recovery, Rng, Secret, Session};
 
 use crate::{
     BadAddress, BadHeader, Client, Dialer, Driver, Events, Mailbox, Runtime, Socket, Upgrade, Upgrading, inbox::Inbox,
@@ -22,7 +22,7 @@ pub struct Builder<P, R, D> {
     config: Config,
     credential: Option<Secret>,
     mailbox: Option<Mailbox>,
-    seed: Option<u64>,
+    seed: u64,
     classifier: Classifier,
 }
 
@@ -41,7 +41,7 @@ impl<R: Runtime, D> Builder<Plain, R, D> {
             config: Config::default(),
             credential: None,
             mailbox: None,
-            seed: None,
+            seed: RandomState::new().hash_one(()),
             classifier: None,
         }
     }
@@ -59,6 +59,18 @@ impl<P, R, D> Builder<P, R, D> {
     pub fn protocol<Q: Protocol>(self, protocol: Q) -> Builder<Q, R, D> {
         let Self { protocol: _, runtime, dialer, config, credential, mailbox, seed, classifier } = self;
         Builder { protocol, runtime, dialer, config, credential, mailbox, seed, classifier }
+    }
+
+    /// What is spoken, made from a number that no other session has: it tells ids of one life of a client from
+    /// those of the next.
+    ///
+    /// ```ignore
+    /// let builder = builder.protocol_with(|incarnation| Json::new(incarnation).acks(true));
+    /// ```
+    #[must_use]
+    pub fn protocol_with<Q: Protocol>(self, make: impl FnOnce(u64) -> Q) -> Builder<Q, R, D> {
+        let protocol = make(Rng::new(!self.seed).next());
+        self.protocol(protocol)
     }
 
     /// Another way to the peer: a closure that is called anew for each attempt, or any [`Dialer`].
@@ -81,11 +93,11 @@ impl<P, R, D> Builder<P, R, D> {
         Self { mailbox: Some(mailbox), ..self }
     }
 
-    /// Where chance comes from. Only for tests: two clients with one seed come back at the same moment. If
-    /// nothing is set, the operating system is asked.
+    /// Where chance comes from, to be set first. If nothing is set, the operating system is asked. Two clients
+    /// with one seed come back at the same moment, so a fixed one is for tests.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
-        Self { seed: Some(seed), ..self }
+        Self { seed, ..self }
     }
 
     /// Asked when a link is lost or could not be had: what shall be done? `None` leaves it to the protocol
@@ -129,8 +141,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
     pub fn build(self) -> Result<Built<P, R, D>, BuildError> {
         let mailbox = self.mailbox_for(&self.protocol)?;
         let dialer = self.dialer?;
-        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(()));
-        let mut session = Session::new(self.protocol, self.config, seed).map_err(BuildError::Config)?;
+        let mut session = Session::new(self.protocol, self.config, self.seed).map_err(BuildError::Config)?;
         if let Some(credential) = self.credential {
             session = session.with_credential(credential);
         }

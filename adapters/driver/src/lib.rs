@@ -13,6 +13,8 @@ mod inbox;
 mod links;
 mod log;
 mod mailbox;
+#[cfg(feature = "json")]
+mod named;
 mod runtime;
 mod shared;
 mod stream;
@@ -32,6 +34,8 @@ pub use client::{Client, Drain, LAST_DRAIN};
 pub use driver::Driver;
 pub use events::{Events, Item, Lagged};
 pub use mailbox::{EVENTS_MAX, Mailbox};
+#[cfg(feature = "json")]
+pub use named::NotEmitted;
 pub use runtime::{Clock, Dial, Dialer, Runtime, Sleep, Upgrading};
 pub use stream::Socket;
 pub use ticket::Ticket;

@@ -137,6 +137,14 @@ impl World {
         wake(waker);
     }
 
+    /// Takes the memory for so many frames in advance.
+    pub fn reserve(&self, frames: usize) {
+        let mut state = self.lock();
+        let line = state.links.last_mut().unwrap();
+        line.fed.reserve(frames);
+        line.coming.reserve(frames);
+    }
+
     /// The newest link ends.
     pub fn end(&self, cause: Cause) {
         let mut state = self.lock();
