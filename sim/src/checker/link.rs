@@ -62,7 +62,7 @@ impl Links {
 
     pub(super) fn is_stable(&self, now: Timestamp, after: Duration) -> bool {
         let online_at = self.link.as_ref().and_then(|link| link.online_at);
-        online_at.is_some_and(|at| now.since(at) >= after)
+        online_at.is_some_and(|at| at.after(after).unwrap_or(Timestamp::MAX) <= now)
     }
 
     pub(super) fn dial(&mut self, id: LinkId) -> Result<(), String> {
