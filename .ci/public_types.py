@@ -4,7 +4,8 @@
 import json
 import sys
 
-OURS = {"core", "alloc", "std", "bytes", "steadfast", "steadfast_driver"}
+# serde for those who switch `json` on; futures_core is the trait `Stream` and nothing else.
+ALLOWED = {"core", "alloc", "std", "bytes", "steadfast", "serde_core", "serde_json", "futures_core"}
 
 
 def paths(node):
@@ -40,10 +41,10 @@ def main(file):
                 continue
             seen += 1
             crate = names[summary["crate_id"]]
-            if crate not in OURS:
+            if crate not in ALLOWED:
                 where = f"{item['span']['filename']}:{item['span']['begin'][0]}" if item["span"] else item["name"]
                 strangers.add(f"{where}: {'::'.join(summary['path'])}")
-    print("\n".join(sorted(strangers)) or f"{file}: {seen} foreign paths, all of {', '.join(sorted(OURS))}")
+    print("\n".join(sorted(strangers)) or f"{file}: {seen} paths, all of {', '.join(sorted(ALLOWED))}")
     return 1 if strangers or not seen else 0
 
 

@@ -68,7 +68,9 @@ impl Rig {
             Pause::ToDeadline => deadline,
             Pause::PastDeadline(millis) => later(deadline, Duration::from_millis(millis.into())),
             Pause::Hour => later(self.now, Duration::from_secs(3_600)),
-            Pause::Back(_) => self.now,
+            Pause::Back(millis) => {
+                Timestamp::from_micros(self.now.as_micros().saturating_sub(u64::from(millis) * 1_000))
+            }
         };
     }
 

@@ -45,8 +45,8 @@ pub extern "C" fn steadfast_plain(seed: u64, now: u64) -> u64 {
 pub extern "C" fn steadfast_json(seed: u64, now: u64) -> u64 {
     use steadfast::protocol::json::{Json, Message};
 
-    let Ok(session) = Session::new(Json::default(), Config::default(), seed) else { return 0 };
-    turns(session, now, Message::default())
+    let Ok(session) = Session::new(Json::new(seed), Config::default(), seed) else { return 0 };
+    turns(session, now, Message::bare("hello"))
 }
 
 /// A few turns; what they answer does not matter.
