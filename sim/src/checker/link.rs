@@ -184,7 +184,8 @@ impl Link {
                 self.message_bytes = total;
                 frames < limit && (self.messages == 1 || total <= u64::from(window.bytes))
             }
-            None => frames < 2 * limit,
+            // And one more, for the goodbye.
+            None => frames <= 2 * limit,
         };
         self.sent += 1;
         self.flight.push_back(Flying { number: self.sent, bytes, op });
