@@ -59,3 +59,8 @@ pub fn connect(url: &str) -> Builder<Plain, Tokio, Tcp> {
 pub fn over<D: Dialer>(dialer: D) -> Builder<Plain, Tokio, D> {
     Builder::new(Tokio::new(), Ok(dialer))
 }
+
+/// The examples of the README, so that they compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
