@@ -142,8 +142,8 @@ trait Subject {
     fn message(long: bool) -> Self::Message;
     fn line(number: u8, last_op: u64) -> Frame;
 
-    /// What the machine itself found fault with.
-    fn fault(_: &Self::Machine) -> Option<String> {
+    /// What the machine itself finds fault with.
+    fn fault(_: &mut Self::Machine, _: Timestamp) -> Option<String> {
         None
     }
 }
@@ -242,7 +242,8 @@ impl Subject for OfChecked {
         OfToy::line(number, last_op)
     }
 
-    fn fault(machine: &Self::Machine) -> Option<String> {
+    fn fault(machine: &mut Self::Machine, now: Timestamp) -> Option<String> {
+        machine.audit(now);
         machine.checker().violations().first().cloned()
     }
 }
@@ -473,7 +474,7 @@ fn no_fault<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
     let mut run = Run::<S>::new();
     for step in &steps {
         run.step(step);
-        if let Some(fault) = S::fault(&run.machine) {
+        if let Some(fault) = S::fault(&mut run.machine, run.now) {
             return Err(run.broken(&fault));
         }
     }

@@ -329,6 +329,8 @@ fn long_random_paths_are_as_the_model_says() {
                 path.pop();
             }
         }
+        pair.session.audit(pair.now);
+        pair.session.assert_sound();
         walk.paths += 1;
     }
     println!("{} turns on {} paths, STEADFAST_SEED={seed}", walk.turns, walk.paths);
