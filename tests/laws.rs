@@ -105,7 +105,7 @@ impl Arbitrary for What {
             6 => Self::Drain(u16::arbitrary(g)),
             7..=12 => {
                 let class = if bool::arbitrary(g) { Class::AtMostOnce } else { Class::AtLeastOnce };
-                let long = u8::arbitrary(g) < 20;
+                let long = u8::arbitrary(g) < 60;
                 Self::Send { class, tracked: bool::arbitrary(g), ttl: Option::arbitrary(g), long }
             }
             13 => Self::Cancel(u8::arbitrary(g) % 8),
@@ -151,7 +151,7 @@ trait Subject {
 /// Small bounds, so that they are met.
 fn config() -> Config {
     let mut config = Config::default();
-    (config.queue.max_messages, config.queue.max_bytes) = (12, 2_000);
+    (config.queue.max_messages, config.queue.max_bytes) = (12, 1_000);
     (config.window.frames, config.window.bytes) = (4, 300);
     config
 }

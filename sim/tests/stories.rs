@@ -35,6 +35,8 @@ fn accept_then_drop_is_no_storm() {
         scenario.script.then = Then::Drop(millis * MILLI);
         let story = run(scenario);
         assert!((2..=8).contains(&story.dials.len()), "{} connects in 5 s", story.dials.len());
+        let was_online = story.phases.iter().any(|change| change.to == Phase::Online);
+        assert!(was_online || millis < 150, "it opens and logs in before it is dropped");
     });
 }
 
@@ -175,6 +177,18 @@ fn a_driver_that_is_an_hour_late_kills_nothing() {
     each_seed("a_driver_that_is_an_hour_late_kills_nothing", 1..=100, |seed| {
         let mut scenario = lasting(seed, 3 * 3_600 * SECOND);
         scenario.faults = Faults(vec![(Duration::from_millis(500 + 777 * seed), Fault::Sleep(3_600 * SECOND))]);
+        let story = run(scenario);
+        assert_eq!((story.dials.len(), story.aborts.len(), story.phase), (1, 0, Phase::Online));
+    });
+}
+
+#[test]
+fn a_probe_that_the_computer_slept_through_is_sent_again() {
+    each_seed("a_probe_that_the_computer_slept_through_is_sent_again", 1..=100, |seed| {
+        let mut scenario = lasting(seed, 7_200 * SECOND);
+        // The probe goes out between 22 and 26 s, and the way is free again half a second after the sleep.
+        let frozen = Fault::Freeze(3_606 * SECOND + 500 * MILLI);
+        scenario.faults = Faults(vec![(20 * SECOND, frozen), (26 * SECOND, Fault::Sleep(3_600 * SECOND))]);
         let story = run(scenario);
         assert_eq!((story.dials.len(), story.aborts.len(), story.phase), (1, 0, Phase::Online));
     });

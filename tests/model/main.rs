@@ -111,6 +111,7 @@ impl Pair {
         };
         let send = |at_least_once, tracked, ttl| Some(Input::Send { at_least_once, tracked, ttl });
         let handed = self.model.messages.iter().find(|message| message.on.is_some()).map(|message| message.id);
+        let waits = self.model.messages.iter().find(|message| message.on.is_none()).map(|message| message.id);
         match step {
             Step::Start => Some(Input::Connect),
             Step::Stop => Some(Input::Stop),
@@ -128,7 +129,7 @@ impl Pair {
             Step::Message => heard(&|_| Some(Saw::Nothing)),
             Step::Acked => heard(&|_| handed.map(Saw::Acked)),
             Step::Denied => heard(&|_| handed.map(Saw::Denied)),
-            Step::AckedUnsent => heard(&|_| Some(Saw::Acked(self.model.accepted + 1))),
+            Step::AckedUnsent => heard(&|_| Some(Saw::Acked(waits.unwrap_or(self.model.accepted + 1)))),
             Step::FlushedOne => heard(&|link| {
                 let more = link.flushed + 1;
                 (more < link.frames.len()).then_some(Saw::Flushed(more as u64))

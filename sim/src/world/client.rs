@@ -40,8 +40,8 @@ impl World {
         let greeting = peer.greet(self.scenario.toy);
         match peer.then {
             Then::Serve | Then::Mute => {}
-            Then::Drop(after) => self.say_at(later(self.now, after), link, Parcel::End(Cause::Ended)),
-            Then::Close(after, code) => self.say_at(later(self.now, after), link, closed(code)),
+            Then::Drop(after) => self.at(later(self.now, after), Happening::Leave(link, Cause::Ended)),
+            Then::Close(after, code) => self.at(later(self.now, after), Happening::Leave(link, closed(code))),
         }
         self.peers.insert(link, peer);
         self.report(link, Report::Up(Box::default()));
@@ -95,7 +95,7 @@ impl World {
             self.carry(link, Parcel::Frame(frame));
         }
         if let Some(code) = closing {
-            self.carry(link, closed(code));
+            self.carry(link, Parcel::End(closed(code)));
         }
         if has_waited {
             self.report(link, Report::Progress);

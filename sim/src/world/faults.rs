@@ -29,10 +29,7 @@ impl World {
                 self.at(later(self.now, lasts), Happening::Resume(link));
                 self.report(link, Report::Paused);
             }
-            Fault::Close(code) => {
-                self.peers.remove(&link);
-                self.say(link, closed(code));
-            }
+            Fault::Close(code) => self.end_from_server(link, closed(code)),
             Fault::Sleep(_) | Fault::Script(_) => {}
         }
     }

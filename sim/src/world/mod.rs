@@ -84,6 +84,8 @@ enum Happening {
     ToClient(LinkId, Parcel),
     Resume(LinkId),
     Stream(LinkId),
+    /// The server ends the link.
+    Leave(LinkId, Cause),
     Look(LinkId),
     Fault(Fault),
 }
@@ -269,6 +271,7 @@ impl World {
             Happening::ToClient(link, parcel) => self.reach_client(link, parcel),
             Happening::Resume(link) => self.report(link, Report::Resumed),
             Happening::Stream(link) => self.stream(link),
+            Happening::Leave(link, cause) => self.end_from_server(link, cause),
             Happening::Look(link) => self.look(link),
             Happening::Fault(fault) => self.fault(fault),
         }
@@ -281,7 +284,7 @@ impl World {
             Happening::Dialled(link) | Happening::ToClient(link, _) => (Some(link), true),
             Happening::Write(link) | Happening::Resume(link) => (None, self.wires.contains_key(link)),
             Happening::ToServer(link, _) => (Some(link), false),
-            Happening::Stream(_) | Happening::Look(_) | Happening::Fault(_) => (None, false),
+            Happening::Stream(_) | Happening::Leave(..) | Happening::Look(_) | Happening::Fault(_) => (None, false),
         };
         if is_clients && self.asleep_until > self.now {
             return Some(self.asleep_until);
@@ -325,6 +328,6 @@ impl World {
     }
 }
 
-fn closed(code: CloseCode) -> Parcel {
-    Parcel::End(Cause::Closed { code, reason: Text::default() })
+fn closed(code: CloseCode) -> Cause {
+    Cause::Closed { code, reason: Text::default() }
 }

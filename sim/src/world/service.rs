@@ -1,6 +1,6 @@
 //! The server's end of the links.
 
-use steadfast::{CloseCode, LinkId, Timestamp};
+use steadfast::{Cause, CloseCode, LinkId};
 
 use super::{Happening, World, closed};
 use crate::Then;
@@ -33,13 +33,16 @@ impl World {
     }
 
     pub(super) fn say(&mut self, link: LinkId, parcel: Parcel) {
-        self.say_at(self.now, link, parcel);
+        if let Some(wire) = self.wires.get_mut(&link) {
+            let at = wire.reaches_client_at(self.now, &self.scenario.network, &mut self.rng);
+            self.at(at, Happening::ToClient(link, parcel));
+        }
     }
 
-    pub(super) fn say_at(&mut self, now: Timestamp, link: LinkId, parcel: Parcel) {
-        if let Some(wire) = self.wires.get_mut(&link) {
-            let at = wire.reaches_client_at(now, &self.scenario.network, &mut self.rng);
-            self.at(at, Happening::ToClient(link, parcel));
+    /// The server goes: what it has said arrives, what comes is no longer heard.
+    pub(super) fn end_from_server(&mut self, link: LinkId, cause: Cause) {
+        if self.peers.remove(&link).is_some() {
+            self.say(link, Parcel::End(cause));
         }
     }
 
@@ -57,8 +60,7 @@ impl World {
     pub(super) fn look(&mut self, link: LinkId) {
         let (Some(peer), Some(limit)) = (self.peers.get(&link), self.script.needs_life) else { return };
         if self.now.since(peer.heard_at) > limit {
-            self.say(link, closed(CloseCode::POLICY));
-            self.peers.remove(&link);
+            self.end_from_server(link, closed(CloseCode::POLICY));
         } else {
             self.at(later(self.now, limit / 4), Happening::Look(link));
         }
