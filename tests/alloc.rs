@@ -2,8 +2,7 @@
 //! message in.
 
 use steadfast::{
-    Action, Command, Config, Frame, Input, LinkId, Machine, Never, Plain, Report, SendOptions, Session,
-    Timestamp,
+    Action, Command, Config, Frame, Input, LinkId, Machine, Never, Plain, Report, SendOptions, Session, Timestamp,
 };
 
 /// Messages of a burst: as many as a window holds.
