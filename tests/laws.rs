@@ -252,6 +252,8 @@ impl Subject for OfChecked {
 struct Run<S: Subject> {
     machine: S::Machine,
     now: Timestamp,
+    /// The latest time there was: a clock that was set back stands still until then.
+    latest: Timestamp,
     last_link: u64,
     last_op: u64,
     trace: String,
@@ -263,11 +265,19 @@ struct Turn {
     text: String,
     actions: usize,
     deadline: Option<Timestamp>,
+    is_stale: bool,
 }
 
 impl<S: Subject> Run<S> {
     fn new() -> Self {
-        Self { machine: S::make(), now: Timestamp::from_millis(1), last_link: 0, last_op: 0, trace: String::new() }
+        Self {
+            machine: S::make(),
+            now: Timestamp::from_millis(1),
+            latest: Timestamp::ZERO,
+            last_link: 0,
+            last_op: 0,
+            trace: String::new(),
+        }
     }
 
     fn step(&mut self, step: &Step) -> Turn {
@@ -278,6 +288,7 @@ impl<S: Subject> Run<S> {
 
     fn turn(&mut self, input: Input<S::Message>) -> Turn {
         let said = format!("{} {input:?}", self.now);
+        self.latest = self.latest.max(self.now);
         let mut actions = Vec::new();
         let answer = self.machine.handle(self.now, input, &mut actions);
         for action in &actions {
@@ -291,7 +302,7 @@ impl<S: Subject> Run<S> {
         let deadline = self.machine.next_deadline();
         let text = format!("{said}\n    -> {answer:?} {actions:?} until {deadline:?}");
         let _ = writeln!(self.trace, "  {text}");
-        Turn { text, actions: actions.len(), deadline }
+        Turn { text, actions: actions.len(), deadline, is_stale: matches!(answer, Answer::Stale) }
     }
 
     fn later(&self, pass: Pass) -> Timestamp {
@@ -469,6 +480,26 @@ fn bounded_turns<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
     Ok(())
 }
 
+/// Whatever happened before, a link on which nothing more comes is gone within its time: silence while dialling, while
+/// logging in, while online, or after our goodbye. The driver only wakes the machine at its deadlines.
+fn silence<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
+    let mut run = Run::<S>::new();
+    for step in &steps {
+        run.step(step);
+    }
+    run.now = run.latest;
+    let (link, heartbeat) = (run.link(Which::Last), config().heartbeat);
+    let Some(until) = run.now.after(heartbeat.interval + heartbeat.timeout) else { return Ok(()) };
+    run.turn(Input::Report(link, Report::Resumed));
+    while let Some(at) = run.machine.next_deadline().filter(|at| *at <= until) {
+        run.now = at;
+        run.turn(Input::Wake);
+    }
+    run.now = until;
+    let turn = run.turn(Input::Report(link, Report::Progress));
+    run.check(turn.is_stale, "nothing came for as long as a link may be silent, and it is still there")
+}
+
 /// A machine that watches itself finds nothing.
 fn no_fault<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
     let mut run = Run::<S>::new();
@@ -504,6 +535,11 @@ fn waking_early_changes_nothing() {
 #[test]
 fn a_turn_is_bounded() {
     hold("bounded turns", &[bounded_turns::<OfPlain>, bounded_turns::<OfToy>, bounded_turns::<OfChecked>]);
+}
+
+#[test]
+fn silence_ends_every_link() {
+    hold("silence", &[silence::<OfPlain>, silence::<OfToy>, silence::<OfChecked>]);
 }
 
 #[test]
