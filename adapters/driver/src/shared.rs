@@ -90,6 +90,7 @@ impl<P: Protocol> Shared<P> {
     ///
     /// While the driver is awake its last reading of the clock is used again, so that a burst of sends reads
     /// it once. It is as old as the driver is late, and the driver would not act on a newer one earlier.
+    #[inline]
     pub(crate) fn enter(&self) -> Option<Turn<'_, P>> {
         let core = self.core.lock().ok()?;
         let now = match core.driver {
@@ -120,6 +121,7 @@ impl<P: Protocol> Shared<P> {
 
 impl<P: Protocol> Core<P> {
     /// One input, at this time.
+    #[inline]
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input<P::Message>) -> Answer<P::Message> {
         let answer = self.session.handle(now, input, &mut self.actions);
         self.session.take_dead(&mut self.dead);
@@ -159,6 +161,7 @@ impl<P: Protocol> Core<P> {
     }
 
     /// Whether a parked driver has something to do.
+    #[inline]
     pub(crate) fn needs_driver(&self) -> bool {
         !self.actions.is_empty() || is_earlier(self.session.next_deadline(), self.armed)
     }
@@ -183,15 +186,18 @@ pub(crate) struct Turn<'a, P: Protocol> {
 }
 
 impl<P: Protocol> Turn<'_, P> {
+    #[inline]
     pub(crate) fn core(&mut self) -> &mut Core<P> {
         self.core.as_mut().expect("taken only when the turn is dropped")
     }
 
+    #[inline]
     pub(crate) fn command(&mut self, command: Command<P::Message>) -> Answer<P::Message> {
         let now = self.now;
         self.core().handle(now, Input::Command(command))
     }
 
+    #[inline]
     pub(crate) fn send(&mut self, message: P::Message, options: SendOptions) -> Result<OpId, Refused<P::Message>> {
         match self.command(Command::Send { message, options }) {
             Answer::Accepted(id) => Ok(id),
@@ -213,6 +219,7 @@ impl<P: Protocol> Turn<'_, P> {
 }
 
 impl<P: Protocol> Drop for Turn<'_, P> {
+    #[inline]
     fn drop(&mut self) {
         let Some(mut core) = self.core.take() else { return };
         // After a panic the driver is needed to end everything.
