@@ -162,6 +162,9 @@ impl<D: Dialer> Link<D> {
 
     pub(crate) fn shrink_to(&mut self, few: usize) {
         self.news.frames.shrink_to(few);
+        if let Stage::Open(transport) = &mut self.stage {
+            transport.shrink();
+        }
     }
 }
 

@@ -42,6 +42,9 @@ pub trait Transport {
     fn take_progress(&mut self) -> bool {
         false
     }
+
+    /// The link has been quiet for a while: gives back the memory that a burst took.
+    fn shrink(&mut self) {}
 }
 
 /// A stream of bytes: what a runtime, TLS, a Unix socket, a proxy or a mock has to offer. The contract of

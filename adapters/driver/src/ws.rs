@@ -1,5 +1,6 @@
 //! How do messages get on the wire? The WebSocket protocol over any stream of bytes.
 
+mod ahead;
 mod call;
 mod tail;
 
@@ -24,8 +25,8 @@ use tungstenite::{
 use crate::{Io, Transport};
 use call::{Call, Line, Nowhere};
 
-/// How much is read at once. It is zeroed before every read and kept by every idle link, so it is small;
-/// more of it gains at most a twentieth of the throughput.
+/// How much the framing layer takes at once. It is zeroed before every read and kept by every idle link, so it is
+/// small; in a flood more is read from the stream: see [`ahead`].
 const READ_BUFFER: usize = 4 << 10;
 
 /// The longest reason that fits into a Close frame, behind its code (RFC 6455 section 5.5).
@@ -183,6 +184,10 @@ impl<S: Io> Transport for Ws<S> {
 
     fn take_progress(&mut self) -> bool {
         std::mem::take(&mut self.line.moved)
+    }
+
+    fn shrink(&mut self) {
+        self.line.ahead.shrink();
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use steadfast::Cause;
 
-use super::{broken, tail::Tail};
+use super::{ahead::Ahead, broken, tail::Tail};
 use crate::Io;
 
 /// What is known of the way out.
@@ -19,7 +19,9 @@ pub(super) struct Line {
     pub(super) left: u64,
     /// Whether a blocked write has moved, and nobody has asked since.
     pub(super) moved: bool,
-    /// The end of what was read.
+    /// What was read and not asked for yet.
+    pub(super) ahead: Ahead,
+    /// The end of what was asked for.
     pub(super) tail: Tail,
     blocked: bool,
     failure: Option<Cause>,
@@ -62,7 +64,7 @@ pub(super) struct Call<'a, 'cx, S> {
 
 impl<S: Io> Read for Call<'_, '_, S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self.io.poll_read(self.cx, buf) {
+        match self.line.ahead.poll_read(self.io, self.cx, buf) {
             Poll::Ready(Ok(count)) => {
                 self.line.tail.on_read(&buf[..count]);
                 Ok(count)
