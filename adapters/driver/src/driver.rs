@@ -12,7 +12,7 @@ use std::{
 };
 
 use steadfast::{
-    Action, Attempt, Cause, Command, Event, Input, LinkId, Machine, Outcome, Phase, Protocol, StopCause, Text,
+    Action, Attempt, Cause, Command, Error, Event, Input, LinkId, Machine, Outcome, Phase, Protocol, StopCause, Text,
     Timestamp,
 };
 
@@ -148,10 +148,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
                 Action::Abort(gone) => self.links.retain(|link| link.id != gone),
                 // An announcement: the session dials by itself.
                 Action::ReconnectAfter { at, attempt, error } => log::reconnect_after(at, attempt, error),
-                Action::EmitError(error) => {
-                    log::error(&error);
-                    self.brought.other(Item::Error(error));
-                }
+                Action::EmitError(error) => self.emit_error(error),
                 Action::Emit(event) => self.emit(event, index),
             }
         }
@@ -179,6 +176,14 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             log::event(&event);
             self.brought.other(Item::Event(event));
         }
+    }
+
+    fn emit_error(&mut self, error: Box<Error>) {
+        if log::is_worried() {
+            let client_id = self.shared.look().session.health(self.shared.now()).client_id;
+            log::error(&error, client_id);
+        }
+        self.brought.other(Item::Error(error));
     }
 
     /// Hands out what happened: to those who wait for it, and to the inbox in one go.

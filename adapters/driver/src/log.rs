@@ -1,7 +1,7 @@
 //! What the logs say. Nothing here is reached in a hot path unless somebody listens.
 
-use steadfast::{Action, Attempt, Error, Event, OpId, Outcome, Phase, Recovery, StopCause, Timestamp};
-use tracing::{Level, debug, enabled, error, info, trace, warn};
+use steadfast::{Action, Attempt, Error, Event, LinkId, OpId, Outcome, Phase, Recovery, StopCause, Text, Timestamp};
+use tracing::{Level, debug, enabled, error, field::display, info, trace, warn};
 
 use crate::ticket::is_good;
 
@@ -42,17 +42,22 @@ pub(crate) fn detail<I, T>(action: &Action<I, T>) {
 }
 
 /// A link has written all that it was given.
-pub(crate) fn flushed(link: steadfast::LinkId, frames: u64) {
+pub(crate) fn flushed(link: LinkId, frames: u64) {
     trace!(target: TARGET, %link, frames, "flushed");
 }
 
-pub(crate) fn error(failure: &Error) {
+/// Whether anybody wants to hear of failures.
+pub(crate) fn is_worried() -> bool {
+    enabled!(target: TARGET, Level::ERROR)
+}
+
+pub(crate) fn error(failure: &Error, client_id: Option<Text>) {
     let Error { number, kind, code, message, attempt, link, .. } = failure;
-    let code = code.as_ref().map(tracing::field::display);
+    let (code, client_id) = (code.as_ref().map(display), client_id.map(display));
     if failure.recovery == Recovery::Fatal {
-        error!(target: TARGET, number, %kind, code, %link, attempt, "{message}; not tried again");
+        error!(target: TARGET, number, %kind, code, client_id, %link, attempt, "{message}; not tried again");
     } else {
-        warn!(target: TARGET, number, %kind, code, %link, attempt, "{message}");
+        warn!(target: TARGET, number, %kind, code, client_id, %link, attempt, "{message}");
     }
 }
 
