@@ -159,7 +159,7 @@ pub struct Error {
     pub details: Option<Box<HttpAnswer>>,
     /// What is done about it.
     pub recovery: Recovery,
-    /// Which attempt in a row it was, counted from 1 since the last stable link.
+    /// Which attempt in a row it was; see [`crate::Attempt::attempt`].
     pub attempt: u64,
     /// The link that failed.
     pub link: LinkId,

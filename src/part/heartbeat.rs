@@ -186,6 +186,8 @@ impl Heartbeat {
             Some(Probe { second: false, .. }) if late => self.probe = Some(Probe { at: now, second: true }),
             None | Some(_) => return Some(Pulse::Dead),
         }
+        // Even if there is no room to write it: else the keepalive would be due in the same turn, for ever.
+        self.said_at = now;
         (self.beat.probes == Probes::Sent).then_some(Pulse::Ping)
     }
 

@@ -60,7 +60,7 @@ pub enum Action<I, T> {
     ReconnectAfter {
         /// When.
         at: Timestamp,
-        /// The attempt that is waited for, counted from 1 since the last stable link.
+        /// The attempt that is waited for; see [`Attempt::attempt`].
         attempt: u64,
         /// The number of the failure it waits after; 0 if there was none.
         error: u64,
@@ -77,7 +77,7 @@ pub enum Action<I, T> {
 pub struct Attempt {
     /// The number that reports about it carry.
     pub link: LinkId,
-    /// Which attempt in a row it is, counted from 1 since the last stable link.
+    /// Which attempt in a row: one more than the failures in a row, of which the loss of a stable link is the first.
     pub attempt: u64,
     /// The subprotocols to offer, in order of preference.
     pub subprotocols: Vec<&'static str>,
@@ -143,7 +143,7 @@ pub struct Change {
     pub at: Timestamp,
     /// The link it is about: the one that came, or the one that was lost.
     pub link: Option<LinkId>,
-    /// Which attempt in a row, counted from 1 since the last stable link.
+    /// Which attempt in a row; see [`Attempt::attempt`].
     pub attempt: u64,
     /// The failure that led here, by its number.
     pub error: Option<u64>,

@@ -143,7 +143,7 @@ impl<P: Protocol> Session<P> {
     /// Where the session stands, in the words of a user interface.
     pub fn status(&self) -> Status {
         let attempt = self.link.as_ref().map_or(self.backoff.failures().saturating_add(1), |link| link.attempt);
-        let first = attempt == 1 && self.stats.online == 0;
+        let first = attempt == 1 && !self.facts.was_online;
         match self.phase() {
             Phase::Idle | Phase::Suspended | Phase::Stopped(StopCause::User) => Status::Disconnected,
             Phase::Connecting | Phase::Authenticating | Phase::Restoring if first => Status::Connecting,
@@ -172,7 +172,7 @@ impl<P: Protocol> Session<P> {
             last_reconnect: self.facts.last_reconnect,
             last_disconnect: self.facts.last_disconnect,
             last_error: self.facts.last_error.clone(),
-            retry_at: self.dial_at().filter(|at| *at < Timestamp::MAX),
+            retry_at: self.retry_at().filter(|at| *at < Timestamp::MAX),
             latency: self.facts.latency,
             latency_smoothed: self.facts.latency_smoothed,
             queued: u64::from(self.outbox.len()),

@@ -172,9 +172,10 @@ impl<P: Protocol> Session<P> {
         beat.tune(link.tuning.ping_every, link.tuning.ping_timeout);
         let stable_at = Some(now.after(self.config.stable_for).unwrap_or(Timestamp::MAX));
         link.stage = Stage::Online { heartbeat: Heartbeat::new(beat, now), since: now, stable_at };
-        if self.stats.online > 0 {
+        if self.facts.was_online {
             self.facts.last_reconnect = Some(now);
         }
+        self.facts.was_online = true;
         self.stats.online += 1;
     }
 

@@ -31,10 +31,15 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    /// When the next dial may be made, if one is wanted: after the wait, and never closer than the floor to the
-    /// last one. [`Timestamp::MAX`] is never.
+    /// When the next dial is to be made, if one is wanted and nothing is in the way. [`Timestamp::MAX`] is never.
     pub(super) fn dial_at(&self) -> Option<Timestamp> {
-        if self.link.is_some() || self.leaving.is_some() {
+        if self.leaving.is_some() { None } else { self.retry_at() }
+    }
+
+    /// When the next dial is wanted: after the wait, and never closer than the floor to the last one. While the last
+    /// link is still leaving it can come later, by `close_timeout` at most.
+    pub(super) fn retry_at(&self) -> Option<Timestamp> {
+        if self.link.is_some() {
             return None;
         }
         if !self.wants.online || self.facts.ended.is_some() || self.wants.end.is_some_and(|end| end.at_once) {
@@ -86,6 +91,7 @@ impl<P: Protocol> Session<P> {
         } else if self.outbox.len() > 0 || !self.taken.is_empty() {
             return self.dial_if_due(now, out);
         }
+        self.wants.end = Some(End { at_once: true, ..end });
         if self.link.is_some() {
             return self.leave(now, CloseCode::NORMAL, Text::default(), out);
         }
@@ -106,7 +112,9 @@ impl<P: Protocol> Session<P> {
             out.push(Action::Abort(link.id));
             return;
         }
-        self.protocol.encode(&mut link.protocol, now, Say::Bye, &mut self.frames);
+        if link.is_online() {
+            self.protocol.encode(&mut link.protocol, now, Say::Bye, &mut self.frames);
+        }
         for frame in self.frames.drain(..) {
             link.flights.hand_control(1);
             self.stats.frames_out += 1;
@@ -219,7 +227,7 @@ impl<P: Protocol> Session<P> {
 
     /// Says when the next dial comes, once for each time it changes.
     pub(super) fn announce(&mut self, now: Timestamp, out: &mut Actions<P>) {
-        let at = self.dial_at().filter(|at| *at > now && *at < Timestamp::MAX);
+        let at = self.retry_at().filter(|at| *at > now && *at < Timestamp::MAX);
         if at == self.facts.announced {
             return;
         }
@@ -260,7 +268,7 @@ impl<P: Protocol> Session<P> {
             link: self.link.as_ref().map(|link| link.id).or(self.facts.last_link),
             attempt: self.link.as_ref().map_or(self.backoff.failures(), |link| link.attempt),
             error: after_failure.then_some(self.facts.errors).filter(|number| *number > 0),
-            retry_at: self.dial_at().filter(|at| *at < Timestamp::MAX),
+            retry_at: self.retry_at().filter(|at| *at < Timestamp::MAX),
             resumed: self.facts.resumed,
         };
         self.history.push(change.clone());

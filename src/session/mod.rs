@@ -134,6 +134,8 @@ struct Facts {
     errors: u64,
     last_error: Option<Text>,
     last_link: Option<LinkId>,
+    /// Some link came online before.
+    was_online: bool,
     last_seen: Option<Timestamp>,
     last_reconnect: Option<Timestamp>,
     last_disconnect: Option<Timestamp>,

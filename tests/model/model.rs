@@ -344,6 +344,7 @@ impl Model {
         } else if !self.messages.is_empty() {
             return false;
         }
+        self.end = Some(End { by: None, ..end });
         if self.link.is_some() {
             self.leave(now);
         } else if self.leaving.is_none() {
@@ -371,9 +372,14 @@ impl Model {
         due
     }
 
+    /// A link that still leaves is in the way of the dial, but not of the plan.
     fn dial_between(&self) -> Option<(Timestamp, Timestamp)> {
+        self.planned_between().filter(|_| self.leaving.is_none())
+    }
+
+    fn planned_between(&self) -> Option<(Timestamp, Timestamp)> {
         let at_once = self.end.is_some_and(|end| end.by.is_none());
-        if !self.online || self.stopped.is_some() || at_once || self.link.is_some() || self.leaving.is_some() {
+        if !self.online || self.stopped.is_some() || at_once || self.link.is_some() {
             return None;
         }
         let floor = self.dialled_at.map_or(Timestamp::ZERO, |last| later(last, self.config.retry.floor));
@@ -419,12 +425,12 @@ impl Model {
 
     /// The next dial is announced when its time is new.
     fn announce(&mut self, now: Timestamp, seen: &Did) {
-        if let (Wait::Between(..), Some((low, high)), Some(at)) = (self.wait, self.dial_between(), seen.announced) {
+        if let (Wait::Between(..), Some((low, high)), Some(at)) = (self.wait, self.planned_between(), seen.announced) {
             if low <= at && at <= high {
                 self.wait = Wait::Until(at);
             }
         }
-        let at = self.dial_between().map(|(low, _)| low).filter(|at| *at > now);
+        let at = self.planned_between().map(|(low, _)| low).filter(|at| *at > now);
         if at != self.announced {
             self.did.announced = at;
         }
