@@ -17,7 +17,9 @@ pub(crate) struct Settings {
 impl<'a> Arbitrary<'a> for Settings {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let pings = *u.choose(&[Pings::Frames, Pings::Ours, Pings::Theirs])?;
-        let protocol = Toy { hello: u.arbitrary()?, login: u.arbitrary()?, acks: u.arbitrary()?, pings };
+        let mut protocol = Toy { hello: u.arbitrary()?, login: u.arbitrary()?, acks: u.arbitrary()?, pings };
+        // A greeting is the beginning of a login.
+        protocol.hello &= protocol.login;
         Ok(Self { seed: u64::from(u.arbitrary::<u8>()?), protocol, config: config(u)? })
     }
 }
