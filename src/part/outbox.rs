@@ -1,7 +1,8 @@
 //! What do we owe the peer, and what became of it?
 //!
 //! One queue in the order of acceptance. Before the cursor stands what this link has been given, from the cursor
-//! on what waits. A message that ends in the middle leaves a tombstone, cleared from the front or by compaction, so
+//! on what waits; a second mark parts what of the former is with the operating system from what is only with the
+//! transport. A message that ends in the middle leaves a tombstone, cleared from the front or by compaction, so
 //! everything costs the same however much is queued. When a link dies the cursor goes back to the front and
 //! normal sending goes on: there is no second queue for what must be sent again.
 
@@ -18,6 +19,8 @@ pub(crate) struct Outbox<M> {
     entries: VecDeque<Entry<M>>,
     /// Index of the first entry that this link has not been given.
     cursor: usize,
+    /// Index of the first entry that is not known to be with the operating system. Never beyond the cursor.
+    flushed: usize,
     /// Entries without a tombstone, and their bytes.
     live: u32,
     bytes: u64,
@@ -37,19 +40,8 @@ struct Entry<M> {
     message: Option<M>,
     bytes: u32,
     class: Class,
-    step: Step,
     tracked: bool,
     expires: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// Not given to this link.
-    Queued,
-    /// With the transport.
-    Handed,
-    /// With the operating system; the acknowledgement is missing.
-    Flushed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +84,7 @@ impl<M> Outbox<M> {
         Self {
             entries: VecDeque::new(),
             cursor: 0,
+            flushed: 0,
             live: 0,
             bytes: 0,
             doubtful_below: OpId(0),
@@ -143,7 +136,7 @@ impl<M> Outbox<M> {
         }
         let expires = expires.is_some();
         let message = Some(message);
-        self.entries.push_back(Entry { id, message, bytes, class, step: Step::Queued, tracked, expires });
+        self.entries.push_back(Entry { id, message, bytes, class, tracked, expires });
         self.live += 1;
         self.bytes += u64::from(bytes);
     }
@@ -161,20 +154,19 @@ impl<M> Outbox<M> {
 
     /// The message that [`next`](Self::next) showed was handed over.
     pub(crate) fn on_handed(&mut self) {
-        if let Some(entry) = self.entries.get_mut(self.cursor) {
-            entry.step = Step::Handed;
-            self.cursor += 1;
-        }
+        debug_assert!(self.cursor < self.entries.len(), "there was one to show");
+        self.cursor += 1;
     }
 
-    /// A message is with the operating system.
-    pub(crate) fn on_flushed(&mut self, id: OpId, end: &mut impl FnMut(Ended)) {
-        let Some(at) = self.find(id) else { return };
-        match (self.entries[at].class, self.entries[at].step) {
-            (Class::AtMostOnce, Step::Handed) => self.end(at, Outcome::Written, end),
-            (Class::AtLeastOnce, Step::Handed) => self.entries[at].step = Step::Flushed,
-            (Class::AtMostOnce | Class::AtLeastOnce, Step::Queued | Step::Flushed) => {}
+    /// All that this link was given up to this message is with the operating system.
+    pub(crate) fn on_flushed(&mut self, up_to: OpId, end: &mut impl FnMut(Ended)) {
+        while self.flushed < self.cursor && self.entries[self.flushed].id <= up_to {
+            if self.entries[self.flushed].class == Class::AtMostOnce {
+                self.end_in_place(self.flushed, Outcome::Written, end);
+            }
+            self.flushed += 1;
         }
+        self.tidy();
     }
 
     /// The peer says that it has a message. `false`: nothing that waits for it has left.
@@ -194,7 +186,7 @@ impl<M> Outbox<M> {
 
     fn on_answer(&mut self, id: OpId, outcome: Outcome, end: &mut impl FnMut(Ended)) -> bool {
         let Some(at) = self.find(id) else { return false };
-        if self.entries[at].step == Step::Queued && !self.is_doubtful(at) {
+        if self.is_here(at) {
             return false;
         }
         self.end(at, outcome, end);
@@ -205,12 +197,10 @@ impl<M> Outbox<M> {
     /// the head of the queue.
     pub(crate) fn on_lost(&mut self, first_unsent: Option<OpId>, end: &mut impl FnMut(Ended)) {
         let unsent = first_unsent.unwrap_or(OpId(u64::MAX));
-        for at in 0..self.cursor.min(self.entries.len()) {
-            let entry = &mut self.entries[at];
-            let (id, class, step) = (entry.id, entry.class, entry.step);
-            entry.step = Step::Queued;
-            let stayed = step == Step::Handed && id >= unsent;
-            if entry.message.is_none() || step == Step::Queued || stayed {
+        for at in 0..self.cursor {
+            let Entry { id, class, ref message, .. } = self.entries[at];
+            let stayed = at >= self.flushed && id >= unsent;
+            if message.is_none() || stayed {
                 continue;
             }
             self.doubtful_below = self.doubtful_below.max(OpId(id.0 + 1));
@@ -218,14 +208,14 @@ impl<M> Outbox<M> {
                 self.end_in_place(at, Outcome::InDoubt, end);
             }
         }
-        self.cursor = 0;
+        (self.cursor, self.flushed) = (0, 0);
         self.tidy();
     }
 
     /// Takes a message back. `None` if it is unknown, ended, or may have left.
     pub(crate) fn cancel(&mut self, id: OpId, end: &mut impl FnMut(Ended)) -> Option<M> {
         let at = self.find(id)?;
-        if self.entries[at].step != Step::Queued || self.is_doubtful(at) {
+        if !self.is_here(at) {
             return None;
         }
         self.end(at, Outcome::Cancelled, end);
@@ -236,15 +226,14 @@ impl<M> Outbox<M> {
     pub(crate) fn on_due(&mut self, now: Timestamp, end: &mut impl FnMut(Ended)) {
         while let Some(id) = self.expiries.take_due(now) {
             let Some(at) = self.find(id) else { continue };
-            let stays = self.entries[at].step == Step::Queued && !self.is_doubtful(at);
-            self.end(at, if stays { Outcome::Expired } else { Outcome::InDoubt }, end);
+            self.end(at, if self.is_here(at) { Outcome::Expired } else { Outcome::InDoubt }, end);
         }
     }
 
     /// Nothing more is sent: what never left is dropped.
     pub(crate) fn drop_waiting(&mut self, end: &mut impl FnMut(Ended)) {
-        for at in self.cursor.min(self.entries.len())..self.entries.len() {
-            if self.entries[at].message.is_some() && !self.is_doubtful(at) {
+        for at in self.cursor..self.entries.len() {
+            if self.entries[at].message.is_some() && self.is_here(at) {
                 self.end_in_place(at, Outcome::Dropped(Dropped::Stopped), end);
             }
         }
@@ -278,8 +267,9 @@ impl<M> Outbox<M> {
         &mut self.dead
     }
 
-    fn is_doubtful(&self, at: usize) -> bool {
-        self.entries[at].id < self.doubtful_below
+    /// Whether it has certainly not left.
+    fn is_here(&self, at: usize) -> bool {
+        at >= self.cursor && self.entries[at].id >= self.doubtful_below
     }
 
     /// The oldest message that waits and never left. Messages are handed over in order, so those that may have
@@ -326,11 +316,13 @@ impl<M> Outbox<M> {
         while self.entries.front().is_some_and(|entry| entry.message.is_none()) {
             self.entries.pop_front();
             self.cursor = self.cursor.saturating_sub(1);
+            self.flushed = self.flushed.saturating_sub(1);
         }
         if self.entries.len() >= 64 && self.entries.len() / 2 > self.live as usize {
-            let before = self.entries.iter().take(self.cursor).filter(|entry| entry.message.is_some()).count();
+            let live_before =
+                |at| self.entries.iter().take(at).filter(|entry: &&Entry<M>| entry.message.is_some()).count();
+            (self.cursor, self.flushed) = (live_before(self.cursor), live_before(self.flushed));
             self.entries.retain(|entry| entry.message.is_some());
-            self.cursor = before;
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{Cause, CloseCode, Frame, Limits, Protocol, Recovery, Text, Timestamp
 
 /// All that a transport can say about a link. Not `non_exhaustive`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Report {
     /// The link is open.
     Up(Box<Handshake>),
@@ -120,9 +121,9 @@ impl<P: Protocol> Session<P> {
         self.pass_on_flushed(place, out);
     }
 
-    /// Tells the outbox which messages have been flushed.
+    /// Tells the outbox how far messages have been flushed.
     pub(super) fn pass_on_flushed(&mut self, place: Place, out: &mut Actions<P>) {
-        while let Some(id) = self.slot(place).as_mut().and_then(|link| link.flights.take_flushed()) {
+        if let Some(id) = self.slot(place).as_mut().and_then(|link| link.flights.take_flushed()) {
             self.outbox.on_flushed(id, &mut tell(&mut self.stats, out));
         }
     }
