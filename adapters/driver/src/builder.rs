@@ -61,12 +61,8 @@ impl<P, R, D> Builder<P, R, D> {
         Builder { protocol, runtime, dialer, config, credential, mailbox, seed, classifier }
     }
 
-    /// What is spoken, made from a number that no other session has: it tells ids of one life of a client from
-    /// those of the next.
-    ///
-    /// ```ignore
-    /// let builder = builder.protocol_with(|incarnation| Json::new(incarnation).acks(true));
-    /// ```
+    /// What is spoken, made from a number that no other session has. The `json` protocol needs one to tell ids
+    /// of one life of a client from those of the next: `protocol_with(Json::new)`.
     #[must_use]
     pub fn protocol_with<Q: Protocol>(self, make: impl FnOnce(u64) -> Q) -> Builder<Q, R, D> {
         let protocol = make(Rng::new(!self.seed).next());

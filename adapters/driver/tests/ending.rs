@@ -228,13 +228,18 @@ impl Protocol for Fragile {
 fn a_panic_in_a_turn_of_the_driver_ends_everything() {
     let world = World::new();
     world.block(true);
-    let (client, mut events, mut driver) = online_with(&world, world.builder().protocol(Fragile));
+    let mut config = Config::default();
+    config.queue.max_messages = 1;
+    let (client, mut events, mut driver) = online_with(&world, world.builder().config(config).protocol(Fragile));
     let mut ticket = Task::new(client.send_tracked("hello", SendOptions::default()).unwrap());
-    assert!(ticket.poll().is_pending());
+    let mut waiting = Task::new(client.send_when_ready("no room"));
+    assert!(ticket.poll().is_pending() && waiting.poll().is_pending());
     world.say("anything");
     assert!(catch_unwind(AssertUnwindSafe(|| driver.run())).is_err());
     drop(driver);
+    assert_eq!((ticket.wakes.take(), waiting.wakes.take()), (1, 1));
     assert_eq!(ticket.poll(), Poll::Ready(Outcome::InDoubt));
+    assert!(matches!(waiting.poll(), Poll::Ready(Err(refused)) if refused.why == Why::Stopped));
     assert_eq!(client.phase(), Phase::Stopped(StopCause::Failed));
     assert!(client.send("more").is_err());
     take(&mut events);

@@ -8,8 +8,8 @@ use std::{task::Poll, time::Duration};
 
 use bytes::Bytes;
 use steadfast::{
-    Abilities, Acks, Cause, CloseCode, Event, Frame, Heard, Mark, Marks, Never, Phase, Plain, Protocol, Say, Timestamp,
-    Unfit,
+    Abilities, Acks, Cause, CloseCode, Event, Frame, Heard, Mark, Marks, Never, Phase, Plain, Protocol, Say,
+    SendOptions, Timestamp, Unfit,
 };
 use steadfast_driver::{BuildError, Item, Lagged, Mailbox};
 use world::{Task, World, online_with, take, texts};
@@ -56,7 +56,23 @@ fn bytes_are_bounded_too_and_the_newest_always_stays() {
     assert_eq!(items.len(), 3);
     world.say(vec![9; 1_000]);
     assert!(driver.run().is_pending());
-    assert_eq!(take(&mut events).len(), 1);
+    let newest = take(&mut events).pop().and_then(Item::into_message);
+    assert_eq!(newest, Some(Frame::from(vec![9; 1_000])));
+}
+
+#[test]
+fn all_comes_in_the_order_in_which_it_happened() {
+    let world = World::new();
+    let (client, mut events, mut driver) = online_with(&world, world.builder());
+    let options = SendOptions { tracked: true, ..SendOptions::default() };
+    for text in ["one", "two", "three"] {
+        world.say(text);
+        assert!(driver.run().is_pending());
+        client.send_with(text, options).unwrap();
+        assert!(driver.run().is_pending());
+    }
+    let is_message: Vec<_> = take(&mut events).into_iter().map(|item| item.into_message().is_some()).collect();
+    assert_eq!(is_message, [true, false, true, false, true, false]);
 }
 
 #[test]

@@ -120,18 +120,42 @@ fn bytes_of(number: u64) -> bytes::Bytes {
 }
 
 #[test]
-fn a_late_timer_is_noticed_by_the_clock() {
+fn a_deadline_that_a_late_timer_missed_is_seen_by_the_clock() {
+    let world = World::new();
+    let (_client, _events, mut driver) = build(world.builder());
+    world.refuse(Cause::Unreachable("nobody".into()));
+    assert!(driver.run().is_pending());
+    let (at, dials) = (world.armed().unwrap(), world.dials());
+    // It is not due when the turn reads the clock, and is when the driver is about to sleep.
+    let tick = Duration::from_micros(1);
+    world.delay_timer();
+    world.pass(at.since(world.time()) - tick);
+    world.tick(tick);
+    assert!(driver.run().is_pending());
+    assert_eq!(world.dials(), dials + 1);
+}
+
+#[test]
+fn what_is_sent_just_before_it_sleeps_is_not_forgotten() {
+    let world = World::new();
+    let (client, _events, mut driver) = online(&world);
+    let handle = client.clone();
+    world.before_sleep(move || assert!(handle.send("just now").is_ok()));
+    assert!(driver.poll().is_pending());
+    assert_eq!(driver.wakes.take(), 0, "it was awake");
+    assert_eq!(world.left(0), ["just now"]);
+}
+
+#[test]
+fn a_deadline_set_just_before_it_sleeps_is_not_forgotten() {
     let world = World::new();
     let (client, _events, mut driver) = build(world.builder());
     world.refuse(Cause::Unreachable("nobody".into()));
     assert!(driver.run().is_pending());
-    // The timer of this world fires only when it is asked to; the clock knows better.
-    let at = world.armed().unwrap();
-    let dials = world.dials();
-    world.pass(at.since(world.time()));
-    client.send("hello").unwrap();
-    assert!(driver.run().is_pending());
-    assert_eq!(world.dials(), dials + 1);
+    let (before, handle) = (world.armed(), client.clone());
+    world.before_sleep(move || assert!(handle.send_with("soon too late", within(Duration::from_millis(1))).is_ok()));
+    assert!(driver.poll().is_pending());
+    assert!(world.armed() < before);
 }
 
 #[test]

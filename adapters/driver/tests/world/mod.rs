@@ -28,8 +28,14 @@ pub struct World(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     passed: Duration,
+    /// How much passes with each reading of the clock.
+    tick: Duration,
     readings: usize,
     armed: Option<Timestamp>,
+    /// The timer never fires, as on a machine that is too busy.
+    is_late: bool,
+    /// Done once when the driver polls its timer, which is the last thing before it sleeps.
+    before_sleep: Option<Box<dyn FnOnce() + Send>>,
     sleeper: Option<Waker>,
     dials: Vec<Attempt>,
     /// What comes of the attempts, in order.
@@ -47,6 +53,7 @@ struct Line {
     end: Option<Cause>,
     fed: Vec<Frame>,
     left: usize,
+    closing: Option<(CloseCode, String)>,
     closed: Option<(CloseCode, String)>,
     was_blocked: bool,
     moved: bool,
@@ -73,10 +80,15 @@ impl World {
         let mut state = self.lock();
         state.passed += time;
         let now = START.after(state.passed).unwrap();
-        let due = state.armed.is_some_and(|at| at <= now);
+        let due = state.armed.is_some_and(|at| at <= now) && !state.is_late;
         let waker = if due { state.sleeper.take() } else { None };
         drop(state);
         wake(waker);
+    }
+
+    /// From now on so much time passes with each reading of the clock.
+    pub fn tick(&self, tick: Duration) {
+        self.lock().tick = tick;
     }
 
     /// Goes to the time for which the timer is armed.
@@ -84,6 +96,16 @@ impl World {
         let now = self.time();
         let at = self.armed().expect("a timer is armed");
         self.pass(at.since(now));
+    }
+
+    /// From now on the timer never fires.
+    pub fn delay_timer(&self) {
+        self.lock().is_late = true;
+    }
+
+    /// Does this once, when the driver is about to sleep.
+    pub fn before_sleep(&self, hook: impl FnOnce() + Send + 'static) {
+        self.lock().before_sleep = Some(Box::new(hook));
     }
 
     pub fn armed(&self) -> Option<Timestamp> {
@@ -171,7 +193,7 @@ impl World {
         line.fed[..line.left].iter().filter_map(|frame| frame.as_str().map(str::to_owned)).collect()
     }
 
-    /// How link `index` was closed.
+    /// The goodbye that has left on link `index`.
     pub fn closed(&self, index: usize) -> Option<(CloseCode, String)> {
         self.lock().links[index].closed.clone()
     }
@@ -195,8 +217,12 @@ fn wake(waker: Option<Waker>) {
 
 impl Clock for World {
     fn now(&self) -> Timestamp {
-        self.lock().readings += 1;
-        self.time()
+        let now = self.time();
+        let mut state = self.lock();
+        state.readings += 1;
+        let tick = state.tick;
+        state.passed += tick;
+        now
     }
 }
 
@@ -214,9 +240,13 @@ impl Sleep for World {
     }
 
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let hook = self.lock().before_sleep.take();
+        if let Some(hook) = hook {
+            hook();
+        }
         let now = self.time();
         let mut state = self.lock();
-        if state.armed.expect("polled only when armed") <= now {
+        if state.armed.expect("polled only when armed") <= now && !state.is_late {
             return Poll::Ready(());
         }
         state.sleeper = Some(cx.waker().clone());
@@ -275,7 +305,7 @@ impl Transport for End {
     }
 
     fn close(&mut self, code: CloseCode, reason: &str) {
-        self.line(|line| line.closed = Some((code, reason.to_owned())));
+        self.line(|line| line.closing = Some((code, reason.to_owned())));
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -288,6 +318,7 @@ impl Transport for End {
             }
             line.moved |= std::mem::take(&mut line.was_blocked);
             line.left = line.fed.len();
+            line.closed = line.closed.take().or(line.closing.take());
             Poll::Ready(())
         })
     }
