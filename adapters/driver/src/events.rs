@@ -85,6 +85,7 @@ impl<P: Protocol> Events<P> {
     }
 
     /// [`next`](Self::next), for those who poll.
+    #[inline]
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<P::Incoming, P::Topic>>> {
         if self.batch.is_empty() && !ready!(self.shared.inbox.poll_take(Some(cx), &mut self.batch, BATCH)) {
             return Poll::Ready(None);
@@ -105,6 +106,7 @@ impl<P: Protocol> Events<P> {
         Poll::Ready(self.pop())
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<Item<P::Incoming, P::Topic>> {
         let item = self.batch.pop_front()?;
         if let Some(id) = item.wants_ack() {

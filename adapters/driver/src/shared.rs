@@ -199,7 +199,8 @@ impl<P: Protocol> Turn<'_, P> {
 
     #[inline]
     pub(crate) fn send(&mut self, message: P::Message, options: SendOptions) -> Result<OpId, Refused<P::Message>> {
-        match self.command(Command::Send { message, options }) {
+        let (now, send) = (self.now, Command::Send { message, options });
+        match self.core().handle(now, Input::Command(send)) {
             Answer::Accepted(id) => Ok(id),
             Answer::Refused(why, message) => Err(Refused { why, message }),
             Answer::Done | Answer::Cancelled(_) | Answer::Stale => unreachable!("a send is accepted or refused"),
