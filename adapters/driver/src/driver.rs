@@ -22,6 +22,7 @@ use crate::{
     links::{Classifier, Link},
     log,
     shared::{ActionOf, Shared, Whereabouts},
+    weights::Weights,
 };
 
 /// Keeps a session going: a future to be spawned, or polled by hand.
@@ -287,7 +288,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
     fn shrink(&mut self) {
         self.actions.shrink_to(FEW);
         self.dead.shrink_to(FEW);
-        self.weights.noted.shrink_to(FEW);
+        self.weights.shrink_to(FEW);
         self.brought.shrink_to(FEW);
         self.links.iter_mut().for_each(|link| link.shrink_to(FEW));
         self.shared.inbox.shrink_to(FEW);
@@ -367,47 +368,5 @@ impl<P: Protocol, R: Runtime, D: Dialer> fmt::Debug for Driver<P, R, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let links: Vec<LinkId> = self.links.iter().map(|link| link.id).collect();
         f.debug_struct("Driver").field("links", &links).field("deadline", &self.deadline).finish_non_exhaustive()
-    }
-}
-
-/// How many bytes the messages among the actions count for: those of the frames they came in, shared
-/// evenly among the messages of a frame. By their index in the buffer, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Weights {
-    noted: Vec<(usize, u32)>,
-    /// How many of them have been asked for.
-    asked: usize,
-}
-
-impl Weights {
-    /// A frame of so many bytes led to the actions from `first` on.
-    #[inline]
-    pub(crate) fn note<I, T>(&mut self, actions: &[Action<I, T>], first: usize, bytes: usize) {
-        let before = self.noted.len();
-        for (index, action) in actions.iter().enumerate().skip(first) {
-            if matches!(action, Action::Emit(Event::Message { .. })) {
-                self.noted.push((index, 0));
-            }
-        }
-        let noted = &mut self.noted[before..];
-        let each = bytes.checked_div(noted.len()).map_or(0, |each| u32::try_from(each).unwrap_or(u32::MAX));
-        noted.iter_mut().for_each(|(_, weight)| *weight = each);
-    }
-
-    /// The weight of the message at `index`; zero if it did not come in a frame. To be asked in order.
-    #[inline]
-    fn of(&mut self, index: usize) -> u32 {
-        match self.noted.get(self.asked) {
-            Some((at, weight)) if *at == index => {
-                self.asked += 1;
-                *weight
-            }
-            Some(_) | None => 0,
-        }
-    }
-
-    fn clear(&mut self) {
-        self.noted.clear();
-        self.asked = 0;
     }
 }

@@ -23,6 +23,7 @@ mod transport;
 mod upgrade;
 mod waiters;
 mod waits;
+mod weights;
 #[cfg(test)]
 mod wire;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

@@ -9,7 +9,7 @@ use std::{
 
 use steadfast::{Cause, CloseCode, Down, Frame, Handshake, Input, LinkId, Protocol, Recovery, Report, Timestamp};
 
-use crate::{Dialer, Transport, driver::Weights, log, shared::Core};
+use crate::{Dialer, Transport, log, shared::Core, weights::Weights};
 
 /// One link: an attempt first, then perhaps a transport, then its end.
 pub(crate) struct Link<D: Dialer> {
