@@ -159,6 +159,8 @@ pub struct Error {
     pub details: Option<Box<HttpAnswer>>,
     /// What is done about it.
     pub recovery: Recovery,
+    /// How long the peer asked us to stay away, by any means.
+    pub retry_after: Option<Duration>,
     /// Which attempt in a row it was; see [`crate::Attempt::attempt`].
     pub attempt: u64,
     /// The link that failed.

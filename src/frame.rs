@@ -61,6 +61,17 @@ impl Text {
         self.0
     }
 
+    /// The text, cut before the first character that does not end within so many bytes.
+    #[must_use]
+    pub(crate) fn cut(self, most: usize) -> Self {
+        if self.len() <= most {
+            return self;
+        }
+        let text = self.as_str();
+        let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        Self(self.0.slice(..end))
+    }
+
     /// Length in bytes.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -263,6 +274,13 @@ mod tests {
     fn text_is_checked_where_it_comes_from_strangers() {
         assert!(Text::from_utf8(Bytes::from_static(&[0xff])).is_err());
         assert_eq!(Text::claimed(Bytes::from_static(b"ok\xff")).as_str(), "ok");
+    }
+
+    #[test]
+    fn a_cut_keeps_whole_characters() {
+        assert_eq!(Text::from("aé").cut(2).as_str(), "a");
+        assert_eq!(Text::from("aé").cut(3).as_str(), "aé");
+        assert_eq!(Text::claimed(Bytes::from_static(b"ab\xff\xff\xff")).cut(4).as_str(), "ab");
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub(crate) struct Verdict {
     pub(crate) code: Option<Code>,
     pub(crate) message: Text,
     pub(crate) recovery: Recovery,
+    /// How long the peer asked us to wait.
+    pub(crate) asked: Option<Duration>,
 }
 
 /// How many violations in a row a peer may commit.
@@ -83,21 +85,22 @@ pub(crate) fn classify(failure: &Failure, circumstances: &Circumstances) -> Verd
 }
 
 const fn own(kind: Kind, message: &'static str) -> Verdict {
-    Verdict { kind, code: None, message: Text::from_static(message), recovery: Recovery::Retry }
+    Verdict { kind, code: None, message: Text::from_static(message), recovery: Recovery::Retry, asked: None }
 }
 
 fn login_refused(rejected: &Rejected) -> Verdict {
-    let recovery = rejected.recovery.or(rejected.retry_after.map(Recovery::RetryAfter));
     Verdict {
         kind: Kind::AuthenticationFailed,
         code: rejected.code.clone().map(Code::Named),
         message: rejected.message.clone(),
-        recovery: recovery.unwrap_or(Recovery::Reauthenticate),
+        recovery: rejected.recovery.unwrap_or(Recovery::Reauthenticate),
+        asked: rejected.retry_after,
     }
 }
 
 fn wire(cause: &Cause, circumstances: &Circumstances) -> Verdict {
-    let told = |kind, message: &Text, recovery| Verdict { kind, code: None, message: message.clone(), recovery };
+    let told =
+        |kind, message: &Text, recovery| Verdict { kind, code: None, message: message.clone(), recovery, asked: None };
     match cause {
         Cause::Closed { code, reason } => closed(*code, reason, circumstances),
         Cause::Ended => closed(CloseCode::ABNORMAL, &Text::default(), circumstances),
@@ -109,7 +112,8 @@ fn wire(cause: &Cause, circumstances: &Circumstances) -> Verdict {
         Cause::Http(answer) => http(answer, circumstances.cap),
         Cause::Handshake(message) => told(Kind::ProtocolError, message, violated(circumstances)),
         Cause::Violation { code, message } => {
-            Verdict { message: message.clone(), ..closed(*code, message, circumstances) }
+            // Our own finding; the rows for close codes are for what the peer found.
+            Verdict { code: Some(Code::Close(*code)), ..told(Kind::ProtocolError, message, violated(circumstances)) }
         }
         Cause::Impossible(message) => told(Kind::ConnectionFailed, message, Recovery::Fatal),
     }
@@ -127,7 +131,7 @@ fn closed(code: CloseCode, reason: &Text, circumstances: &Circumstances) -> Verd
         CloseCode::NONE | CloseCode::ABNORMAL => Text::from_static("Network error"),
         _ => Text::from_static("Connection closed"),
     };
-    Verdict { kind, code: Some(Code::Close(code)), message, recovery }
+    Verdict { kind, code: Some(Code::Close(code)), message, recovery, asked: None }
 }
 
 /// The rows for close codes (RFC 6455 section 7.4.1, the IANA registry, and what servers do in fact).
@@ -156,8 +160,8 @@ fn http(answer: &HttpAnswer, cap: Duration) -> Verdict {
         (Recovery::Retry | Recovery::RetryAfter(_), Some(asked)) => Recovery::RetryAfter(asked),
         (recovery, _) => recovery,
     };
-    let message = alloc::format!("the server answered the upgrade with HTTP {}", answer.status);
-    Verdict { kind, code: Some(Code::Http(answer.status)), message: message.into(), recovery }
+    let message = alloc::format!("the server answered the upgrade with HTTP {}", answer.status).into();
+    Verdict { kind, code: Some(Code::Http(answer.status)), message, recovery, asked: answer.retry_after }
 }
 
 /// The rows for HTTP statuses (RFC 9110 section 15).

@@ -53,8 +53,8 @@ impl Backoff {
             Jitter::Full => rng.between(policy.floor, delay),
             Jitter::Equal => rng.between(delay / 2, delay),
             Jitter::Decorrelated => {
-                let high = self.last.max(policy.base).saturating_mul(3);
-                rng.between(policy.base, high).min(policy.cap)
+                let high = self.last.max(policy.base).saturating_mul(3).min(policy.cap);
+                rng.between(policy.base, high)
             }
             Jitter::Additive(most) => delay.saturating_add(rng.between(Duration::ZERO, most)),
             Jitter::None => delay,

@@ -12,6 +12,10 @@ use crate::{HeartbeatPolicy, Pings, Rng, Timestamp, time::earlier};
 /// judge.
 const LATE: Duration = Duration::from_secs(1);
 
+/// The shortest and the longest time that a server's greeting can ask for.
+const LEAST_ASKED: Duration = Duration::from_secs(1);
+const MOST_ASKED: Duration = Duration::from_secs(600);
+
 /// How a link's heart beats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Beat {
@@ -48,18 +52,22 @@ impl Beat {
         Self { probes, interval, timeout, keepalive, pong_only }
     }
 
-    /// Takes over what the server's greeting asks for.
-    pub(crate) fn tune(&mut self, every: Option<Duration>, timeout: Option<Duration>) {
-        let at_least = Duration::from_micros(1);
-        if let Some(every) = every.map(|every| every.max(at_least)) {
-            match self.probes {
-                Probes::Expected => self.interval = every,
-                Probes::Sent | Probes::Off => self.interval = self.interval.min(every),
+    /// Takes over what the server's greeting asks for, within reason: a greeting must not make us probe without pause,
+    /// nor wait for ever. Where we probe, it can only have us probe more often.
+    fn tune(&mut self, every: Option<Duration>, timeout: Option<Duration>) {
+        let within_reason = |asked: Option<Duration>| {
+            asked.filter(|asked| !asked.is_zero()).map(|asked| asked.clamp(LEAST_ASKED, MOST_ASKED))
+        };
+        match (self.probes, within_reason(every), within_reason(timeout)) {
+            (Probes::Expected, every, timeout) => {
+                self.interval = every.unwrap_or(self.interval);
+                self.timeout = timeout.unwrap_or(self.timeout);
             }
-            self.keepalive = self.keepalive.min(every);
-        }
-        if let Some(timeout) = timeout {
-            self.timeout = timeout.max(at_least);
+            (Probes::Sent | Probes::Off, Some(every), _) => {
+                self.interval = self.interval.min(every);
+                self.keepalive = self.keepalive.min(every);
+            }
+            (Probes::Sent | Probes::Off, None, _) => {}
         }
     }
 }
@@ -94,8 +102,8 @@ pub(crate) enum Pulse {
 
 impl Heartbeat {
     /// A heart that starts to beat now.
-    pub(crate) const fn new(beat: Beat, now: Timestamp) -> Self {
-        Self { beat, heard_at: now, said_at: now, probe: None, asked: 0, asked_at: None, paused: false }
+    pub(crate) const fn new(beat: Beat, paused: bool, now: Timestamp) -> Self {
+        Self { beat, heard_at: now, said_at: now, probe: None, asked: 0, asked_at: None, paused }
     }
 
     /// The server asks for another beat.
@@ -103,7 +111,7 @@ impl Heartbeat {
         self.beat.tune(every, timeout);
     }
 
-    /// Something came that is no pong. `true` if it ended a probe.
+    /// Something came. `true` if it ended a probe.
     pub(crate) const fn on_heard(&mut self, now: Timestamp) -> bool {
         let probed = self.probe.is_some() && !self.beat.pong_only;
         if !self.beat.pong_only {
@@ -143,16 +151,12 @@ impl Heartbeat {
         self.asked
     }
 
-    /// Reading is held back, so silence means nothing.
-    pub(crate) const fn on_paused(&mut self) {
-        self.paused = true;
-    }
-
-    /// Reading goes on; the wait starts anew.
-    pub(crate) fn on_resumed(&mut self, now: Timestamp) {
-        if self.paused {
-            (self.paused, self.heard_at, self.probe) = (false, now, None);
+    /// Reading is held back, and silence means nothing; or it goes on, and the wait starts anew.
+    pub(crate) fn on_held_back(&mut self, now: Timestamp, paused: bool) {
+        if self.paused && !paused {
+            (self.heard_at, self.probe) = (now, None);
         }
+        self.paused = paused;
     }
 
     /// When something is due.
@@ -167,7 +171,7 @@ impl Heartbeat {
         }
         if self.keepalive_deadline().is_some_and(|due| due <= now) {
             // It proves as much as any probe, so it counts as one where none is under way.
-            if !self.paused {
+            if !self.paused && self.beat.interval != Duration::MAX {
                 self.probe.get_or_insert(Probe { at: now, second: false });
             }
             self.said_at = now;
@@ -229,7 +233,7 @@ mod tests {
         };
         let mut beat = Beat::new(&policy, pings, true, &mut Rng::new(1));
         beat.interval = policy.interval;
-        Heartbeat::new(beat, ms(0))
+        Heartbeat::new(beat, false, ms(0))
     }
 
     #[test]
@@ -275,9 +279,9 @@ mod tests {
     fn while_reading_is_held_back_nothing_is_judged() {
         let mut heart = heart(Pings::Frames);
         heart.on_due(ms(1_000));
-        heart.on_paused();
+        heart.on_held_back(ms(1_100), true);
         assert_eq!(heart.deadline(), None);
-        heart.on_resumed(ms(9_000));
+        heart.on_held_back(ms(9_000), false);
         assert_eq!(heart.deadline(), Some(ms(10_000)));
     }
 
@@ -316,6 +320,31 @@ mod tests {
     fn a_transport_without_pings_is_not_judged() {
         let mut rng = Rng::new(1);
         let beat = Beat::new(&HeartbeatPolicy::default(), Pings::Frames, false, &mut rng);
-        assert_eq!(Heartbeat::new(beat, ms(0)).deadline(), None);
+        assert_eq!(Heartbeat::new(beat, false, ms(0)).deadline(), None);
+    }
+
+    #[test]
+    fn a_greeting_can_ask_for_much_but_not_for_nonsense() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let mut ours = heart(Pings::Ours);
+        ours.beat.interval = Duration::from_secs(25);
+        for (every, timeout) in [(seconds(0), seconds(0)), (None, seconds(1 << 40))] {
+            ours.tune(every, timeout);
+            assert_eq!((ours.beat.interval, ours.beat.timeout), (Duration::from_secs(25), Duration::from_millis(300)));
+        }
+        ours.tune(Some(Duration::from_millis(1)), None);
+        assert_eq!(ours.beat.interval, LEAST_ASKED);
+        let mut theirs = heart(Pings::Theirs);
+        theirs.tune(seconds(25), seconds(1 << 40));
+        assert_eq!((theirs.beat.interval, theirs.beat.timeout), (Duration::from_secs(25), MOST_ASKED));
+    }
+
+    #[test]
+    fn switched_off_it_keeps_alive_and_judges_nobody() {
+        let mut heart = heart(Pings::Frames);
+        (heart.beat.interval, heart.beat.keepalive) = (Duration::MAX, Duration::from_millis(400));
+        for at in (400..10_000).step_by(400) {
+            assert_eq!(heart.on_due(ms(at)), Some(Pulse::Ping));
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! normal sending goes on: there is no second queue for what must be sent again.
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
@@ -26,6 +27,8 @@ pub(crate) struct Outbox<M> {
     bytes: u64,
     /// Every message below may have left on an earlier link.
     doubtful_below: OpId,
+    /// Everything that never left and is older has been dropped: where to look for the next.
+    droppable_from: OpId,
     expiries: Expiries,
     /// A message was refused for want of room, and since then something has ended.
     wanted: Wanted,
@@ -88,6 +91,7 @@ impl<M> Outbox<M> {
             live: 0,
             bytes: 0,
             doubtful_below: OpId(0),
+            droppable_from: OpId(0),
             expiries: Expiries { at: BTreeMap::new(), due: BTreeSet::new() },
             wanted: Wanted::No,
             dead: Vec::new(),
@@ -111,21 +115,42 @@ impl<M> Outbox<M> {
 
     /// Makes room for a message of this size, as the policy says. `false`: it has to be refused.
     pub(crate) fn make_room(&mut self, policy: &QueuePolicy, bytes: u32, end: &mut impl FnMut(Ended)) -> bool {
-        let fits = |outbox: &Self| {
-            outbox.live < policy.max_messages && outbox.bytes.saturating_add(u64::from(bytes)) <= policy.max_bytes
-        };
-        while !fits(self) {
-            let oldest = match policy.overflow {
-                Overflow::DropOldest if u64::from(bytes) <= policy.max_bytes => self.first_that_never_left(),
-                Overflow::DropOldest | Overflow::Refuse => None,
-            };
-            let Some(at) = oldest else {
-                self.wanted = Wanted::Refused;
-                return false;
-            };
-            self.end(at, Outcome::Dropped(Dropped::Overflow), end);
+        let messages = (u64::from(self.live) + 1).saturating_sub(policy.max_messages.into());
+        let bytes = (self.bytes + u64::from(bytes)).saturating_sub(policy.max_bytes);
+        if (messages, bytes) == (0, 0) {
+            return true;
         }
+        let until = match policy.overflow {
+            Overflow::Refuse => None,
+            Overflow::DropOldest => self.enough_to_drop(messages, bytes),
+        };
+        let Some((from, to)) = until else {
+            self.wanted = Wanted::Refused;
+            return false;
+        };
+        for at in from..to {
+            self.end_in_place(at, Outcome::Dropped(Dropped::Overflow), end);
+        }
+        self.droppable_from = self.entries[to - 1].id;
+        self.tidy();
         true
+    }
+
+    /// From where to where the oldest messages that never left stand that make so much room; `None` if all of them
+    /// do not. Nothing is dropped in vain.
+    fn enough_to_drop(&self, mut messages: u64, mut bytes: u64) -> Option<(usize, usize)> {
+        let oldest = self.doubtful_below.max(self.droppable_from);
+        let from = self.entries.partition_point(|entry| entry.id < oldest).max(self.cursor);
+        for at in from..self.entries.len() {
+            if self.entries[at].message.is_some() {
+                messages = messages.saturating_sub(1);
+                bytes = bytes.saturating_sub(self.entries[at].bytes.into());
+            }
+            if (messages, bytes) == (0, 0) {
+                return Some((from, at + 1));
+            }
+        }
+        None
     }
 
     /// Takes a message. Ids only ever grow.
@@ -171,26 +196,25 @@ impl<M> Outbox<M> {
 
     /// The peer says that it has a message. `false`: nothing that waits for it has left.
     pub(crate) fn on_acked(&mut self, id: OpId, end: &mut impl FnMut(Ended)) -> bool {
-        self.on_answer(id, Outcome::Acked, end)
+        let at = self.find_away(id);
+        at.into_iter().for_each(|at| self.end(at, Outcome::Acked, end));
+        at.is_some()
     }
 
-    /// The peer says that it will not have a message. `false`: nothing that waits for it has left.
+    /// The peer says that it will not have a message, and why. `Err`: nothing that waits for it has left.
     pub(crate) fn on_rejected(
         &mut self,
         id: OpId,
-        why: alloc::boxed::Box<Rejected>,
+        why: Box<Rejected>,
         end: &mut impl FnMut(Ended),
-    ) -> bool {
-        self.on_answer(id, Outcome::Failed(why), end)
-    }
-
-    fn on_answer(&mut self, id: OpId, outcome: Outcome, end: &mut impl FnMut(Ended)) -> bool {
-        let Some(at) = self.find(id) else { return false };
-        if self.is_here(at) {
-            return false;
+    ) -> Result<(), Box<Rejected>> {
+        match self.find_away(id) {
+            Some(at) => {
+                self.end(at, Outcome::Failed(why), end);
+                Ok(())
+            }
+            None => Err(why),
         }
-        self.end(at, outcome, end);
-        true
     }
 
     /// The link is gone. What it was given before `first_unsent` may have left, the rest has not and goes back to
@@ -208,7 +232,7 @@ impl<M> Outbox<M> {
                 self.end_in_place(at, Outcome::InDoubt, end);
             }
         }
-        (self.cursor, self.flushed) = (0, 0);
+        (self.cursor, self.flushed, self.droppable_from) = (0, 0, OpId(0));
         self.tidy();
     }
 
@@ -267,16 +291,14 @@ impl<M> Outbox<M> {
         &mut self.dead
     }
 
+    /// Where a message stands that may have left.
+    fn find_away(&self, id: OpId) -> Option<usize> {
+        self.find(id).filter(|at| !self.is_here(*at))
+    }
+
     /// Whether it has certainly not left.
     fn is_here(&self, at: usize) -> bool {
         at >= self.cursor && self.entries[at].id >= self.doubtful_below
-    }
-
-    /// The oldest message that waits and never left. Messages are handed over in order, so those that may have
-    /// left on an earlier link are the oldest.
-    fn first_that_never_left(&self) -> Option<usize> {
-        let start = self.entries.partition_point(|entry| entry.id < self.doubtful_below).max(self.cursor);
-        (start..self.entries.len()).find(|at| self.entries[*at].message.is_some())
     }
 
     /// Where a message stands, if it has not ended. Ids are in order and mostly without holes.
@@ -509,6 +531,7 @@ mod tests {
         assert!(book.room(policy, 10));
         assert_eq!(book.ended, [(2, Outcome::Dropped(Dropped::Overflow)), (3, Outcome::Dropped(Dropped::Overflow))]);
         assert!(!book.room(policy, 101), "what can never fit empties nothing");
+        assert!(!book.room(policy, 91), "nor does what would not fit even so");
         assert_eq!(book.outbox.len(), 3);
     }
 

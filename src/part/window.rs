@@ -1,6 +1,6 @@
 //! What is with the transport, and how much more may be?
 //!
-//! Frames of a link are counted from 1. The transport answers with counts too, so reports may merge or get lost
+//! Frames of a link are counted from 1. The transport answers with counts too, so reports may merge or come twice
 //! without harm: "so many are with the operating system", "those after the first so many have not left".
 
 use alloc::collections::VecDeque;
@@ -14,7 +14,15 @@ pub(crate) struct Flights {
     handed: u64,
     flushed: u64,
     bytes: u64,
+    control: Control,
     flights: VecDeque<Flight>,
+}
+
+/// The frames on their way that belong to no message: how many bytes since they were last all flushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Control {
+    last: u64,
+    bytes: u64,
 }
 
 /// One message on its way.
@@ -28,7 +36,8 @@ struct Flight {
 
 impl Flights {
     pub(crate) const fn new(limit: Window) -> Self {
-        Self { limit, handed: 0, flushed: 0, bytes: 0, flights: VecDeque::new() }
+        let control = Control { last: 0, bytes: 0 };
+        Self { limit, handed: 0, flushed: 0, bytes: 0, control, flights: VecDeque::new() }
     }
 
     /// Whether something has been handed over that is not yet with the operating system.
@@ -46,12 +55,18 @@ impl Flights {
     /// Whether a control frame may be handed over. They have a second window of their own, so that data never
     /// holds back an answer, and an answer for every frame of a flood is not kept.
     pub(crate) fn has_control_room(&self) -> bool {
-        self.handed - self.flushed < 2 * u64::from(self.limit.frames)
+        let bytes = if self.control.last > self.flushed { self.control.bytes } else { 0 };
+        self.handed - self.flushed < 2 * u64::from(self.limit.frames) && bytes < u64::from(self.limit.bytes)
     }
 
     /// Frames that belong to no message were handed over.
-    pub(crate) const fn hand_control(&mut self, frames: u32) {
+    pub(crate) const fn hand_control(&mut self, frames: u32, bytes: u64) {
+        if self.control.last <= self.flushed {
+            self.control.bytes = 0;
+        }
         self.handed += frames as u64;
+        self.control.last = self.handed;
+        self.control.bytes += bytes;
     }
 
     /// The frames of a message were handed over.
@@ -97,7 +112,7 @@ mod tests {
 
     fn flights() -> Flights {
         let mut flights = Flights::new(Window { frames: 4, bytes: 100 });
-        flights.hand_control(1);
+        flights.hand_control(1, 5);
         flights.hand(OpId(7), 2, 60);
         flights
     }
@@ -139,6 +154,19 @@ mod tests {
         let flights = flights();
         assert!(flights.has_room(40) && !flights.has_room(41));
         assert!(Flights::new(Window { frames: 1, bytes: 1 }).has_room(u32::MAX));
+    }
+
+    #[test]
+    fn control_frames_are_bounded_in_bytes_too() {
+        let mut flights = Flights::new(Window { frames: 1_000, bytes: 100 });
+        flights.hand_control(1, 99);
+        assert!(flights.has_control_room());
+        flights.hand_control(1, 1);
+        assert!(!flights.has_control_room());
+        flights.on_flushed(1);
+        assert!(!flights.has_control_room(), "it is counted until all of it is flushed");
+        flights.on_flushed(2);
+        assert!(flights.has_control_room());
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl fmt::Display for OpId {
 }
 
 /// What the driver shall do. Not `non_exhaustive`, so that a driver that forgets one does not compile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Action<I, T> {
     /// Dial. The result comes as `Report::Up` or `Report::Down` of this link.
     Connect(Box<Attempt>),
@@ -69,6 +69,28 @@ pub enum Action<I, T> {
     EmitError(Box<Error>),
     /// Something happened that the application wants to know.
     Emit(Event<I, T>),
+}
+
+/// Shows everything but a frame that holds a credential; of that the length.
+impl<I: fmt::Debug, T: fmt::Debug> fmt::Debug for Action<I, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(attempt) => f.debug_tuple("Connect").field(attempt).finish(),
+            Self::Send { link, frame, secret: true } => write!(f, "Send({link}, {} secret bytes)", frame.len()),
+            Self::Send { link, frame, secret: false } => write!(f, "Send({link}, {frame:?})"),
+            Self::FlushQueue(link) => write!(f, "FlushQueue({link})"),
+            Self::Close { link, code, reason } => write!(f, "Close({link}, {code}, {reason:?})"),
+            Self::Abort(link) => write!(f, "Abort({link})"),
+            Self::ReconnectAfter { at, attempt, error } => f
+                .debug_struct("ReconnectAfter")
+                .field("at", at)
+                .field("attempt", attempt)
+                .field("error", error)
+                .finish(),
+            Self::EmitError(error) => f.debug_tuple("EmitError").field(error).finish(),
+            Self::Emit(event) => f.debug_tuple("Emit").field(event).finish(),
+        }
+    }
 }
 
 /// What is needed to dial.

@@ -11,9 +11,11 @@ use crate::{Acks, Frame, OpId, Protocol, Secret, Timestamp, Why, part::Standing}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Command<M> {
-    /// Be online. Changes nothing while a link is there or on its way; starts a stopped session again.
+    /// Be online. Changes nothing while a link is there or on its way; starts a stopped session again, and takes back
+    /// a stop or a drain that is not over.
     Connect,
-    /// Be online, and do not wait out the backoff: dial now (at the floor after the last dial).
+    /// Be online, and do not wait out the backoff: dial now (at the floor after the last dial, and when the last link
+    /// has said goodbye, which takes `Config::close_timeout` at most).
     ConnectNow,
     /// Stop. What has not left is dropped, the link is closed politely; what is with the transport has
     /// until `Config::close_timeout` to be written.
@@ -87,6 +89,8 @@ impl Ttl {
 /// Ids of taken messages that wait for their acknowledgement to be written; beyond it the oldest are forgotten, and
 /// the peer sends those messages again.
 const TAKEN_MAX: usize = 4_096;
+/// The longest id that is acknowledged, in bytes.
+const TAKEN_ID_MAX: usize = 1_024;
 
 impl<P: Protocol> Session<P> {
     /// A command changes what is wanted. It looks at no link.
@@ -109,14 +113,22 @@ impl<P: Protocol> Session<P> {
                 return Answer::Cancelled(self.outbox.cancel(id, &mut tell(&mut self.stats, out)));
             }
             Command::Authenticate(credential) => self.credentials.set(credential),
-            Command::Taken { id } => {
-                if self.taken.len() == TAKEN_MAX {
-                    self.taken.pop_front();
-                }
-                self.taken.push_back(id);
-            }
+            Command::Taken { id } => self.on_taken(&id),
         }
         Answer::Done
+    }
+
+    fn on_taken(&mut self, id: &[u8]) {
+        if self.taken.len() == TAKEN_MAX || id.len() > TAKEN_ID_MAX {
+            self.stats.unacknowledged += 1;
+        }
+        if self.taken.len() == TAKEN_MAX {
+            self.taken.pop_front();
+        }
+        if id.len() <= TAKEN_ID_MAX {
+            // A copy: an id is a piece of a frame, and would keep all of it.
+            self.taken.push_back(Bytes::copy_from_slice(id));
+        }
     }
 
     fn want_online(&mut self) {
@@ -124,6 +136,7 @@ impl<P: Protocol> Session<P> {
         self.wants.end = None;
         if self.facts.ended.take().is_some() {
             self.facts.retry_at = None;
+            self.facts.failure = 0;
         }
     }
 
@@ -182,10 +195,11 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    /// The smaller of our limit and the peer's, where it told one.
+    /// The least of our limit, the peer's where it told one, and what the queue can hold at all.
     fn message_limit(&self) -> u32 {
         let theirs = self.link.as_ref().and_then(|link| link.tuning.max_message);
-        theirs.map_or(self.config.max_message, |theirs| theirs.min(self.config.max_message))
+        let queue = u32::try_from(self.config.queue.max_bytes).unwrap_or(u32::MAX);
+        theirs.unwrap_or(u32::MAX).min(self.config.max_message).min(queue)
     }
 }
 

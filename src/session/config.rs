@@ -197,6 +197,8 @@ impl fmt::Display for BadConfig {
 
 impl core::error::Error for BadConfig {}
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 impl Config {
     /// Looks for values that are zero where zero makes no sense, and for values that contradict each other.
     ///
@@ -226,6 +228,7 @@ impl Config {
             (is_zero(self.connect_timeout), "connect_timeout", "is zero: no attempt could succeed"),
             (is_zero(self.login_timeout), "login_timeout", "is zero: no login could succeed"),
             (is_zero(self.close_timeout), "close_timeout", "is zero: give the peer time to answer"),
+            (self.close_timeout > MINUTE, "close_timeout", "is over a minute: a stop would not end"),
             (self.max_message == 0, "max_message", "is zero: nothing could be sent"),
             (self.heard_max == 0, "heard_max", "is zero: nothing could be received"),
         ];

@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use super::{Outcome, Phase, Session, Stage, StopCause};
+use super::{Link, Outcome, Phase, Session, Stage, StopCause};
 use crate::{Protocol, Text, Timestamp};
 
 /// Counts since the session was made. They influence nothing.
@@ -55,6 +55,8 @@ pub struct Stats {
     pub unexpected: u64,
     /// Frames that made no sense.
     pub bad: u64,
+    /// Messages of the peer whose acknowledgement was given up, because too many waited or its id was too long.
+    pub unacknowledged: u64,
     /// The most messages that were kept at once.
     pub queue_high: u64,
 }
@@ -150,7 +152,7 @@ impl<P: Protocol> Session<P> {
             Phase::Connecting | Phase::Authenticating | Phase::Restoring | Phase::Waiting => {
                 Status::Reconnecting(attempt)
             }
-            Phase::Draining if self.link.is_none() => Status::Disconnected,
+            Phase::Draining if !self.link.as_ref().is_some_and(Link::is_online) => Status::Disconnected,
             Phase::Online | Phase::Draining => Status::Connected,
             Phase::Stopped(StopCause::Failed) => Status::Error,
         }

@@ -5,7 +5,7 @@ use core::{mem, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Action, Actions, Event, LinkId, OpId, Place, Session, Stage, Stir, lifecycle::Parting, tell};
+use super::{Action, Actions, Event, Link, LinkId, OpId, Place, Session, Stage, Stir, lifecycle::Parting, tell};
 use crate::{
     CloseCode, Complaint, Frame, Heard, Mark, Protocol, Rejected, Resumed, Text, Timestamp, Tuning,
     error::Failure,
@@ -87,9 +87,11 @@ impl<P: Protocol> Session<P> {
             }
             Heard::Trouble(trouble) => out.push(Action::Emit(Event::Trouble(trouble))),
             Heard::Bad(complaint) => self.on_bad(now, id, complaint, out),
-            // Answers to what this session never asks for.
-            Heard::Item { .. }
-            | Heard::Confirmed { .. }
+            Heard::Item { op: _, message } => {
+                self.stats.unexpected += 1;
+                self.on_message(now, id, message, None, Mark::NONE, out);
+            }
+            Heard::Confirmed { .. }
             | Heard::TopicLost { .. }
             | Heard::TopicEnded { .. }
             | Heard::AckedUpTo { .. }
@@ -106,8 +108,8 @@ impl<P: Protocol> Session<P> {
         mark: Mark,
         out: &mut Actions<P>,
     ) {
-        let early = |stage: &Stage| matches!(stage, Stage::LoggingIn(_) | Stage::Dialing { .. });
-        if self.link.as_ref().is_some_and(|link| link.id == id && early(&link.stage)) {
+        let link = self.place_of(id).and_then(|place| self.slot(place).as_ref());
+        if !link.is_some_and(Link::was_online) {
             let text = Text::from_static("a message before the login was answered");
             return self.on_bad(now, id, Complaint::minor(text), out);
         }
@@ -115,20 +117,27 @@ impl<P: Protocol> Session<P> {
         out.push(Action::Emit(Event::Message { message, topic, mark, link: id }));
     }
 
-    /// The peer answered a message: it has it, or will not have it. Either way its frames have arrived.
+    /// The peer answered a message: it has it, or will not have it. Either way its frames have arrived. A "no" comes
+    /// first, else what waits for its flush only would end as written.
     fn on_answer(&mut self, id: LinkId, op: OpId, answer: Result<(), Box<Rejected>>, out: &mut Actions<P>) {
         let Some(place) = self.place_of(id) else { return };
         if let Some(link) = self.slot(place) {
             link.flights.on_answered(op);
         }
-        self.pass_on_flushed(place, out);
-        let known = match answer {
-            Ok(()) => self.outbox.on_acked(op, &mut tell(&mut self.stats, out)),
-            Err(why) => self.outbox.on_rejected(op, why, &mut tell(&mut self.stats, out)),
+        let unknown = match answer {
+            Ok(()) => {
+                self.pass_on_flushed(place, out);
+                !self.outbox.on_acked(op, &mut tell(&mut self.stats, out))
+            }
+            Err(why) => {
+                let unknown = self.outbox.on_rejected(op, why, &mut tell(&mut self.stats, out)).err();
+                self.pass_on_flushed(place, out);
+                let is_unknown = unknown.is_some();
+                out.extend(unknown.map(|why| Action::Emit(Event::Trouble(why))));
+                is_unknown
+            }
         };
-        if !known {
-            self.stats.unexpected += 1;
-        }
+        self.stats.unexpected += u64::from(unknown);
     }
 
     fn with_login(&mut self, id: LinkId, f: impl FnOnce(&mut Login)) {
@@ -155,10 +164,9 @@ impl<P: Protocol> Session<P> {
     }
 
     fn on_login_ok(&mut self, now: Timestamp, id: LinkId, resumed: Resumed) {
-        let logging_in = |stage: &Stage| matches!(stage, Stage::LoggingIn(_));
-        if self.link.as_ref().is_some_and(|link| link.id == id && logging_in(&link.stage)) {
+        let logging_in = |link: &Link<_>| link.abilities.login && matches!(link.stage, Stage::LoggingIn(_));
+        if self.link.as_ref().is_some_and(|link| link.id == id && logging_in(link)) {
             self.facts.resumed = resumed;
-            self.credentials.on_accepted();
             self.go_online(now);
         } else {
             self.stats.unexpected += 1;
@@ -168,10 +176,13 @@ impl<P: Protocol> Session<P> {
     /// The link is ready for data.
     pub(super) fn go_online(&mut self, now: Timestamp) {
         let Some(link) = &mut self.link else { return };
-        let mut beat = Beat::new(&self.config.heartbeat, link.abilities.pings, link.can_ping, &mut self.rng);
-        beat.tune(link.tuning.ping_every, link.tuning.ping_timeout);
+        let beat = Beat::new(&self.config.heartbeat, link.abilities.pings, link.can_ping, &mut self.rng);
+        let mut heartbeat = Heartbeat::new(beat, link.paused, now);
+        heartbeat.tune(link.tuning.ping_every, link.tuning.ping_timeout);
         let stable_at = Some(now.after(self.config.stable_for).unwrap_or(Timestamp::MAX));
-        link.stage = Stage::Online { heartbeat: Heartbeat::new(beat, now), since: now, stable_at };
+        link.stage = Stage::Online { heartbeat, since: now, stable_at };
+        self.credentials.on_accepted();
+        self.facts.failure = 0;
         if self.facts.was_online {
             self.facts.last_reconnect = Some(now);
         }

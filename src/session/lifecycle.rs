@@ -1,12 +1,13 @@
 //! Links begin and end here: the first half of settling.
 
 use alloc::{boxed::Box, vec::Vec};
+use core::time::Duration;
 
 use super::{
     Action, Actions, Attempt, Change, End, Event, Link, LinkId, Phase, Session, Stage, StopCause, link::Owed, tell,
 };
 use crate::{
-    CloseCode, Error, Kind, Protocol, Recovery, Resumed, Say, Text, Timestamp, Tuning,
+    CloseCode, Error, Kind, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
     error::{Circumstances, Failure, Verdict, classify},
     part::{Flights, Refusal},
 };
@@ -21,6 +22,9 @@ pub(super) enum Parting {
     /// The peer is told why.
     Close(CloseCode),
 }
+
+/// The longest reason of a Close frame, in bytes (RFC 6455 section 5.5: 125 with the code).
+const REASON_MAX: usize = 123;
 
 impl<P: Protocol> Session<P> {
     /// Compares what is wanted with what is the case.
@@ -72,6 +76,7 @@ impl<P: Protocol> Session<P> {
             owed: Owed::default(),
             tuning: Tuning::default(),
             can_ping: true,
+            paused: false,
             flushing: false,
             come_back_after: None,
         });
@@ -112,17 +117,11 @@ impl<P: Protocol> Session<P> {
             out.push(Action::Abort(link.id));
             return;
         }
-        if link.is_online() {
-            self.protocol.encode(&mut link.protocol, now, Say::Bye, &mut self.frames);
-        }
-        for frame in self.frames.drain(..) {
-            link.flights.hand_control(1);
-            self.stats.frames_out += 1;
-            self.stats.bytes_out += frame.len() as u64;
-            out.push(Action::Send { link: link.id, frame, secret: false });
-        }
-        out.push(Action::Close { link: link.id, code, reason });
-        link.stage = Stage::Closing { deadline: now.after(self.config.close_timeout) };
+        self.say_bye(&mut link, now, out);
+        let code = if code.is_sendable() { code } else { CloseCode::NORMAL };
+        out.push(Action::Close { link: link.id, code, reason: reason.cut(REASON_MAX) });
+        let (deadline, was_online) = (now.after(self.config.close_timeout), link.is_online());
+        link.stage = Stage::Closing { deadline, was_online };
         self.leaving = Some(link);
     }
 
@@ -144,14 +143,21 @@ impl<P: Protocol> Session<P> {
     ) {
         self.note_stability(now);
         let Some(link) = &self.link else { return };
-        let (id, attempt, directed) = (link.id, link.attempt, link.come_back_after);
+        let (id, attempt, goaway) = (link.id, link.attempt, link.come_back_after);
         let verdict = self.judge(&failure, host);
+        let asked = verdict.asked.max(goaway);
         self.facts.errors += 1;
+        self.facts.failure = self.facts.errors;
         self.facts.last_error = Some(verdict.message.clone());
         self.facts.last_link = Some(id);
         self.facts.last_disconnect = Some(now);
         self.stats.errors[verdict.kind as usize] += 1;
-        let recovery = verdict.recovery;
+        // Of several waits that were asked for the longest counts.
+        let recovery = match (verdict.recovery, asked) {
+            (Recovery::Retry, Some(asked)) => Recovery::RetryAfter(asked),
+            (Recovery::RetryAfter(given), Some(asked)) => Recovery::RetryAfter(given.max(asked)),
+            (recovery, _) => recovery,
+        };
         out.push(Action::EmitError(Box::new(Error {
             number: self.facts.errors,
             kind: verdict.kind,
@@ -159,11 +165,12 @@ impl<P: Protocol> Session<P> {
             message: verdict.message.clone(),
             details: failure.into_answer(),
             recovery,
+            retry_after: asked,
             attempt,
             link: id,
         })));
         self.part(now, parting, verdict.message, out);
-        self.schedule(now, recovery, directed);
+        self.schedule(now, recovery, asked);
     }
 
     fn part(&mut self, now: Timestamp, parting: Parting, reason: Text, out: &mut Actions<P>) {
@@ -198,6 +205,7 @@ impl<P: Protocol> Session<P> {
             None => None,
         };
         verdict.recovery = host.or(own).unwrap_or(verdict.recovery);
+        verdict.asked = verdict.asked.filter(|_| host.is_none());
         if verdict.recovery == Recovery::Reauthenticate && self.credentials.on_refused() == Refusal::Again {
             verdict.recovery = Recovery::Fatal;
         }
@@ -210,17 +218,19 @@ impl<P: Protocol> Session<P> {
         matches!(stage, Some(Stage::Online { stable_at: None, .. }))
     }
 
-    fn schedule(&mut self, now: Timestamp, recovery: Recovery, directed: Option<core::time::Duration>) {
-        let (policy, rng) = (&self.config.retry, &mut self.rng);
-        let delay = match (recovery, directed) {
-            (Recovery::Fatal, _) => {
+    fn schedule(&mut self, now: Timestamp, recovery: Recovery, asked: Option<Duration>) {
+        let asked = match recovery {
+            Recovery::Fatal => {
                 self.wants.end = Some(End { cause: StopCause::Failed, by: None, at_once: true });
                 return;
             }
-            (Recovery::RetryAfter(asked), _) | (Recovery::Retry | Recovery::Reauthenticate, Some(asked)) => {
-                self.backoff.on_directed(asked, policy, rng)
-            }
-            (Recovery::Retry | Recovery::Reauthenticate, None) => self.backoff.on_failure(policy, rng),
+            Recovery::RetryAfter(asked) => Some(asked),
+            Recovery::Retry | Recovery::Reauthenticate => asked,
+        };
+        let (policy, rng) = (&self.config.retry, &mut self.rng);
+        let delay = match asked {
+            Some(asked) => self.backoff.on_directed(asked, policy, rng),
+            None => self.backoff.on_failure(policy, rng),
         };
         self.facts.retry_at = Some(now.after(delay).unwrap_or(Timestamp::MAX));
     }
@@ -233,7 +243,7 @@ impl<P: Protocol> Session<P> {
         }
         self.facts.announced = at;
         let attempt = self.backoff.failures().saturating_add(1);
-        out.extend(at.map(|at| Action::ReconnectAfter { at, attempt, error: self.facts.errors }));
+        out.extend(at.map(|at| Action::ReconnectAfter { at, attempt, error: self.facts.failure }));
     }
 
     /// Where the session stands. Derived, never stored.
@@ -267,7 +277,7 @@ impl<P: Protocol> Session<P> {
             at: now,
             link: self.link.as_ref().map(|link| link.id).or(self.facts.last_link),
             attempt: self.link.as_ref().map_or(self.backoff.failures(), |link| link.attempt),
-            error: after_failure.then_some(self.facts.errors).filter(|number| *number > 0),
+            error: after_failure.then_some(self.facts.failure).filter(|number| *number > 0),
             retry_at: self.retry_at().filter(|at| *at < Timestamp::MAX),
             resumed: self.facts.resumed,
         };

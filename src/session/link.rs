@@ -23,6 +23,8 @@ pub(super) struct Link<L> {
     pub(super) tuning: Tuning,
     /// Whether the transport has ping frames.
     pub(super) can_ping: bool,
+    /// Reading is held back, because the application is slow.
+    pub(super) paused: bool,
     /// A flush was asked for and not reported yet.
     pub(super) flushing: bool,
     /// When the server wants us back, by its own word.
@@ -46,6 +48,7 @@ pub(super) enum Stage {
     /// We said goodbye.
     Closing {
         deadline: Option<Timestamp>,
+        was_online: bool,
     },
 }
 
@@ -67,13 +70,18 @@ impl<L> Link<L> {
         matches!(self.stage, Stage::Dialing { .. })
     }
 
+    /// Whether it has been ready for data.
+    pub(super) const fn was_online(&self) -> bool {
+        matches!(self.stage, Stage::Online { .. } | Stage::Closing { was_online: true, .. })
+    }
+
     pub(super) const fn is_online(&self) -> bool {
         matches!(self.stage, Stage::Online { .. })
     }
 
-    /// A flush is under way, or there is nothing to flush.
-    pub(super) const fn flushing_is_right(&self) -> bool {
-        self.flushing || !self.flights.is_busy()
+    /// Something is to be flushed, and nobody has been told yet.
+    pub(super) const fn needs_flush(&self) -> bool {
+        self.flights.is_busy() && !self.flushing
     }
 
     pub(super) const fn heartbeat(&mut self) -> Option<&mut Heartbeat> {

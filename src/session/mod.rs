@@ -132,6 +132,8 @@ struct Facts {
     resumed: Resumed,
     client_id: Option<Text>,
     errors: u64,
+    /// The number of the failure that the session is waiting after, or ended by; 0 if there was none.
+    failure: u64,
     last_error: Option<Text>,
     last_link: Option<LinkId>,
     /// Some link came online before.
@@ -158,7 +160,7 @@ enum Stir {
 impl Stir {
     fn by<M>(input: &Input<M>) -> Self {
         match input {
-            Input::Report(_, Report::Frame(_)) => Self::Nothing,
+            Input::Report(_, Report::Frame(Frame::Text(_) | Frame::Binary(_))) => Self::Nothing,
             Input::Report(_, Report::Flushed { .. }) => Self::Queue,
             // A time to live is a deadline, perhaps the first.
             Input::Command(Command::Send { options, .. }) if options.ttl.is_none() => Self::Queue,
@@ -312,6 +314,8 @@ impl<P: Protocol> Machine for Session<P> {
         };
         if now >= self.not_before || self.wants.end.is_some() {
             self.stir = Stir::All;
+        }
+        if self.stir == Stir::All {
             self.fire_due(now, actions);
         }
         self.settle(now, actions);

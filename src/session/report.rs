@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{Actions, Answer, LinkId, Place, Session, Stage, lifecycle::Parting, tell};
+use super::{Actions, Answer, Link, LinkId, Place, Session, Stage, lifecycle::Parting, tell};
 use crate::{Cause, CloseCode, Frame, Limits, Protocol, Recovery, Text, Timestamp, error::Failure, part::Login};
 
 /// All that a transport can say about a link. Not `non_exhaustive`.
@@ -78,17 +78,26 @@ impl<P: Protocol> Session<P> {
             Report::Up(handshake) => self.on_up(now, place, *handshake, out),
             Report::Frame(frame) => self.on_frame(now, place, frame, out),
             Report::Flushed { frames } => self.on_flushed(place, frames, out),
-            Report::Progress => self.with_heartbeat(place, |heartbeat| heartbeat.on_progress(now)),
-            Report::Paused => self.with_heartbeat(place, crate::part::Heartbeat::on_paused),
-            Report::Resumed => self.with_heartbeat(place, |heartbeat| heartbeat.on_resumed(now)),
+            Report::Progress => self.on_progress(now, place),
+            Report::Paused => self.on_held_back(now, place, true),
+            Report::Resumed => self.on_held_back(now, place, false),
             Report::Down(down) => self.on_down(now, place, *down, out),
         }
         Answer::Done
     }
 
-    fn with_heartbeat(&mut self, place: Place, f: impl FnOnce(&mut crate::part::Heartbeat)) {
-        if let Some(heartbeat) = self.slot(place).as_mut().and_then(super::Link::heartbeat) {
-            f(heartbeat);
+    fn on_progress(&mut self, now: Timestamp, place: Place) {
+        if let Some(heartbeat) = self.slot(place).as_mut().and_then(Link::heartbeat) {
+            heartbeat.on_progress(now);
+        }
+    }
+
+    /// The driver reads no longer, or again. A link that is not online yet remembers it.
+    fn on_held_back(&mut self, now: Timestamp, place: Place, paused: bool) {
+        let Some(link) = self.slot(place) else { return };
+        link.paused = paused;
+        if let Some(heartbeat) = link.heartbeat() {
+            heartbeat.on_held_back(now, paused);
         }
     }
 
@@ -97,17 +106,15 @@ impl<P: Protocol> Session<P> {
             self.stats.unexpected += 1;
             return;
         };
+        let (needs_login, hello) = (link.abilities.login || link.abilities.hello, link.abilities.hello);
         link.can_ping = handshake.pings;
+        link.stage = Stage::LoggingIn(Login::new(now.after(self.config.login_timeout), hello));
         let limits = Limits { max_message: self.config.max_message, heard_max: self.config.heard_max };
         if let Err(complaint) = self.protocol.up(&mut link.protocol, &handshake, limits) {
             let code = complaint.close.unwrap_or(CloseCode::PROTOCOL);
-            link.stage = Stage::LoggingIn(Login::new(None, true));
             return self.lose(now, Failure::Unfit(complaint), None, Parting::Close(code), out);
         }
-        if link.abilities.login || link.abilities.hello {
-            let deadline = now.after(self.config.login_timeout);
-            link.stage = Stage::LoggingIn(Login::new(deadline, link.abilities.hello));
-        } else {
+        if !needs_login {
             self.go_online(now);
         }
     }

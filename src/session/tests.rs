@@ -6,7 +6,9 @@ use alloc::{string::String, vec, vec::Vec};
 use core::time::Duration;
 
 use super::*;
-use crate::{Abilities, Acks, Cause, CloseCode, Commands, HttpAnswer, Limits, Never, Outgoing, Pings, Plain, Say};
+use crate::{
+    Abilities, Acks, Cause, CloseCode, Commands, HttpAnswer, Limits, Never, Outgoing, Pings, Plain, Say, Tuning,
+};
 
 /// A line protocol with everything that a session of this crate uses: `login`, `ok`, `no`, `ack N`, `N text`.
 #[derive(Clone, Debug)]
@@ -37,7 +39,17 @@ impl Protocol for Lines {
         let text = String::from(frame.as_str().unwrap_or_default());
         heard.push(match text.split_once(' ').unwrap_or((&text, "")) {
             ("ok", _) => Heard::LoginOk { resumed: Resumed::Fresh, expires: None, client_id: None },
-            ("no", _) => Heard::LoginRefused(crate::Rejected::default().into()),
+            ("no", why) => Heard::LoginRefused(crate::Rejected { message: why.into(), ..Default::default() }.into()),
+            ("later", _) => {
+                let retry_after = Some(Duration::from_secs(60));
+                Heard::LoginRefused(crate::Rejected { retry_after, ..Default::default() }.into())
+            }
+            ("away", _) => {
+                Heard::GoAway(crate::GoAway { after: Some(Duration::from_secs(60)), ..Default::default() }.into())
+            }
+            ("deny", id) => {
+                Heard::Done { op: OpId(id.parse().expect("a number")), result: Err(crate::Rejected::default().into()) }
+            }
             ("ack", id) => Heard::Acked { op: OpId(id.parse().expect("a number")) },
             ("pong", _) => Heard::Pong,
             ("ping", _) => Heard::Ping(Bytes::new()),
@@ -52,7 +64,7 @@ impl Protocol for Lines {
             Say::Message(Outgoing { message, .. }) => frames.push(message.clone()),
             Say::Ping => frames.push("ping".into()),
             Say::Pong(_) => frames.push("pong".into()),
-            Say::AckOf { .. } => frames.push("ack".into()),
+            Say::AckOf { id } => frames.push(Frame::Binary(id.clone())),
             _ => {}
         }
     }
@@ -349,4 +361,210 @@ fn a_flood_of_pings_is_answered_within_bounds() {
     assert!(pongs <= 2 * talk.session.config().window.frames as usize, "{pongs}");
     talk.report(1, Report::Flushed { frames: u64::MAX });
     assert_eq!(talk.sent(), ["pong"], "the last one is answered when there is room");
+}
+
+// What a review found, each as it was found.
+
+fn tuned(every: Option<u64>, limit: Option<u32>) -> Tuning {
+    Tuning { ping_every: every.map(Duration::from_millis), max_message: limit, ..Tuning::default() }
+}
+
+#[test]
+fn a_greeting_that_comes_late_leaves_no_deadline_behind() {
+    let mut talk = Talk::new(Greeter(tuned(Some(1_000), None)));
+    talk.up(1);
+    talk.now = 3_000;
+    talk.hear(1, "hello");
+    assert!(talk.session.next_deadline() > Some(Timestamp::from_millis(3_000)));
+}
+
+#[test]
+fn a_greeting_cannot_make_the_session_spin() {
+    let mut talk = Talk::new(Greeter(tuned(Some(0), None)));
+    talk.up(1);
+    talk.hear(1, "hello");
+    let before = talk.session.stats().pings;
+    while talk.now < 10_000 && talk.session.phase() == Phase::Online {
+        talk.wake();
+    }
+    assert!(talk.session.stats().pings - before <= 10);
+}
+
+#[test]
+fn a_pong_that_moves_a_deadline_up_is_noticed() {
+    let mut talk = Talk::new(Plain);
+    (talk.session.config.heartbeat.interval, talk.session.config.heartbeat.pong_only) = (Duration::from_secs(5), true);
+    talk.up(1);
+    while talk.session.stats().pings == 0 {
+        talk.wake();
+    }
+    talk.report(1, Report::Frame(Frame::Pong(Bytes::copy_from_slice(&1_u64.to_be_bytes()))));
+    let pong_at = talk.now;
+    talk.wake();
+    assert!(talk.now <= pong_at + 5_000, "the next probe does not wait for the old judgement");
+}
+
+#[test]
+fn no_action_shows_a_login() {
+    let mut talk = Talk::new(Lines);
+    talk.up(1);
+    let shown = alloc::format!("{:?}", talk.out);
+    assert!(!shown.contains("login") && shown.contains("5 secret bytes"), "{shown}");
+}
+
+#[test]
+fn a_refusal_that_says_when_to_come_back_is_a_refusal_all_the_same() {
+    let mut talk = Talk::new(Lines);
+    for link in 1..=2 {
+        talk.up(link);
+        talk.hear(link, "later");
+        let Some(Action::EmitError(error)) = talk.out.first() else { panic!("{:?}", talk.out) };
+        assert_eq!(error.retry_after, Some(Duration::from_secs(60)));
+        talk.down(link, Cause::Ended, 1);
+        if link == 1 {
+            let before = talk.now;
+            talk.wake();
+            assert!(talk.now >= before + 60_000);
+        }
+    }
+    assert_eq!(talk.session.phase(), Phase::Stopped(StopCause::Failed));
+}
+
+#[test]
+fn a_credential_that_worked_in_between_was_not_refused_twice() {
+    let mut talk = Talk::new(Plain);
+    let denied = || Cause::Http(HttpAnswer { status: 401, ..HttpAnswer::default() }.into());
+    talk.down(1, denied(), 0);
+    talk.wake();
+    talk.up(2);
+    talk.down(2, Cause::Ended, 0);
+    talk.wake();
+    talk.down(3, denied(), 0);
+    assert_eq!(talk.session.phase(), Phase::Waiting);
+}
+
+#[test]
+fn of_two_waits_that_were_asked_for_the_longer_counts() {
+    let mut talk = Talk::new(Lines);
+    talk.up(1);
+    talk.hear(1, "ok");
+    talk.hear(1, "away");
+    talk.down(1, Cause::Closed { code: CloseCode::INTERNAL, reason: Text::default() }, 1);
+    let before = talk.now;
+    talk.wake();
+    assert!(talk.now >= before + 60_000, "the close alone would ask for 5 s");
+}
+
+#[test]
+fn a_no_is_told_though_the_transport_has_not_reported_the_flush() {
+    let mut talk = Talk::new(Lines);
+    talk.up(1);
+    talk.hear(1, "ok");
+    talk.send("1", Class::AtMostOnce);
+    talk.hear(1, "deny 1");
+    assert!(matches!(talk.outcomes()[..], [(1, Outcome::Failed(_))]));
+    talk.hear(1, "deny 7");
+    assert!(talk.out.iter().any(|action| matches!(action, Action::Emit(Event::Trouble(_)))));
+}
+
+#[test]
+fn what_can_never_fit_is_not_asked_to_wait() {
+    let mut talk = Talk::new(Plain);
+    talk.session.config.queue.max_bytes = 10;
+    let message = Frame::from("longer than ten bytes");
+    let answer = talk.command(Command::Send { message, options: SendOptions::default() });
+    assert!(matches!(answer, Answer::Refused(crate::Why::TooBig { limit: 10, .. }, _)), "{answer:?}");
+}
+
+#[test]
+fn what_we_found_wrong_with_a_frame_is_forgiven_twice() {
+    let mut talk = Talk::new(Plain);
+    for link in 1..=3 {
+        assert_eq!(talk.session.phase(), Phase::Connecting);
+        talk.up(link);
+        talk.down(link, Cause::Violation { code: CloseCode::TOO_BIG, message: "too big".into() }, 0);
+        if link < 3 {
+            talk.wake();
+        }
+    }
+    assert_eq!(talk.session.phase(), Phase::Stopped(StopCause::Failed));
+}
+
+#[test]
+fn reading_held_back_before_the_login_is_remembered() {
+    let mut talk = Talk::new(Lines);
+    talk.up(1);
+    talk.report(1, Report::Paused);
+    talk.hear(1, "ok");
+    for _ in 0..10 {
+        talk.wake();
+    }
+    assert_eq!(talk.session.phase(), Phase::Online, "silence means nothing while nobody reads");
+}
+
+#[test]
+fn a_link_that_never_logged_in_brings_no_messages_when_it_leaves() {
+    let mut talk = Talk::new(Lines);
+    talk.up(1);
+    talk.command(Command::Stop);
+    talk.hear(1, "m");
+    assert_eq!(talk.session.stats().received, 0);
+}
+
+#[test]
+fn the_reason_of_a_close_fits_into_its_frame() {
+    let mut talk = Talk::new(Lines);
+    talk.up(1);
+    talk.hear(1, &alloc::format!("no {}", "x".repeat(1_000)));
+    let reason = talk.out.iter().find_map(|action| match action {
+        Action::Close { reason, .. } => Some(reason.len()),
+        _ => None,
+    });
+    assert_eq!(reason, Some(123));
+}
+
+#[test]
+fn answers_to_a_flood_are_bounded_in_bytes() {
+    let mut talk = Talk::new(Lines);
+    talk.up(1);
+    talk.hear(1, "ok");
+    let mut bytes = 0;
+    for _ in 0..200 {
+        talk.command(Command::Taken { id: Bytes::from(vec![b'i'; 1_000]) });
+        bytes += talk
+            .out
+            .iter()
+            .map(|action| if let Action::Send { frame, .. } = action { frame.len() } else { 0 })
+            .sum::<usize>();
+    }
+    assert!(bytes <= 2 * talk.session.config().window.bytes as usize, "{bytes}");
+    talk.command(Command::Taken { id: Bytes::from(vec![b'i'; 100_000]) });
+    assert_eq!(talk.session.stats().unacknowledged, 1);
+}
+
+/// Frames, and a greeting that may come at any time.
+#[derive(Clone, Debug)]
+struct Greeter(Tuning);
+
+impl Protocol for Greeter {
+    type Message = Frame;
+    type Incoming = Frame;
+    type Topic = Never;
+    type Link = ();
+
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    fn admit(&self, message: &Frame) -> Result<u32, crate::Unfit> {
+        Plain.admit(message)
+    }
+
+    fn decode(&mut self, (): &mut (), _: Frame, heard: &mut Vec<Heard<Frame, Never>>) {
+        heard.push(Heard::Hello(self.0.clone().into()));
+    }
+
+    fn encode(&mut self, (): &mut (), now: Timestamp, say: Say<'_, Frame, Never>, frames: &mut Vec<Frame>) {
+        Plain.encode(&mut (), now, say, frames);
+    }
 }

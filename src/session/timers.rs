@@ -60,7 +60,7 @@ impl<P: Protocol> Session<P> {
             Some(Stage::Closing { .. }) | None => (None, None, None, None),
         };
         let close = match self.leaving.as_ref().map(|link| &link.stage) {
-            Some(Stage::Closing { deadline }) => *deadline,
+            Some(Stage::Closing { deadline, .. }) => *deadline,
             Some(Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Online { .. }) | None => None,
         };
         [

@@ -35,6 +35,16 @@ impl<P: Protocol> Session<P> {
     }
 }
 
+impl<P: Protocol> Session<P> {
+    /// The goodbye of a protocol that has one, on a link that is logged in.
+    pub(super) fn say_bye(&mut self, link: &mut Link<P::Link>, now: Timestamp, out: &mut Actions<P>) {
+        if link.is_online() {
+            let (protocol, frames, stats) = (&mut self.protocol, &mut self.frames, &mut self.stats);
+            Writer { protocol, link, frames, stats, now, out }.control(Say::Bye, false);
+        }
+    }
+}
+
 /// One link, and all that is needed to write on it.
 struct Writer<'a, P: Protocol> {
     protocol: &'a mut P,
@@ -47,10 +57,10 @@ struct Writer<'a, P: Protocol> {
 
 impl<P: Protocol> Writer<'_, P> {
     fn login(&mut self, credential: Option<&crate::Secret>) {
-        let Stage::LoggingIn(login) = &mut self.link.stage else { return };
-        if !self.link.abilities.login {
+        if !self.link.abilities.login || !self.link.flights.has_control_room() {
             return;
         }
+        let Stage::LoggingIn(login) = &mut self.link.stage else { return };
         if let Some(challenge) = login.take_step() {
             self.control(Say::Login { credential, challenge: challenge.as_deref() }, true);
         }
@@ -74,8 +84,7 @@ impl<P: Protocol> Writer<'_, P> {
         match self.link.abilities.pings {
             Pings::Frames => {
                 self.frames.push(Frame::Ping(Bytes::copy_from_slice(&number.to_be_bytes())));
-                let frames = self.send(false);
-                self.link.flights.hand_control(frames);
+                self.hand_control(false);
             }
             Pings::Ours | Pings::Theirs => self.control(Say::Ping, false),
         }
@@ -103,7 +112,7 @@ impl<P: Protocol> Writer<'_, P> {
     }
 
     fn flush(&mut self) {
-        if !self.link.flushing_is_right() {
+        if self.link.needs_flush() {
             self.link.flushing = true;
             self.out.push(Action::FlushQueue(self.link.id));
         }
@@ -111,8 +120,13 @@ impl<P: Protocol> Writer<'_, P> {
 
     fn control(&mut self, say: Say<'_, P::Message, P::Topic>, secret: bool) {
         self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
+        self.hand_control(secret);
+    }
+
+    fn hand_control(&mut self, secret: bool) {
+        let bytes = self.frames.iter().map(|frame| frame.len() as u64).sum();
         let frames = self.send(secret);
-        self.link.flights.hand_control(frames);
+        self.link.flights.hand_control(frames, bytes);
     }
 
     /// Turns the encoded frames into actions; says how many.

@@ -240,14 +240,21 @@ impl Model {
         }
     }
 
-    /// An answer proves that the message was written, and all that was handed over before it.
+    /// An answer proves that the message was written, and all that was handed over before it. A "no" says more than
+    /// that it was written, so it comes first.
     fn answer(&mut self, id: LinkId, message: u64, outcome: &Outcome) {
         for link in [&mut self.link, &mut self.leaving].into_iter().flatten().filter(|link| link.id == id) {
             let at = link.frames.iter().position(|frame| *frame == message);
             link.flushed = link.flushed.max(at.map_or(0, |at| at + 1));
         }
-        self.tell_written(id);
+        let is_no = matches!(outcome, Outcome::Failed(_));
+        if !is_no {
+            self.tell_written(id);
+        }
         self.end_those(|entry| entry.id == message && (entry.on.is_some() || entry.doubtful), outcome);
+        if is_no {
+            self.tell_written(id);
+        }
     }
 
     fn tell_written(&mut self, id: LinkId) {

@@ -14,7 +14,7 @@ pub(super) struct Pace {
     waits: bool,
     has_failed: bool,
     was_stable: bool,
-    last: Option<(u64, Recovery)>,
+    last: Option<(u64, Option<Duration>)>,
 }
 
 impl Pace {
@@ -22,7 +22,11 @@ impl Pace {
         self.failed_at = now;
         self.waits = error.recovery != Recovery::Fatal;
         self.has_failed |= error.recovery != Recovery::Fatal;
-        self.last = Some((error.number, error.recovery));
+        let asked = match error.recovery {
+            Recovery::RetryAfter(asked) => Some(asked),
+            Recovery::Retry | Recovery::Reauthenticate | Recovery::Fatal => error.retry_after,
+        };
+        self.last = Some((error.number, asked));
     }
 
     pub(super) const fn hurry(&mut self) {
@@ -62,10 +66,7 @@ impl Pace {
             return if floor <= Some(at) { Ok(()) } else { Err(format!("pace: dials at {at}, before {floor:?}")) };
         }
         let delay = at.since(self.failed_at);
-        let asked = match self.last {
-            Some((number, Recovery::RetryAfter(asked))) if number == error => Some(asked),
-            Some(_) | None => None,
-        };
+        let asked = self.last.filter(|(number, _)| *number == error).and_then(|(_, asked)| asked);
         let (low, high) = match asked {
             Some(asked) => {
                 let low = asked.clamp(retry.floor, retry.directed_cap);
