@@ -6,7 +6,6 @@
 //! [`Protocol::Link`] dies with the link.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
@@ -15,8 +14,10 @@ use crate::{CloseCode, Frame, Handshake, OpId, Recovery, Rejected, Secret, Text,
 #[cfg(feature = "json")]
 pub mod json;
 mod plain;
+mod words;
 
 pub use plain::Plain;
+pub use words::{Complaint, GoAway, Mark, Marks, Resumed, Tuning};
 
 /// What is spoken over a link.
 ///
@@ -325,112 +326,6 @@ pub struct Outgoing<'a, M> {
     pub ack: bool,
     /// Whether it may have been sent before, on an earlier link.
     pub again: bool,
-}
-
-/// What a message carries beside its content: nothing, most of the time, and then it costs one null
-/// pointer.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Mark(Option<Box<Marks>>);
-
-/// What a [`Mark`] can hold.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Marks {
-    /// The peer's id of the message.
-    pub id: Option<Bytes>,
-    /// Whether the peer wants that id acknowledged once the application has taken the message.
-    pub ack: bool,
-    /// Where in the peer's stream it stands.
-    pub position: Option<u64>,
-    /// The peer's call, to be answered.
-    pub call: Option<Bytes>,
-}
-
-impl Mark {
-    /// No mark.
-    pub const NONE: Self = Self(None);
-
-    /// A mark.
-    #[must_use]
-    pub fn new(marks: Marks) -> Self {
-        Self(Some(Box::new(marks)))
-    }
-
-    /// What it holds.
-    #[must_use]
-    pub fn marks(&self) -> Option<&Marks> {
-        self.0.as_deref()
-    }
-
-    /// The id to acknowledge once the application has taken the message.
-    #[must_use]
-    pub fn wants_ack(&self) -> Option<&Bytes> {
-        self.marks().filter(|marks| marks.ack).and_then(|marks| marks.id.as_ref())
-    }
-}
-
-/// Whether the peer kept our session over a reconnect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Resumed {
-    /// It did not, or does not know such a thing.
-    #[default]
-    Fresh,
-    /// It did: its side of the session is as it was.
-    Kept,
-}
-
-/// What a server's greeting may change.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Tuning {
-    /// The id that the server gave us.
-    pub client_id: Option<Text>,
-    /// How often something should be heard or said.
-    pub ping_every: Option<Duration>,
-    /// How long an answer to a ping may take.
-    pub ping_timeout: Option<Duration>,
-    /// The largest message that the server takes, in bytes.
-    pub max_message: Option<u32>,
-}
-
-/// The server asks us to leave.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct GoAway {
-    /// When to come back.
-    pub after: Option<Duration>,
-    /// Where to.
-    pub address: Option<Text>,
-    /// Why.
-    pub reason: Text,
-}
-
-/// The peer said something that makes no sense.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Complaint {
-    /// What is wrong with it.
-    pub message: Text,
-    /// The code to close the link with; `None` if the link goes on.
-    pub close: Option<CloseCode>,
-}
-
-impl Complaint {
-    /// A complaint after which the link goes on.
-    #[must_use]
-    pub fn minor(message: impl Into<Text>) -> Self {
-        Self { message: message.into(), close: None }
-    }
-
-    /// A complaint that ends the link.
-    #[must_use]
-    pub fn major(message: impl Into<Text>, code: CloseCode) -> Self {
-        Self { message: message.into(), close: Some(code) }
-    }
-}
-
-impl fmt::Display for Complaint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.message, f)
-    }
 }
 
 /// A type without values: the topic of a protocol that has none.
