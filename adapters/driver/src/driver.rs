@@ -161,6 +161,8 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         log::connect(&attempt);
         let id = attempt.link;
         let dial = self.dialer.dial(attempt);
+        // There is one, most of the time, and a link is large; a vector would make room for four.
+        self.links.reserve_exact(1);
         self.links.push(Link::new(id, dial));
     }
 
