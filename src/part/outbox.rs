@@ -183,6 +183,13 @@ impl<M> Outbox<M> {
         self.cursor += 1;
     }
 
+    /// The message that [`next`](Self::next) showed is not handed over, now or later. One that may have left on an
+    /// earlier link is in doubt.
+    pub(crate) fn drop_next(&mut self, why: Dropped, end: &mut impl FnMut(Ended)) {
+        let outcome = if self.is_here(self.cursor) { Outcome::Dropped(why) } else { Outcome::InDoubt };
+        self.end(self.cursor, outcome, end);
+    }
+
     /// All that this link was given up to this message is with the operating system.
     pub(crate) fn on_flushed(&mut self, up_to: OpId, end: &mut impl FnMut(Ended)) {
         while self.flushed < self.cursor && self.entries[self.flushed].id <= up_to {

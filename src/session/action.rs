@@ -254,6 +254,8 @@ pub enum Dropped {
     Overflow,
     /// The session stopped.
     Stopped,
+    /// The server said that it does not take so large a message.
+    TooBig,
 }
 
 /// What the caller of a command must know at once.

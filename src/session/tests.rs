@@ -371,7 +371,7 @@ fn tuned(every: Option<u64>, limit: Option<u32>) -> Tuning {
 
 #[test]
 fn a_greeting_that_comes_late_leaves_no_deadline_behind() {
-    let mut talk = Talk::new(Greeter(tuned(Some(1_000), None)));
+    let mut talk = Talk::new(Greeter(tuned(Some(1_000), None), false));
     talk.up(1);
     talk.now = 3_000;
     talk.hear(1, "hello");
@@ -380,7 +380,7 @@ fn a_greeting_that_comes_late_leaves_no_deadline_behind() {
 
 #[test]
 fn a_greeting_cannot_make_the_session_spin() {
-    let mut talk = Talk::new(Greeter(tuned(Some(0), None)));
+    let mut talk = Talk::new(Greeter(tuned(Some(0), None), false));
     talk.up(1);
     talk.hear(1, "hello");
     let before = talk.session.stats().pings;
@@ -468,6 +468,17 @@ fn a_no_is_told_though_the_transport_has_not_reported_the_flush() {
 }
 
 #[test]
+fn what_the_server_does_not_take_is_not_sent_though_it_was_accepted_before() {
+    let mut talk = Talk::new(Greeter(tuned(None, Some(3)), true));
+    for text in ["abc", "abcd", "ab"] {
+        talk.send(text, Class::AtMostOnce);
+    }
+    talk.up(1);
+    talk.hear(1, "hello");
+    assert_eq!((talk.sent(), talk.outcomes()), (vec!["abc", "ab"], vec![(2, Outcome::Dropped(Dropped::TooBig))]));
+}
+
+#[test]
 fn what_can_never_fit_is_not_asked_to_wait() {
     let mut talk = Talk::new(Plain);
     talk.session.config.queue.max_bytes = 10;
@@ -542,9 +553,9 @@ fn answers_to_a_flood_are_bounded_in_bytes() {
     assert_eq!(talk.session.stats().unacknowledged, 1);
 }
 
-/// Frames, and a greeting that may come at any time.
+/// Frames, and a greeting that may come at any time; whether it is waited for.
 #[derive(Clone, Debug)]
-struct Greeter(Tuning);
+struct Greeter(Tuning, bool);
 
 impl Protocol for Greeter {
     type Message = Frame;
@@ -553,7 +564,7 @@ impl Protocol for Greeter {
     type Link = ();
 
     fn abilities(&self) -> Abilities {
-        Abilities::default()
+        Abilities { hello: self.1, ..Abilities::default() }
     }
 
     fn admit(&self, message: &Frame) -> Result<u32, crate::Unfit> {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Action, Actions, Link, Session, Stage, Stats};
+use super::{Action, Actions, Dropped, Link, Session, Stage, Stats, tell};
 use crate::{Frame, Outgoing, Pings, Protocol, Say, Timestamp, part::Next};
 
 impl<P: Protocol> Session<P> {
@@ -101,6 +101,11 @@ impl<P: Protocol> Writer<'_, P> {
         while let Some(Next { id, message, bytes, ack, again }) = outbox.next() {
             if !self.link.flights.has_room(bytes) {
                 return;
+            }
+            if self.link.tuning.max_message.is_some_and(|most| bytes > most) {
+                // Accepted before this server said what it takes; sending it would cost the link.
+                outbox.drop_next(Dropped::TooBig, &mut tell(self.stats, self.out));
+                continue;
             }
             let say = Say::Message(Outgoing { op: id, message, number: None, ack, again });
             self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
