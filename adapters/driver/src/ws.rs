@@ -2,7 +2,6 @@
 
 mod ahead;
 mod call;
-mod out;
 mod tail;
 
 use std::{
@@ -16,12 +15,15 @@ use tungstenite::{
     error::ProtocolError,
     protocol::{
         CloseFrame, Role, WebSocketConfig, WebSocketContext,
-        frame::coding::{Control, Data, OpCode},
+        frame::{
+            Frame as Raw,
+            coding::{Data, OpCode},
+        },
     },
 };
 
 use crate::{Io, Transport};
-use call::{Aside, Call, Line};
+use call::{Call, Line, Nowhere};
 
 /// How much the framing layer takes at once. It is zeroed before every read and kept by every idle link, so it is
 /// small; in a flood more is read from the stream: see [`ahead`].
@@ -54,8 +56,9 @@ impl<S: Io> Ws<S> {
         let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
-            // Its frames go straight to ours, which wait for a flush.
-            .write_buffer_size(0)
+            // Never reached, so the framing layer writes when it is told to flush and at no other time.
+            .write_buffer_size(usize::MAX - 1)
+            .max_write_buffer_size(usize::MAX)
             .max_message_size(Some(limit))
             .max_frame_size(Some(limit));
         let framing = WebSocketContext::from_partially_read(rest, Role::Client, Some(config));
@@ -116,23 +119,26 @@ impl<S: Io> Ws<S> {
 impl<S: Io> Transport for Ws<S> {
     fn feed(&mut self, frame: Frame) {
         self.fed += 1;
-        // After a Close there is no place for it. It counts as fed and never as left.
-        if !self.framing.can_write() {
-            return;
+        let message = Message::Frame(match frame {
+            // As a raw frame, because our text is UTF-8 by its type and need not be checked again.
+            Frame::Text(text) => Raw::message(text.into_bytes(), OpCode::Data(Data::Text), true),
+            Frame::Binary(bytes) => Raw::message(bytes, OpCode::Data(Data::Binary), true),
+            Frame::Ping(bytes) => Raw::ping(bytes),
+            Frame::Pong(bytes) => Raw::pong(bytes),
+        });
+        match self.framing.write(&mut Nowhere, message) {
+            Ok(()) => self.line.kept += 1,
+            // It is in the buffer; the framing layer tried to push out a pong along with it.
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => self.line.kept += 1,
+            // After a Close there is no place for it. It counts as fed and never as left.
+            Err(_) => {}
         }
-        let (code, payload) = match frame {
-            Frame::Text(text) => (OpCode::Data(Data::Text), text.into_bytes()),
-            Frame::Binary(bytes) => (OpCode::Data(Data::Binary), bytes),
-            Frame::Ping(bytes) => (OpCode::Control(Control::Ping), bytes),
-            Frame::Pong(bytes) => (OpCode::Control(Control::Pong), bytes),
-        };
-        self.line.keep(code, &payload);
     }
 
     fn close(&mut self, code: CloseCode, reason: &str) {
         let close = code.is_sendable().then(|| CloseFrame { code: code.0.into(), reason: shortened(reason).into() });
-        // It only fails where a Close has gone before.
-        let _ = self.framing.close(&mut Aside(&mut self.line), close);
+        // It always "fails": nowhere takes the bytes. The frame is in the buffer all the same.
+        let _ = self.framing.close(&mut Nowhere, close);
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -182,7 +188,6 @@ impl<S: Io> Transport for Ws<S> {
 
     fn shrink(&mut self) {
         self.line.ahead.shrink();
-        self.line.out.shrink();
     }
 }
 

@@ -6,17 +6,14 @@ use std::{
 };
 
 use steadfast::Cause;
-use tungstenite::protocol::frame::coding::OpCode;
 
-use super::{ahead::Ahead, broken, out::Out, tail::Tail};
+use super::{ahead::Ahead, broken, tail::Tail};
 use crate::Io;
 
-/// What is known of the way out, and what waits on the way in.
+/// What is known of the way out.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// The frames that are to be written.
-    pub(super) out: Out,
-    /// How many frames were taken in.
+    /// How many frames the framing layer has taken.
     pub(super) kept: u64,
     /// How many of them may have left.
     pub(super) left: u64,
@@ -31,14 +28,6 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Takes a frame; it leaves with the next flush.
-    pub(super) fn keep(&mut self, code: OpCode, payload: &[u8]) {
-        self.kept += 1;
-        if !self.is_broken() {
-            self.out.push(code, payload);
-        }
-    }
-
     /// Whether a write has failed.
     pub(super) const fn is_broken(&self) -> bool {
         self.failure.is_some()
@@ -50,8 +39,7 @@ impl Line {
     }
 
     /// Some bytes have left. They may belong to any frame, so all of them may have.
-    fn on_written(&mut self, count: usize) {
-        self.out.on_written(count);
+    fn on_written(&mut self) {
         self.left = self.kept;
         self.moved |= self.blocked;
         self.blocked = false;
@@ -59,15 +47,11 @@ impl Line {
 
     fn on_failed(&mut self, error: &io::Error) {
         self.failure.get_or_insert_with(|| broken(error));
-        self.out = Out::default();
     }
 }
 
 /// A stream and a context, for the length of one call of the framing layer: `Pending` becomes `WouldBlock`,
 /// and the caller's own waker is the one that is registered.
-///
-/// What the framing layer writes are its own frames, pongs and Closes: they stand behind what was fed, and leave
-/// with it in a flush.
 ///
 /// After a failed write it pretends to write, because the framing layer would stop reading too, and the
 /// peer's Close, which says why, may still lie in the receive buffer.
@@ -92,22 +76,26 @@ impl<S: Io> Read for Call<'_, '_, S> {
 }
 
 impl<S: Io> Write for Call<'_, '_, S> {
-    fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
-        Aside(self.line).write(frame)
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.line.is_broken() {
+            return Ok(buf.len());
+        }
+        match self.io.poll_write(self.cx, buf) {
+            Poll::Ready(Ok(0)) => self.line.on_failed(&io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(count)) => {
+                self.line.on_written();
+                return Ok(count);
+            }
+            Poll::Ready(Err(error)) => self.line.on_failed(&error),
+            Poll::Pending => {
+                self.line.blocked = true;
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+        }
+        Ok(buf.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        while !self.line.out.is_empty() {
-            match self.io.poll_write(self.cx, self.line.out.bytes()) {
-                Poll::Ready(Ok(0)) => self.line.on_failed(&io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(count)) => self.line.on_written(count),
-                Poll::Ready(Err(error)) => self.line.on_failed(&error),
-                Poll::Pending => {
-                    self.line.blocked = true;
-                    return Err(io::ErrorKind::WouldBlock.into());
-                }
-            }
-        }
         if self.line.is_broken() {
             return Ok(());
         }
@@ -122,22 +110,19 @@ impl<S: Io> Write for Call<'_, '_, S> {
     }
 }
 
-/// A stream on which nothing arrives and nothing leaves: what the framing layer writes waits for the next flush.
+/// A stream that takes nothing: the framing layer puts what it is given into its buffer and leaves it there.
 #[derive(Debug)]
-pub(super) struct Aside<'a>(pub(super) &'a mut Line);
+pub(super) struct Nowhere;
 
-impl Read for Aside<'_> {
+impl Read for Nowhere {
     fn read(&mut self, _buf: &mut [u8]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 }
 
-impl Write for Aside<'_> {
-    fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
-        if !self.0.is_broken() {
-            self.0.out.push_encoded(frame);
-        }
-        Ok(frame.len())
+impl Write for Nowhere {
+    fn write(&mut self, _buf: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     fn flush(&mut self) -> io::Result<()> {
