@@ -161,7 +161,6 @@ pub enum Pings {
 
 /// What the peer said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[repr(u64)]
 pub enum Heard<I, T> {
     /// A message for the application.
     Message {

@@ -9,7 +9,6 @@ use crate::{Acks, Frame, OpId, Protocol, Secret, Timestamp, Why, part::Standing}
 
 /// What the application wants. Every command is legal in every phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[repr(u64)]
 pub enum Command<M> {
     /// Be online. Changes nothing while a link is there or on its way; starts a stopped session again, and takes back
     /// a stop or a drain that is not over.

@@ -19,13 +19,12 @@ impl<P: Protocol> Session<P> {
         self.stats.bytes_in += frame.len() as u64;
         self.facts.last_seen = Some(now);
         let Some(link) = self.slot(place) else { return };
-        let id = link.id;
+        let (id, is_dialing) = (link.id, link.is_dialing());
         if link.heartbeat().is_some_and(|heartbeat| heartbeat.on_heard(now)) {
             self.stir = Stir::All;
         }
-        let Some(link) = self.slot(place) else { return };
         match frame {
-            _ if link.is_dialing() => self.stats.unexpected += 1,
+            _ if is_dialing => self.stats.unexpected += 1,
             Frame::Ping(_) => {}
             Frame::Pong(payload) => self.on_pong(now, id, payload.as_ref().try_into().map(u64::from_be_bytes).ok()),
             Frame::Text(_) | Frame::Binary(_) if frame.len() as u64 > u64::from(self.config.max_message) => {
@@ -37,7 +36,6 @@ impl<P: Protocol> Session<P> {
     }
 
     fn decode(&mut self, now: Timestamp, place: Place, frame: Frame, out: &mut Actions<P>) {
-        let mut heard = mem::take(&mut self.heard);
         let link = match place {
             Place::Link => &mut self.link,
             Place::Next => &mut self.next,
@@ -45,15 +43,21 @@ impl<P: Protocol> Session<P> {
         };
         let Some(link) = link else { return };
         let id = link.id;
-        self.protocol.decode(&mut link.protocol, frame, &mut heard);
+        self.protocol.decode(&mut link.protocol, frame, &mut self.heard);
+        if self.heard.len() > 1 {
+            self.on_many(now, id, out);
+        } else if let Some(meaning) = self.heard.pop() {
+            self.on_heard(now, id, meaning, out);
+        }
+    }
+
+    /// A frame with more than one meaning.
+    fn on_many(&mut self, now: Timestamp, id: LinkId, out: &mut Actions<P>) {
+        let mut heard = mem::take(&mut self.heard);
         if heard.len() as u64 > u64::from(self.config.heard_max) {
             heard.clear();
             let text = Text::from_static("a frame with more meanings than heard_max");
             self.on_bad(now, id, Complaint::major(text, CloseCode::POLICY), out);
-        }
-        if heard.len() == 1 {
-            // The common case, without the cost of a drain.
-            heard.pop().into_iter().for_each(|meaning| self.on_heard(now, id, meaning, out));
         }
         for meaning in heard.drain(..) {
             self.on_heard(now, id, meaning, out);

@@ -9,7 +9,6 @@ use crate::{Cause, CloseCode, Frame, Limits, Protocol, Recovery, Text, Timestamp
 
 /// All that a transport can say about a link. Not `non_exhaustive`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[repr(u64)]
 pub enum Report {
     /// The link is open.
     Up(Box<Handshake>),
