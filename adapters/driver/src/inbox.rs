@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    mem::{replace, take},
+    mem::{replace, swap, take},
     sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
@@ -174,7 +174,12 @@ impl<I, T> State<I, T> {
     fn append(&mut self, brought: &mut Brought<I, T>) {
         let before = self.passed + self.messages.len() as u64;
         self.bytes += brought.messages.iter().map(|(_, bytes)| u64::from(*bytes)).sum::<u64>();
-        self.messages.extend(brought.messages.drain(..));
+        if self.messages.is_empty() {
+            // The reader keeps up: the two trade places, and no message is moved.
+            swap(&mut self.messages, &mut brought.messages);
+        } else {
+            self.messages.append(&mut brought.messages);
+        }
         self.rest.extend(brought.rest.drain(..).map(|(place, item)| (before + place, item)));
     }
 
@@ -224,14 +229,14 @@ impl<I, T> State<I, T> {
 
 /// What a round brought, gathered outside the lock.
 pub(crate) struct Brought<I, T> {
-    messages: Vec<Letter<I, T>>,
+    messages: VecDeque<Letter<I, T>>,
     /// With the number of messages before it.
     rest: Vec<(u64, Item<I, T>)>,
 }
 
 impl<I, T> Brought<I, T> {
     pub(crate) fn message(&mut self, message: Event<I, T>, bytes: u32) {
-        self.messages.push((message, bytes));
+        self.messages.push_back((message, bytes));
     }
 
     pub(crate) fn other(&mut self, item: Item<I, T>) {
@@ -265,6 +270,6 @@ impl<I, T> Brought<I, T> {
 
 impl<I, T> Default for Brought<I, T> {
     fn default() -> Self {
-        Self { messages: Vec::new(), rest: Vec::new() }
+        Self { messages: VecDeque::new(), rest: Vec::new() }
     }
 }
