@@ -74,7 +74,7 @@ impl<P: Protocol> Client<P> {
     pub fn send_with(&self, message: impl Into<P::Message>, options: SendOptions) -> Result<OpId, Refused<P::Message>> {
         // Before the lock: this may be the user's code.
         let message = message.into();
-        let Some(mut turn) = self.shared().enter() else { return Err(gone(message)) };
+        let Some(mut turn) = self.shared().enter_to_send(&options) else { return Err(gone(message)) };
         let accepted = turn.send(message, options);
         drop(turn);
         accepted.inspect(|id| log::queued(*id))
@@ -91,7 +91,7 @@ impl<P: Protocol> Client<P> {
         options: SendOptions,
     ) -> Result<Ticket<P>, Refused<P::Message>> {
         let message = message.into();
-        let Some(mut turn) = self.shared().enter() else { return Err(gone(message)) };
+        let Some(mut turn) = self.shared().enter_to_send(&options) else { return Err(gone(message)) };
         let id = turn.send(message, SendOptions { tracked: true, ..options })?;
         turn.core().tickets.open(id);
         drop(turn);

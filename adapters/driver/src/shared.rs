@@ -1,7 +1,9 @@
 //! What the driver and the handles share: a session and one buffer of actions, under one lock.
 //!
 //! Every turn, whoever runs it, appends to that buffer. Only the driver takes from it, all at once, and
-//! performs outside the lock. Under the lock nothing of the user's is woken, dropped or called by us.
+//! performs outside the lock. Under the lock no waker is called, and no message of the application's dropped;
+//! only the protocol and the clock run there, and both are to be quick. (What the protocol heard too early the
+//! session drops there as well.)
 //!
 //! If a turn panics (a protocol can), the lock is poisoned and the session is not trusted any more:
 //! [`Shared::enter`] gives no more turns, and the driver ends everything in order.
@@ -58,7 +60,7 @@ pub(crate) struct Core<P: Protocol> {
 pub(crate) enum Whereabouts {
     /// It was not polled yet.
     Unpolled,
-    /// It runs, or it was woken and will. It last read the clock at this time.
+    /// It runs, or it was woken and will. This is the last reading of the clock, whoever made it.
     Awake(Timestamp),
     /// It sleeps.
     Parked(Waker),
@@ -87,14 +89,32 @@ impl<P: Protocol> Shared<P> {
     }
 
     /// A turn for a handle; `None` once the driver has ended.
-    ///
-    /// While the driver is awake its last reading of the clock is used again, so that a burst of sends reads
-    /// it once. It is as old as the driver is late, and the driver would not act on a newer one earlier.
     #[inline]
     pub(crate) fn enter(&self) -> Option<Turn<'_, P>> {
+        let mut core = self.core.lock().ok()?;
+        let now = match &mut core.driver {
+            Whereabouts::Awake(last) => {
+                *last = self.clock.now();
+                *last
+            }
+            Whereabouts::Unpolled | Whereabouts::Parked(_) => self.clock.now(),
+            Whereabouts::Gone => return None,
+        };
+        Some(Turn { core: Some(core), now, is_urgent: false })
+    }
+
+    /// A turn for a send with these options; `None` once the driver has ended.
+    ///
+    /// While the driver is awake the last reading of the clock is used again, so that a burst of sends reads it
+    /// once. It is as old as the driver is late; so a send that makes a deadline of its own reads it anew.
+    #[inline]
+    pub(crate) fn enter_to_send(&self, options: &SendOptions) -> Option<Turn<'_, P>> {
+        if options.ttl.is_some() {
+            return self.enter();
+        }
         let core = self.core.lock().ok()?;
         let now = match core.driver {
-            Whereabouts::Awake(now) => now,
+            Whereabouts::Awake(last) => last,
             Whereabouts::Unpolled | Whereabouts::Parked(_) => self.clock.now(),
             Whereabouts::Gone => return None,
         };
