@@ -224,15 +224,17 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         });
     }
 
+    /// The inbox is asked while a link is dialed too: the poll in which it opens reads.
     fn poll_links(&mut self, cx: &mut Context<'_>) {
-        let is_open = self.links.iter().any(Link::is_open);
-        let most = match is_open.then(|| self.shared.inbox.poll_room(cx, FRAMES)) {
-            Some(Poll::Ready(room)) => Some(room),
-            Some(Poll::Pending) => None,
-            None => Some(FRAMES),
+        if self.links.is_empty() {
+            return;
+        }
+        let room = match self.shared.inbox.poll_room(cx, FRAMES) {
+            Poll::Ready(room) => Some(room),
+            Poll::Pending => None,
         };
         for link in &mut self.links {
-            link.poll(cx, most, &mut self.classifier);
+            link.poll(cx, room, &mut self.classifier);
         }
     }
 
@@ -303,6 +305,9 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         self.links.iter_mut().for_each(|link| link.cut(cause.clone()));
         let Some(mut core) = self.shared.lock() else { return };
         let now = self.shared.now();
+        // From here on nothing is accepted: nobody would be left to say what became of it.
+        core.is_final = true;
+        let former = replace(&mut core.driver, Whereabouts::Gone);
         core.handle(now, Input::Command(Command::Stop));
         for link in &mut self.links {
             link.report(now, &mut core, &mut self.weights);
@@ -311,6 +316,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         swap(&mut core.dead, &mut self.dead);
         self.is_awaited = !core.tickets.is_empty() || !core.senders.is_empty();
         drop(core);
+        drop(former);
         self.links.clear();
         self.actions.retain(|action| matches!(action, Action::Emit(_) | Action::EmitError(_)));
         self.perform();
@@ -323,12 +329,17 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         self.links.clear();
         let mut core = self.shared.look();
         let former = replace(&mut core.driver, Whereabouts::Gone);
+        let failure = core.failure(self.shared.now());
         core.tickets.end(&mut self.woken);
         core.senders.dismiss(&mut self.woken);
         core.closers.dismiss(&mut self.woken);
         let unperformed = (take(&mut core.actions), take(&mut core.dead));
         drop(core);
         drop((former, unperformed));
+        if let Some(failure) = failure {
+            self.brought.other(Item::Event(Event::Phase(Box::new(failure))));
+            self.shared.inbox.put(&mut self.brought);
+        }
         self.shared.inbox.end();
         self.woken.drain(..).for_each(Waker::wake);
         Round::Over(cause)

@@ -39,6 +39,14 @@ struct State<I, T> {
     stage: Stage,
 }
 
+/// How much may be read.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) frames: usize,
+    /// No frame is begun once so many bytes are read; `None` if they do not matter.
+    pub(crate) bytes: Option<u64>,
+}
+
 /// A message and how many bytes it counts for.
 pub(crate) type Letter<I, T> = (Event<I, T>, u32);
 
@@ -85,10 +93,10 @@ impl<I, T> Inbox<I, T> {
         }
     }
 
-    /// How many messages may be read from the link; pending while the reader has to catch up.
-    pub(crate) fn poll_room(&self, cx: &Context<'_>, most: usize) -> Poll<usize> {
+    /// How much may be read from the link; pending while the reader has to catch up.
+    pub(crate) fn poll_room(&self, cx: &Context<'_>, most: usize) -> Poll<Room> {
         if self.limits.slow == Slow::Lag {
-            return Poll::Ready(most);
+            return Poll::Ready(Room { frames: most, bytes: None });
         }
         let waker = cx.waker().clone();
         let mut state = self.lock();
@@ -96,14 +104,18 @@ impl<I, T> Inbox<I, T> {
             true => !state.has_caught_up(&self.limits),
             false => state.is_full(&self.limits),
         };
+        // When nobody reads any more there is room for everything.
+        if state.stage != Stage::Open {
+            return Poll::Ready(Room { frames: most, bytes: None });
+        }
         if state.is_paused {
             let former = state.driver.replace(waker);
             drop(state);
             drop(former);
             return Poll::Pending;
         }
-        let room = (self.limits.messages as usize).saturating_sub(state.messages.len());
-        Poll::Ready(room.clamp(1, most))
+        let frames = (self.limits.messages as usize).saturating_sub(state.messages.len()).clamp(1, most);
+        Poll::Ready(Room { frames, bytes: Some(self.limits.bytes.saturating_sub(state.bytes)) })
     }
 
     /// Moves up to `most` items into `batch`; `Ready(false)` if nothing more comes.

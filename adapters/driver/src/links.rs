@@ -9,7 +9,7 @@ use std::{
 
 use steadfast::{Cause, CloseCode, Down, Frame, Handshake, Input, LinkId, Protocol, Recovery, Report, Timestamp};
 
-use crate::{Dialer, Transport, log, shared::Core, weights::Weights};
+use crate::{Dialer, Transport, inbox::Room, log, shared::Core, weights::Weights};
 
 /// One link: an attempt first, then perhaps a transport, then its end.
 pub(crate) struct Link<D: Dialer> {
@@ -64,9 +64,9 @@ impl<D: Dialer> Link<D> {
         }
     }
 
-    /// Drives it as far as it goes: the attempt, or the flush and then a read of up to `most` frames;
+    /// Drives it as far as it goes: the attempt, or the flush and then a read of as much as there is room for;
     /// `None` if nothing shall be read. A pending flush does not keep from reading.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, most: Option<usize>, verdict: &mut Classifier) {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, room: Option<Room>, verdict: &mut Classifier) {
         if let Stage::Dialing(dial) = &mut self.stage {
             if let Poll::Ready(result) = Pin::new(dial).poll(cx) {
                 self.opened(result, verdict);
@@ -78,10 +78,10 @@ impl<D: Dialer> Link<D> {
                 self.news.flushed = Some(transport.fed());
                 log::flushed(self.id, transport.fed());
             }
-            let read = most.map(|most| transport.poll_read(cx, &mut self.news.frames, most));
+            let read = room.map(|room| read(transport, cx, &mut self.news.frames, room));
             self.news.progress |= transport.take_progress();
-            if self.is_paused != most.is_none() {
-                self.is_paused = most.is_none();
+            if self.is_paused != room.is_none() {
+                self.is_paused = room.is_none();
                 self.news.paused = Some(self.is_paused);
             }
             if let Some(Poll::Ready(Err(cause))) = read {
@@ -116,10 +116,6 @@ impl<D: Dialer> Link<D> {
             Stage::Over => return,
         };
         self.news.down = Some(Box::new(Down { cause, left, verdict: None }));
-    }
-
-    pub(crate) fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Open(_))
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -166,6 +162,27 @@ impl<D: Dialer> Link<D> {
             transport.shrink();
         }
     }
+}
+
+/// Reads as much as there is room for. Where bytes count, frame by frame: how long one is is known afterwards.
+fn read(
+    transport: &mut impl Transport,
+    cx: &mut Context<'_>,
+    frames: &mut Vec<Frame>,
+    room: Room,
+) -> Poll<Result<(), Cause>> {
+    let Some(most) = room.bytes else { return transport.poll_read(cx, frames, room.frames) };
+    let (before, mut bytes) = (frames.len(), 0);
+    while frames.len() - before < room.frames && bytes < most {
+        let last = frames.len();
+        match transport.poll_read(cx, frames, 1) {
+            Poll::Ready(Ok(())) => bytes += frames[last..].iter().map(|frame| frame.len() as u64).sum::<u64>(),
+            Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
+            Poll::Pending if last == before => return Poll::Pending,
+            Poll::Pending => break,
+        }
+    }
+    Poll::Ready(Ok(()))
 }
 
 /// What the host decides in code: asked outside the lock when a link goes down.

@@ -32,9 +32,13 @@ impl Mailbox {
 
     /// When `messages` messages or `bytes` bytes wait, nothing more is read from the link until less than
     /// half of it is left; the peer feels it, and no message is lost. What one frame holds is taken whole,
-    /// so the bound may be passed by that much.
+    /// so the bound of bytes may be passed by one frame; and the bound of messages by what the frames of one
+    /// read hold beyond one message each.
     ///
-    /// While reading is paused a dead link is not noticed: silence proves nothing when nobody listens.
+    /// While reading is paused a dead link is not noticed: silence proves nothing when nobody listens. And no
+    /// acknowledgement is heard either. So a task that both takes the events and waits in
+    /// [`send_when_ready`](crate::Client::send_when_ready) can wait for ever: the room it waits for comes from
+    /// acknowledgements behind the messages that it does not take. Take and send in two tasks, or with `select`.
     #[must_use]
     pub const fn pause(messages: u32, bytes: u64) -> Self {
         Self { slow: Slow::Pause, messages, bytes }

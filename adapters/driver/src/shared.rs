@@ -17,7 +17,7 @@ use std::{
 };
 
 use steadfast::{
-    Action, Answer, Command, Input, Machine, OpId, Phase, Protocol, Refused, SendOptions, Session, StopCause,
+    Action, Answer, Change, Command, Input, Machine, OpId, Phase, Protocol, Refused, SendOptions, Session, StopCause,
     Timestamp, Why,
 };
 
@@ -162,6 +162,18 @@ impl<P: Protocol> Core<P> {
             (Whereabouts::Gone, _) => Phase::Stopped(StopCause::Failed),
             (Whereabouts::Unpolled | Whereabouts::Awake(_) | Whereabouts::Parked(_), phase) => phase,
         }
+    }
+
+    /// The last change of a session whose driver ends although it has not stopped: a turn has panicked, and it
+    /// cannot say so itself.
+    pub(crate) fn failure(&self, now: Timestamp) -> Option<Change> {
+        if matches!(self.session.phase(), Phase::Stopped(_)) {
+            return None;
+        }
+        let mut change = self.session.history().last()?.clone();
+        (change.from, change.to, change.at) = (change.to, Phase::Stopped(StopCause::Failed), now);
+        (change.link, change.error, change.retry_at) = (None, None, None);
+        Some(change)
     }
 
     /// Why it is over, if it is: stopped, and nobody can start it again.

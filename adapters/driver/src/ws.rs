@@ -51,6 +51,8 @@ impl<S: Io> Ws<S> {
     /// `max_message` is the largest message that is accepted, in bytes; [`Upgrade::over`](crate::Upgrade::over)
     /// does all of this.
     pub fn new(io: S, mut rest: Vec<u8>, max_message: u32) -> Self {
+        let mut line = Line::default();
+        line.tail.on_read(&rest);
         // The framing layer sizes all its later buffers by the capacity of the first one.
         rest.reserve_exact(READ_BUFFER);
         let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
@@ -62,7 +64,7 @@ impl<S: Io> Ws<S> {
             .max_message_size(Some(limit))
             .max_frame_size(Some(limit));
         let framing = WebSocketContext::from_partially_read(rest, Role::Client, Some(config));
-        Self { io, framing, line: Line::default(), fed: 0 }
+        Self { io, framing, line, fed: 0 }
     }
 
     /// The stream below.
@@ -409,6 +411,8 @@ mod tests {
             let mut ws = link();
             ws.io.arrive([frame(TEXT, b"before"), closing(code, "why")].concat());
             assert_eq!(last_word(&mut ws).1, closed(code, "why"));
+            let mut ws = Ws::new(Wire::new(), closing(code, "at once"), LIMIT);
+            assert_eq!(last_word(&mut ws).1, closed(code, "at once"), "it came with the handshake");
         }
     }
 

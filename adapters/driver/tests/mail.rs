@@ -12,7 +12,7 @@ use steadfast::{
     SendOptions, Timestamp, Unfit,
 };
 use steadfast_driver::{BuildError, Item, Lagged, Mailbox};
-use world::{Task, World, online_with, take, texts};
+use world::{Task, World, build, online_with, take, texts};
 
 fn frames(numbers: std::ops::Range<usize>) -> impl Iterator<Item = Frame> {
     numbers.map(|n| Frame::from(n.to_string()))
@@ -102,6 +102,35 @@ fn a_pausing_mailbox_stops_reading_until_half_of_it_is_taken() {
     };
     assert_eq!(got, frames(0..1_000).collect::<Vec<_>>());
     assert!(pauses >= 9, "{pauses}");
+}
+
+#[test]
+fn a_pausing_mailbox_counts_bytes_while_it_reads() {
+    let world = World::new();
+    let mailbox = Mailbox::pause(100_000, 1_000);
+    let (client, mut events, mut driver) = online_with(&world, world.builder().mailbox(mailbox));
+    world.say_all((0..1_000).map(|_| Frame::from(vec![0; 10_000])));
+    assert!(driver.run().is_pending());
+    assert_eq!((client.stats().received, world.unread()), (1, 999));
+    assert_eq!(take(&mut events).len(), 1);
+    assert!(driver.run().is_pending());
+    assert_eq!(world.unread(), 998);
+}
+
+/// The poll in which a link opens reads too; it must not read more than there is room for.
+#[test]
+fn a_pausing_mailbox_is_not_overrun_by_links_that_come_and_go() {
+    let world = World::new();
+    let (client, mut events, mut driver) = build(world.builder().mailbox(Mailbox::pause(10, 1 << 20)));
+    world.welcome(frames(0..500), Cause::Ended);
+    for _ in 0..20 {
+        world.accept();
+        assert!(driver.run().is_pending());
+        world.pass(Duration::from_secs(60));
+        assert!(driver.run().is_pending());
+    }
+    assert_eq!(client.stats().received, 10);
+    assert_eq!(texts(&mut events).len(), 10);
 }
 
 #[test]

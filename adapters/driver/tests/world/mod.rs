@@ -42,6 +42,8 @@ struct State {
     answers: VecDeque<Result<(), Cause>>,
     dialer: Option<Waker>,
     links: Vec<Line>,
+    /// What lies in the receive buffer of each new link, and the end of the link behind it.
+    welcome: Option<(Vec<Frame>, Cause)>,
     /// Whether links take bytes.
     is_blocked: bool,
 }
@@ -142,6 +144,11 @@ impl World {
         let waker = state.dialer.take();
         drop(state);
         wake(waker);
+    }
+
+    /// From now on the peer says all this on each new link, and leaves.
+    pub fn welcome(&self, frames: impl IntoIterator<Item = Frame>, end: Cause) {
+        self.lock().welcome = Some((frames.into_iter().collect(), end));
     }
 
     /// The peer says something on the newest link.
@@ -279,7 +286,9 @@ impl Future for Way {
             }
             Some(Err(cause)) => Poll::Ready(Err(cause)),
             Some(Ok(())) => {
-                state.links.push(Line::default());
+                let (coming, end) =
+                    state.welcome.clone().map_or_else(Default::default, |(frames, end)| (frames, Some(end)));
+                state.links.push(Line { coming: coming.into(), end, ..Line::default() });
                 let index = state.links.len() - 1;
                 Poll::Ready(Ok((End { world: self.0.clone(), index }, Handshake::default())))
             }
