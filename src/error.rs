@@ -190,7 +190,7 @@ pub struct Rejected {
     pub retry_after: Option<Duration>,
     /// What the protocol knows should be done; `None` leaves it to the table.
     pub recovery: Option<Recovery>,
-    /// The peer's answer as it came, for those who want to look.
+    /// The peer's answer as it came, for those who want to look; of a long one the beginning.
     pub data: Option<Bytes>,
 }
 

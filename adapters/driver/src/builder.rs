@@ -9,8 +9,11 @@ use std::{
 use steadfast::{Acks, BadConfig, Cause, Config, Plain, Protocol, QueuePolicy, Recovery, Rng, Secret, Session};
 
 use crate::{
-    BadAddress, BadHeader, Client, Dialer, Driver, Events, Mailbox, Runtime, Socket, Upgrade, Upgrading, inbox::Inbox,
-    links::Classifier, mailbox::Slow, shared::Shared,
+    BadAddress, BadHeader, Client, Dialer, Driver, Events, Mailbox, Runtime, Socket, Upgrade, Upgrading,
+    inbox::Inbox,
+    links::Classifier,
+    mailbox::{EVENTS_MAX, Slow},
+    shared::Shared,
 };
 
 /// What a session is made of. An adapter's `connect` gives one, with its clock and its dialer filled in.
@@ -62,7 +65,8 @@ impl<P, R, D> Builder<P, R, D> {
     }
 
     /// What is spoken, made from a number that no other session has. The `json` protocol needs one to tell ids
-    /// of one life of a client from those of the next: `protocol_with(Json::new)`.
+    /// of one life of a client from those of the next: `protocol_with(Json::new)`. The number is drawn from the
+    /// [`seed`](Self::seed) as it is set by then.
     #[must_use]
     pub fn protocol_with<Q: Protocol>(self, make: impl FnOnce(u64) -> Q) -> Builder<Q, R, D> {
         let protocol = make(Rng::new(!self.seed).next());
@@ -89,8 +93,13 @@ impl<P, R, D> Builder<P, R, D> {
         Self { mailbox: Some(mailbox), ..self }
     }
 
-    /// Where chance comes from, to be set first. If nothing is set, the operating system is asked. Two clients
-    /// with one seed come back at the same moment, so a fixed one is for tests.
+    /// Where chance comes from. If nothing is set, the operating system is asked. Two clients with one seed come
+    /// back at the same moment, so a fixed one is for tests.
+    ///
+    /// To be set before [`protocol_with`](Self::protocol_with), which draws from it.
+    ///
+    /// On `wasm32-unknown-unknown` there is nobody to ask, and without a seed every page has the same one: set it
+    /// there, from `crypto.getRandomValues`.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
@@ -137,12 +146,13 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
     pub fn build(self) -> Result<Built<P, R, D>, BuildError> {
         let mailbox = self.mailbox_for(&self.protocol)?;
         let dialer = self.dialer?;
+        let rest_max = EVENTS_MAX.saturating_add(self.config.queue.max_messages as usize);
         let mut session = Session::new(self.protocol, self.config, self.seed).map_err(BuildError::Config)?;
         if let Some(credential) = self.credential {
             session = session.with_credential(credential);
         }
         let sleep = self.runtime.sleep();
-        let shared = Arc::new(Shared::new(session, self.runtime, Inbox::new(mailbox)));
+        let shared = Arc::new(Shared::new(session, self.runtime, Inbox::new(mailbox, rest_max)));
         let client = Client::new(Arc::clone(&shared));
         let events = Events::new(Arc::clone(&shared));
         Ok((client, events, Driver::new(shared, sleep, dialer, self.classifier)))

@@ -32,7 +32,8 @@ pub enum Item<I, T> {
 pub struct Lagged {
     /// Messages.
     pub messages: u64,
-    /// Other events: zero, unless more than [`EVENTS_MAX`](crate::EVENTS_MAX) of them waited.
+    /// Other events: zero, unless more of them waited than [`EVENTS_MAX`](crate::EVENTS_MAX) and
+    /// [`EVENTS_BYTES_MAX`](crate::EVENTS_BYTES_MAX) allow.
     pub events: u64,
 }
 

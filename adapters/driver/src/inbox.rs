@@ -14,11 +14,14 @@ use steadfast::Event;
 
 use crate::{
     Item, Lagged, Mailbox,
-    mailbox::{EVENTS_MAX, Slow},
+    mailbox::{EVENTS_BYTES_MAX, Slow},
+    weights::weight_of,
 };
 
 pub(crate) struct Inbox<I, T> {
     limits: Mailbox,
+    /// How many items that are no messages may wait.
+    rest_max: usize,
     state: Mutex<State<I, T>>,
 }
 
@@ -30,6 +33,8 @@ struct State<I, T> {
     passed: u64,
     /// What is no message, and how many messages came before it.
     rest: VecDeque<(u64, Item<I, T>)>,
+    /// About how many bytes they hold.
+    rest_bytes: usize,
     /// What was dropped and not yet told.
     lagged: Lagged,
     reader: Option<Waker>,
@@ -60,33 +65,37 @@ enum Stage {
 }
 
 impl<I, T> Inbox<I, T> {
-    pub(crate) fn new(limits: Mailbox) -> Self {
+    pub(crate) fn new(limits: Mailbox, rest_max: usize) -> Self {
         let state = State {
             messages: VecDeque::new(),
             bytes: 0,
             passed: 0,
             rest: VecDeque::new(),
+            rest_bytes: 0,
             lagged: Lagged::default(),
             reader: None,
             driver: None,
             is_paused: false,
             stage: Stage::Open,
         };
-        Self { limits, state: Mutex::new(state) }
+        Self { limits, rest_max, state: Mutex::new(state) }
     }
 
     /// Takes what a round brought, all at once, and wakes the reader.
     pub(crate) fn put(&self, brought: &mut Brought<I, T>) {
+        let mut dead = Vec::new();
         let mut state = self.lock();
         if state.stage == Stage::Open {
+            // Before the new ones are there: what comes at once is never too much, only what was left lying.
+            state.drop_oldest_of_rest(self.rest_max, &mut dead);
             state.append(brought);
             if self.limits.slow == Slow::Lag {
                 state.drop_oldest(&self.limits, brought);
             }
-            state.drop_oldest_of_rest(brought);
         }
         let reader = state.reader.take();
         drop(state);
+        drop(dead);
         brought.clear();
         if let Some(reader) = reader {
             reader.wake();
@@ -155,7 +164,7 @@ impl<I, T> Inbox<I, T> {
     pub(crate) fn desert(&self) {
         let mut state = self.lock();
         let (messages, rest) = (take(&mut state.messages), take(&mut state.rest));
-        state.bytes = 0;
+        (state.bytes, state.rest_bytes) = (0, 0);
         drop(state);
         drop((messages, rest));
         self.leave(Stage::Deserted);
@@ -192,6 +201,7 @@ impl<I, T> State<I, T> {
         } else {
             self.messages.append(&mut brought.messages);
         }
+        self.rest_bytes += brought.rest.iter().map(|(_, item)| weight_of(item)).sum::<usize>();
         self.rest.extend(brought.rest.drain(..).map(|(place, item)| (before + place, item)));
     }
 
@@ -204,10 +214,17 @@ impl<I, T> State<I, T> {
         }
     }
 
-    fn drop_oldest_of_rest(&mut self, dead: &mut Brought<I, T>) {
-        let excess = self.rest.len().saturating_sub(EVENTS_MAX);
-        self.lagged.events += excess as u64;
-        dead.rest.extend(self.rest.drain(..excess));
+    fn drop_oldest_of_rest(&mut self, most: usize, dead: &mut Vec<Item<I, T>>) {
+        while self.rest.len() > most || self.rest_bytes > EVENTS_BYTES_MAX {
+            dead.extend(self.pop_rest());
+            self.lagged.events += 1;
+        }
+    }
+
+    fn pop_rest(&mut self) -> Option<Item<I, T>> {
+        let (_, item) = self.rest.pop_front()?;
+        self.rest_bytes -= weight_of(&item);
+        Some(item)
     }
 
     fn pop_message(&mut self) -> Option<Letter<I, T>> {
@@ -224,7 +241,7 @@ impl<I, T> State<I, T> {
             return Some(Item::Lagged(take(&mut self.lagged)));
         }
         if is_rest {
-            return self.rest.pop_front().map(|(_, item)| item);
+            return self.pop_rest();
         }
         self.pop_message().map(|(message, _)| Item::Event(message))
     }
@@ -283,5 +300,48 @@ impl<I, T> Brought<I, T> {
 impl<I, T> Default for Brought<I, T> {
     fn default() -> Self {
         Self { messages: VecDeque::new(), rest: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use steadfast::{Frame, Never, Rejected};
+
+    use super::*;
+
+    fn refusal(bytes: usize) -> Item<Frame, Never> {
+        let data = Some(Bytes::from(vec![0; bytes]));
+        Item::Event(Event::Trouble(Box::new(Rejected { data, ..Rejected::default() })))
+    }
+
+    fn take_all(inbox: &Inbox<Frame, Never>) -> VecDeque<Item<Frame, Never>> {
+        let mut batch = VecDeque::new();
+        let _ = inbox.poll_take(None, &mut batch, usize::MAX);
+        batch
+    }
+
+    #[test]
+    fn what_the_peer_says_with_refusals_is_bounded_in_bytes() {
+        let inbox = Inbox::new(Mailbox::lag(10, 1_000), 65_536);
+        for _ in 0..2_000 {
+            let mut brought = Brought::default();
+            brought.other(refusal(64 << 10));
+            inbox.put(&mut brought);
+        }
+        let most = EVENTS_BYTES_MAX / (64 << 10) + 1;
+        assert_eq!(inbox.lock().rest.len(), most);
+        let batch = take_all(&inbox);
+        assert_eq!(batch.front(), Some(&Item::Lagged(Lagged { messages: 0, events: 2_000 - most as u64 })));
+        assert_eq!((batch.len(), inbox.lock().rest_bytes), (most + 1, 0));
+    }
+
+    #[test]
+    fn what_comes_at_once_is_never_too_much() {
+        let inbox = Inbox::new(Mailbox::lag(10, 1_000), 100);
+        let mut brought = Brought::default();
+        (0..1_000).for_each(|_| brought.other(refusal(64 << 10)));
+        inbox.put(&mut brought);
+        assert_eq!(take_all(&inbox).len(), 1_000);
     }
 }

@@ -34,7 +34,7 @@ pub use builder::{BuildError, Builder, Built};
 pub use client::{Client, Drain, LAST_DRAIN};
 pub use driver::Driver;
 pub use events::{Events, Item, Lagged};
-pub use mailbox::{EVENTS_MAX, Mailbox};
+pub use mailbox::{EVENTS_BYTES_MAX, EVENTS_MAX, Mailbox};
 #[cfg(feature = "json")]
 pub use named::NotEmitted;
 pub use runtime::{Clock, Dial, Dialer, Runtime, Sleep, Upgrading};

@@ -18,9 +18,14 @@ pub(crate) enum Slow {
     Pause,
 }
 
-/// How many events other than messages may wait. A reader that is behind by more than this has stopped
-/// reading; then the oldest go, and [`Item::Lagged`](crate::Item::Lagged) counts them too.
+/// How many events other than messages may wait, beside one for each message that the queue can hold. A reader
+/// that left more than this lying has stopped reading; when something else comes the oldest go, and
+/// [`Item::Lagged`](crate::Item::Lagged) counts them too. What comes at once is never too much.
 pub const EVENTS_MAX: usize = 65_536;
+
+/// How many bytes of the peer's words those events may hold: what it says with errors and refusals. The same
+/// happens to those that are left lying.
+pub const EVENTS_BYTES_MAX: usize = 16 << 20;
 
 impl Mailbox {
     /// When more than `messages` messages or more than `bytes` bytes wait, the oldest messages are dropped,

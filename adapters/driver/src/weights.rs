@@ -1,6 +1,8 @@
 //! How many bytes does a message count for in the mailbox?
 
-use steadfast::{Action, Event};
+use steadfast::{Action, Error, Event, Outcome, Rejected};
+
+use crate::Item;
 
 /// How many bytes the messages among the actions count for: those of the frames they came in, shared
 /// evenly among the messages of a frame. By their index in the buffer, in order.
@@ -46,6 +48,32 @@ impl Weights {
     pub(crate) fn shrink_to(&mut self, few: usize) {
         self.noted.shrink_to(few);
     }
+}
+
+/// About how many bytes of the peer's an item holds that is no message.
+pub(crate) fn weight_of<I, T>(item: &Item<I, T>) -> usize {
+    match item {
+        Item::Event(Event::Outcome { outcome: Outcome::Failed(why), .. } | Event::Trouble(why)) => of_refusal(why),
+        Item::Event(Event::Bad(complaint)) => complaint.message.len(),
+        Item::Event(Event::GoingAway(leave)) => {
+            leave.reason.len() + leave.address.as_ref().map_or(0, steadfast::Text::len)
+        }
+        Item::Error(error) => of_error(error),
+        Item::Event(_) | Item::Lagged(_) => 0,
+    }
+}
+
+fn of_refusal(why: &Rejected) -> usize {
+    let code = why.code.as_ref().map_or(0, steadfast::Text::len);
+    code + why.message.len() + why.data.as_ref().map_or(0, bytes::Bytes::len)
+}
+
+fn of_error(error: &Error) -> usize {
+    let details = error.details.as_ref().map_or(0, |answer| {
+        let headers = answer.headers.iter().map(|(name, value)| name.len() + value.len());
+        answer.body.len() + headers.sum::<usize>()
+    });
+    error.message.len() + details
 }
 
 #[cfg(test)]

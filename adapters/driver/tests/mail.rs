@@ -8,7 +8,7 @@ use std::{task::Poll, time::Duration};
 
 use bytes::Bytes;
 use steadfast::{
-    Abilities, Acks, Cause, CloseCode, Event, Frame, Heard, Mark, Marks, Never, Phase, Plain, Protocol, Say,
+    Abilities, Acks, Cause, CloseCode, Config, Event, Frame, Heard, Mark, Marks, Never, Phase, Plain, Protocol, Say,
     SendOptions, Timestamp, Unfit,
 };
 use steadfast_driver::{BuildError, Item, Lagged, Mailbox};
@@ -115,6 +115,24 @@ fn a_pausing_mailbox_counts_bytes_while_it_reads() {
     assert_eq!(take(&mut events).len(), 1);
     assert!(driver.run().is_pending());
     assert_eq!(world.unread(), 998);
+}
+
+#[test]
+fn outcomes_that_come_all_at_once_are_all_told() {
+    let world = World::new();
+    let mut config = Config::default();
+    config.queue.max_messages = 100_000;
+    let (client, mut events, mut driver) = build(world.builder().config(config));
+    world.refuse(Cause::Unreachable("nobody".into()));
+    assert!(driver.run().is_pending());
+    assert_eq!((0..100_000).filter(|n| client.send(n.to_string()).is_ok()).count(), 100_000);
+    client.stop();
+    assert!(driver.run().is_pending());
+    client.connect_now();
+    client.stop();
+    assert!(driver.run().is_pending());
+    let is_outcome = |item: &Item<_, _>| matches!(item, Item::Event(Event::Outcome { .. }));
+    assert_eq!(take(&mut events).iter().filter(|item| is_outcome(item)).count(), 100_000);
 }
 
 /// The poll in which a link opens reads too; it must not read more than there is room for.

@@ -139,17 +139,25 @@ impl Json {
 /// An error: of what we sent, of the login, or of nothing in particular.
 fn refused(link: &mut Link, op: Option<OpId>, packet: &Packet) -> Heard<Incoming, Text> {
     let why = Box::new(Rejected {
-        code: plain(packet, "code"),
-        message: plain(packet, "message").or_else(|| sentence(packet)).unwrap_or_default(),
+        code: plain(packet, "code").map(beginning),
+        message: plain(packet, "message").or_else(|| sentence(packet)).map(beginning).unwrap_or_default(),
         retry_after: said(packet, "retry_after").and_then(|value| value.parse().ok()).map(Duration::from_millis),
         recovery: None,
-        data: packet.data.as_ref().map(|data| data.as_text().as_bytes().clone()),
+        data: packet.data.as_ref().map(|data| beginning(data.as_text().clone()).into_bytes()),
     });
     match op {
         Some(op) => Heard::Done { op, result: Err(why) },
         None if core::mem::take(&mut link.logging_in) => Heard::LoginRefused(why),
         None => Heard::Trouble(why),
     }
+}
+
+/// How much of a refusal is kept, in bytes: refusals wait for the application, and they may be many.
+const REFUSAL_MAX: usize = 4 << 10;
+
+/// A copy of the beginning, so that no refusal keeps the frame it came in.
+fn beginning(text: Text) -> Text {
+    Text::from(text.cut(REFUSAL_MAX).as_str())
 }
 
 /// What an error says whose content is a sentence and no object.

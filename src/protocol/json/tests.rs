@@ -154,6 +154,21 @@ fn an_error_is_the_answer_to_the_login_a_request_or_nothing() {
 }
 
 #[test]
+fn of_a_long_error_the_beginning_is_kept_and_not_the_frame() {
+    let mut wire = Wire::new(|json| json);
+    let long = "é".repeat(1 << 19);
+    let line = format!(r#"{{"type":"error","data":{{"code":"{long}","message":"{long}"}}}}"#);
+    let frame = Text::from(line.as_str());
+    let mut heard = Vec::new();
+    wire.json.hear(&mut wire.link, &frame, &mut heard);
+    let [Heard::Trouble(why)] = &heard[..] else { panic!("an error") };
+    let data = why.data.clone().expect("what it said");
+    let code = why.code.clone().expect("a code");
+    assert_eq!((code.len(), why.message.len(), data.len()), (4_096, 4_096, 4_095));
+    assert!(frame.into_bytes().is_unique(), "something keeps a megabyte alive");
+}
+
+#[test]
 fn messages_have_ids_a_time_and_who_we_are() {
     let mut wire = Wire::new(|json| json.client_id("c-17"));
     wire.says(
