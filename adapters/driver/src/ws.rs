@@ -56,15 +56,30 @@ impl<S: Io> Ws<S> {
         // The framing layer sizes all its later buffers by the capacity of the first one.
         rest.reserve_exact(READ_BUFFER);
         let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
-        let config = WebSocketConfig::default()
+        let config = open(WebSocketConfig::default())
             .read_buffer_size(READ_BUFFER)
-            // Never reached, so the framing layer writes when it is told to flush and at no other time.
-            .write_buffer_size(usize::MAX - 1)
-            .max_write_buffer_size(usize::MAX)
             .max_message_size(Some(limit))
             .max_frame_size(Some(limit));
         let framing = WebSocketContext::from_partially_read(rest, Role::Client, Some(config));
         Self { io, framing, line, fed: 0 }
+    }
+
+    /// One call of the framing layer. While its buffer waits for the stream it adds nothing to it by itself: of
+    /// the answers to many pings it keeps the latest, which answers them all (RFC 6455 section 5.5.3).
+    fn call<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        act: impl FnOnce(&mut WebSocketContext, &mut Call<'_, '_, S>) -> T,
+    ) -> T {
+        let was_full = self.line.is_full;
+        if was_full {
+            self.framing.set_config(|config| *config = shut(*config));
+        }
+        let done = act(&mut self.framing, &mut Call { io: &mut self.io, cx, line: &mut self.line });
+        if was_full {
+            self.framing.set_config(|config| *config = open(*config));
+        }
+        done
     }
 
     /// The stream below.
@@ -131,7 +146,7 @@ impl<S: Io> Transport for Ws<S> {
         match self.framing.write(&mut Nowhere, message) {
             Ok(()) => self.line.kept += 1,
             // It is in the buffer; the framing layer tried to push out a pong along with it.
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => self.line.kept += 1,
+            Err(Error::Io(error)) if is_blocked(&error) => self.line.kept += 1,
             // After a Close there is no place for it. It counts as fed and never as left.
             Err(_) => {}
         }
@@ -144,8 +159,12 @@ impl<S: Io> Transport for Ws<S> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut call = Call { io: &mut self.io, cx, line: &mut self.line };
-        let flushed = self.framing.flush(&mut call).is_ok();
+        let was_full = self.line.is_full;
+        let mut flushed = self.call(cx, |framing, call| framing.flush(call)).is_ok();
+        if flushed && was_full {
+            // Now there is a place for the answer that was kept.
+            flushed = self.call(cx, |framing, call| framing.flush(call)).is_ok();
+        }
         if flushed && !self.line.is_broken() && self.line.kept == self.fed { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -154,8 +173,8 @@ impl<S: Io> Transport for Ws<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Frame>, most: usize) -> Poll<Result<(), Cause>> {
         let before = frames.len();
         while frames.len() - before < most {
-            let mut call = Call { io: &mut self.io, cx: &mut *cx, line: &mut self.line };
-            frames.push(match self.framing.read(&mut call) {
+            let was_full = self.line.is_full;
+            frames.push(match self.call(cx, |framing, call| framing.read(call)) {
                 Ok(Message::Text(text)) => Frame::Text(Text::claimed(text.into())),
                 Ok(Message::Binary(bytes)) => Frame::Binary(bytes),
                 Ok(Message::Ping(bytes)) => Frame::Ping(bytes),
@@ -163,7 +182,9 @@ impl<S: Io> Transport for Ws<S> {
                 Ok(Message::Close(close)) => return Poll::Ready(Err(self.closed(cx, close))),
                 // Raw frames are only ever written.
                 Ok(Message::Frame(_)) => continue,
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                // There is a place now for the answer that was kept: the next call sends it.
+                Err(Error::Io(error)) if is_blocked(&error) && was_full && !self.line.is_full => continue,
+                Err(Error::Io(error)) if is_blocked(&error) => {
                     return if frames.len() == before { Poll::Pending } else { Poll::Ready(Ok(())) };
                 }
                 Err(error) => return Poll::Ready(Err(self.end(cx, error))),
@@ -198,6 +219,21 @@ impl<S> fmt::Debug for Ws<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ws").field("fed", &self.fed).field("left", &self.line.left).finish_non_exhaustive()
     }
+}
+
+/// Settings with which the framing layer writes when it is told to flush and at no other time: neither bound is
+/// ever reached.
+fn open(config: WebSocketConfig) -> WebSocketConfig {
+    config.write_buffer_size(usize::MAX - 1).max_write_buffer_size(usize::MAX)
+}
+
+/// Settings with which it has no room for a frame.
+fn shut(config: WebSocketConfig) -> WebSocketConfig {
+    config.write_buffer_size(0).max_write_buffer_size(1)
+}
+
+fn is_blocked(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// The cause for a stream that failed.
@@ -384,6 +420,43 @@ mod tests {
         ws.feed(Frame::from("t"));
         assert_eq!(flush(&mut ws), Poll::Ready(()));
         assert_eq!(unmasked(&ws.io.written), [(PONG, b"p".to_vec()), (TEXT, b"t".to_vec())]);
+    }
+
+    #[test]
+    fn while_writes_are_blocked_only_the_latest_pong_waits() {
+        let mut ws = link();
+        ws.io.room = 0;
+        ws.feed(Frame::from("fed"));
+        assert_eq!(flush(&mut ws), Poll::Pending);
+        for n in 0..10_000_u32 {
+            ws.io.arrive(frame(PING, &[&n.to_be_bytes()[..], &[b'p'; 121]].concat()));
+            assert_eq!(read(&mut ws).0.len(), 1);
+            assert_eq!(flush(&mut ws), Poll::Pending);
+            // A byte now and then makes no room for more answers.
+            ws.io.room = usize::from(n % 2_500 == 0);
+        }
+        ws.io.room = usize::MAX;
+        assert_eq!(read(&mut ws), (vec![], Poll::Pending));
+        let written = unmasked(&ws.io.take_written());
+        let [(TEXT, fed), pongs @ ..] = &written[..] else { panic!("{written:?}") };
+        assert_eq!((&fed[..], pongs.len()), (&b"fed"[..], 1));
+        assert_eq!((pongs[0].0, &pongs[0].1[..4]), (PONG, &9_999_u32.to_be_bytes()[..]));
+        ws.io.arrive(frame(PING, b"again"));
+        assert_eq!(read(&mut ws).0.len(), 1);
+        assert_eq!(unmasked(&ws.io.written), [(PONG, b"again".to_vec())]);
+    }
+
+    #[test]
+    fn a_pong_that_was_kept_leaves_with_a_flush_too() {
+        let mut ws = link();
+        ws.io.room = 0;
+        ws.feed(Frame::from("fed"));
+        assert_eq!(flush(&mut ws), Poll::Pending);
+        ws.io.arrive([frame(PING, b"1"), frame(PING, b"2")].concat());
+        assert_eq!(read(&mut ws).0.len(), 2);
+        ws.io.room = usize::MAX;
+        assert_eq!(flush(&mut ws), Poll::Ready(()));
+        assert_eq!(unmasked(&ws.io.written), [(TEXT, b"fed".to_vec()), (PONG, b"2".to_vec())]);
     }
 
     #[test]

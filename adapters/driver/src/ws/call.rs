@@ -19,6 +19,8 @@ pub(super) struct Line {
     pub(super) left: u64,
     /// Whether a blocked write has moved, and nobody has asked since.
     pub(super) moved: bool,
+    /// Whether something is left that was to be written.
+    pub(super) is_full: bool,
     /// What was read and not asked for yet.
     pub(super) ahead: Ahead,
     /// The end of what was asked for.
@@ -77,6 +79,7 @@ impl<S: Io> Read for Call<'_, '_, S> {
 
 impl<S: Io> Write for Call<'_, '_, S> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.line.is_full = false;
         if self.line.is_broken() {
             return Ok(buf.len());
         }
@@ -84,11 +87,12 @@ impl<S: Io> Write for Call<'_, '_, S> {
             Poll::Ready(Ok(0)) => self.line.on_failed(&io::ErrorKind::WriteZero.into()),
             Poll::Ready(Ok(count)) => {
                 self.line.on_written();
+                self.line.is_full = count < buf.len();
                 return Ok(count);
             }
             Poll::Ready(Err(error)) => self.line.on_failed(&error),
             Poll::Pending => {
-                self.line.blocked = true;
+                (self.line.blocked, self.line.is_full) = (true, true);
                 return Err(io::ErrorKind::WouldBlock.into());
             }
         }
