@@ -125,6 +125,10 @@ impl Spy for Toy {
         self.login || self.hello
     }
 
+    fn finds_silence(&self, can_ping: bool) -> bool {
+        can_ping || self.pings != Pings::Frames
+    }
+
     fn sent(&self, frame: &Frame) -> Sent {
         let Some(line) = frame.as_str() else { return Sent::Control };
         let mut words = line.split(' ');

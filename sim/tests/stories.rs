@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast::{CloseCode, Code, Kind, Phase, StopCause, Timestamp};
+use steadfast::{CloseCode, Code, Kind, Outcome, Phase, StopCause, Timestamp};
 use steadfast_sim::{Door, Fault, Faults, Scenario, Script, Story, Then, World, each_seed};
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -122,15 +122,21 @@ fn a_server_that_wants_signs_of_life_while_it_streams_keeps_the_session() {
 }
 
 #[test]
-fn a_close_code_behind_a_failed_write_is_the_cause() {
+fn a_close_code_counts_though_writes_were_blocked_before_it() {
     let mut scenario = lasting(3, 60 * SECOND);
-    scenario.app.messages = 1_000;
-    scenario.app.every = MILLI;
-    scenario.faults = Faults(vec![(SECOND, Fault::Block(600 * SECOND)), (SECOND, Fault::Close(CloseCode(4_401)))]);
+    (scenario.app.messages, scenario.app.every, scenario.app.at_least_once) = (2_000, MILLI, 0);
+    // For a tenth of a second messages are handed over and not flushed.
+    let closed = (SECOND + 100 * MILLI, Fault::Close(CloseCode(4_401)));
+    scenario.faults = Faults(vec![(SECOND, Fault::Block(600 * SECOND)), closed]);
     let story = run(scenario);
     let (_, error) = &story.errors[0];
     assert_eq!((error.kind, &error.code), (Kind::AuthenticationFailed, &Some(Code::Close(CloseCode(4_401)))));
-    assert_eq!(story.pending, 0, "what had not left went out on the next link");
+    assert!(
+        story.outcomes.values().all(|outcome| *outcome == Outcome::Written),
+        "none may have left and not been flushed"
+    );
+    assert!(story.received.windows(2).all(|pair| pair[0] < pair[1]), "in order, and none twice");
+    assert_eq!((story.outcomes.len(), story.received.last()), (2_000, story.accepted.last()));
 }
 
 #[test]

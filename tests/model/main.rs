@@ -262,6 +262,10 @@ const MIDDLES: [&[Step]; 3] = [
     ],
 ];
 
+/// How many steps the paths have, and how many turns each test takes at least.
+const DEPTH: usize = if cfg!(debug_assertions) { 4 } else { 6 };
+const LEAST: u64 = if cfg!(debug_assertions) { 10_000 } else { 1_000_000 };
+
 /// What a walk has seen.
 #[derive(Default)]
 struct Walk {
@@ -303,7 +307,7 @@ fn number(name: &str, or: u64) -> u64 {
 
 #[test]
 fn every_path_of_a_few_steps_is_as_the_model_says() {
-    let depth = number("STEADFAST_DEPTH", if cfg!(debug_assertions) { 4 } else { 6 }) as usize;
+    let depth = number("STEADFAST_DEPTH", DEPTH as u64) as usize;
     let mut walk = Walk::default();
     walk.all(&Pair::new(), depth, &mut Vec::new());
     for middle in MIDDLES {
@@ -315,6 +319,7 @@ fn every_path_of_a_few_steps_is_as_the_model_says() {
         walk.all(&pair, depth - 1, &mut path);
     }
     println!("{} turns on {} paths of {depth} steps", walk.turns, walk.paths);
+    assert!(walk.turns >= LEAST || depth < DEPTH, "only {} turns", walk.turns);
 }
 
 #[test]
@@ -335,4 +340,5 @@ fn long_random_paths_are_as_the_model_says() {
         walk.paths += 1;
     }
     println!("{} turns on {} paths, STEADFAST_SEED={seed}", walk.turns, walk.paths);
+    assert!(walk.turns >= LEAST, "only {} turns", walk.turns);
 }

@@ -23,11 +23,13 @@ pub(super) enum What {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Saw {
-    Up,
+    Up { can_ping: bool },
     Frame(Got),
     Flushed(u64),
     Down(u64),
-    Other,
+    Progress,
+    Paused,
+    Resumed,
 }
 
 impl What {
@@ -48,11 +50,13 @@ impl What {
 impl Saw {
     fn of(report: &Report, spy: &impl Spy) -> Self {
         match report {
-            Report::Up(_) => Self::Up,
+            Report::Up(handshake) => Self::Up { can_ping: handshake.pings },
             Report::Frame(frame) => Self::Frame(spy.got(frame)),
             Report::Flushed { frames } => Self::Flushed(*frames),
             Report::Down(down) => Self::Down(down.left),
-            Report::Progress | Report::Paused | Report::Resumed => Self::Other,
+            Report::Progress => Self::Progress,
+            Report::Paused => Self::Paused,
+            Report::Resumed => Self::Resumed,
         }
     }
 }

@@ -64,7 +64,8 @@ impl<M, S: Spy> Checked<M, S> {
 impl<P: Protocol, S: Spy> Checked<Session<P>, S> {
     /// Compares what was seen with what the session says of itself: see [`Checker::audit`].
     pub fn audit(&mut self, now: Timestamp) {
-        self.checker.audit(&self.machine.health(now), self.machine.stats());
+        let history = self.machine.history().count();
+        self.checker.audit(&self.machine.health(now), self.machine.stats(), history);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use steadfast::{LinkId, OpId, Timestamp, Window};
 
 use super::ledger::{Ledger, Why};
+use super::silence::Silence;
 
 /// The links that a report can be about.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,11 @@ pub(super) struct Link {
     /// Of the messages among them.
     messages: u64,
     message_bytes: u64,
+    /// Of the frames among them that belong to no message.
+    control_bytes: u64,
+    /// One of those was handed over without room, as only a goodbye may be.
+    is_overfull: bool,
+    silence: Silence,
     unacked: BTreeSet<u64>,
     is_flushing: bool,
 }
@@ -50,6 +56,13 @@ struct Flying {
 impl Links {
     pub(super) const fn is_empty(&self) -> bool {
         self.link.is_none() && self.leaving.is_none()
+    }
+
+    /// A turn came so late.
+    pub(super) fn overslept(&mut self, now: Timestamp, late: Duration) {
+        if let Some(link) = &mut self.link {
+            link.silence.overslept(now, late);
+        }
     }
 
     pub(super) fn knows(&self, id: LinkId) -> bool {
@@ -120,11 +133,22 @@ impl Links {
         [&mut self.link, &mut self.leaving].into_iter().find_map(|place| place.take_if(|link| link.id == id))
     }
 
+    /// The link that is to be found dead if it is.
+    pub(super) const fn watched(&self) -> Option<&Silence> {
+        match &self.link {
+            Some(link) if link.logged_in => Some(&link.silence),
+            Some(_) | None => None,
+        }
+    }
+
     /// What was sent must not wait for ever.
     pub(super) fn close_turn(&self) -> Result<(), String> {
         match &self.link {
             Some(link) if !link.flight.is_empty() && !link.is_flushing => {
                 Err(format!("window: {} frames wait on link {} and no flush is asked for", link.flight.len(), link.id))
+            }
+            Some(link) if link.is_overfull => {
+                Err(format!("window: link {} answers though {} bytes of answers wait", link.id, link.control_bytes))
             }
             Some(_) | None => Ok(()),
         }
@@ -132,7 +156,7 @@ impl Links {
 }
 
 impl Link {
-    const fn new(id: LinkId) -> Self {
+    fn new(id: LinkId) -> Self {
         Self {
             id,
             stage: Stage::Dialing,
@@ -143,9 +167,16 @@ impl Link {
             flight: VecDeque::new(),
             messages: 0,
             message_bytes: 0,
+            control_bytes: 0,
+            is_overfull: false,
+            silence: Silence::default(),
             unacked: BTreeSet::new(),
             is_flushing: false,
         }
+    }
+
+    pub(super) const fn silence(&mut self) -> &mut Silence {
+        &mut self.silence
     }
 
     pub(super) const fn stage(&self) -> Stage {
@@ -157,9 +188,10 @@ impl Link {
     }
 
     /// The transport is open. Said a second time, it means nothing.
-    pub(super) fn up(&mut self, now: Timestamp, is_ready: bool) {
+    pub(super) fn up(&mut self, now: Timestamp, is_ready: bool, finds_silence: bool) {
         if self.stage == Stage::Dialing {
             self.stage = Stage::Up;
+            self.silence.watch(finds_silence);
             if is_ready {
                 self.login_ok(now);
             }
@@ -170,6 +202,7 @@ impl Link {
         if self.stage == Stage::Up && !self.logged_in {
             self.logged_in = true;
             self.online_at = Some(now);
+            self.silence.begin(now);
         }
     }
 
@@ -185,7 +218,11 @@ impl Link {
                 frames < limit && (self.messages == 1 || total <= u64::from(window.bytes))
             }
             // And one more, for the goodbye.
-            None => frames <= 2 * limit,
+            None => {
+                self.is_overfull |= self.control_bytes >= u64::from(window.bytes);
+                self.control_bytes += bytes;
+                frames <= 2 * limit
+            }
         };
         self.sent += 1;
         self.flight.push_back(Flying { number: self.sent, bytes, op });
@@ -200,6 +237,8 @@ impl Link {
             if flying.op.is_some() {
                 self.messages -= 1;
                 self.message_bytes -= flying.bytes;
+            } else {
+                self.control_bytes -= flying.bytes;
             }
             if let Some(op) = flying.op.filter(|op| ledger.is_kept_until_acked(*op)) {
                 self.unacked.insert(op.0);

@@ -5,6 +5,7 @@ mod checked;
 mod ledger;
 mod link;
 mod pace;
+mod silence;
 mod spy;
 
 use steadfast::{
@@ -37,6 +38,7 @@ use pace::Pace;
 /// | `bounds` | what is kept stays in its bounds, and so does a turn's output |
 /// | `pace` | delays are legal, dials keep the floor, the count starts anew only after a stable link |
 /// | `deadline` | none, or later than now |
+/// | `silence` | a silent peer is found within interval and timeout; time in which reading was held back or the driver slept is put aside |
 /// | `phase` | changes are a chain; errors are numbered; a fatal one stops; after a stop there are only answers |
 /// | `peer` | acknowledged is only what the peer got; what ended unsent it never gets ([`arrived`](Self::arrived)) |
 #[derive(Clone, Debug)]
@@ -150,7 +152,9 @@ impl<S: Spy> Checker<S> {
 
     /// Compares what was seen with what the session says of itself. Costs more than a turn; meant for every
     /// thousandth one and for the end.
-    pub fn audit(&mut self, health: &Health, stats: &Stats) {
+    pub fn audit(&mut self, health: &Health, stats: &Stats, history: usize) {
+        let limit = self.config.history as usize;
+        self.check(history <= limit, || format!("bounds: {history} changes are kept and the limit is {limit}"));
         let queued = self.ledger.len() as u64;
         self.check(health.queued == queued, || {
             format!("one outcome: {queued} messages are pending and the session says {}", health.queued)
@@ -195,6 +199,9 @@ impl<S: Spy> Checker<S> {
 
     /// What the input alone says.
     fn absorb<M>(&mut self, now: Timestamp, what: What, answer: &Answer<M>) {
+        if let Some(due) = self.deadline.filter(|due| *due < now) {
+            self.links.overslept(now, now.since(due));
+        }
         if self.links.is_stable(now, self.config.stable_for) {
             self.pace.stable();
         }
@@ -226,10 +233,15 @@ impl<S: Spy> Checker<S> {
 
     fn absorb_report(&mut self, now: Timestamp, id: LinkId, saw: Saw) {
         let Some(link) = self.links.get(id) else { return };
+        if matches!(saw, Saw::Frame(_) | Saw::Progress) {
+            link.silence().begin(now);
+        }
         match saw {
             // Nothing can have been said before the link was open.
             Saw::Frame(_) if link.stage() == Stage::Dialing => {}
-            Saw::Up => link.up(now, !self.spy.has_login()),
+            Saw::Up { can_ping } => {
+                link.up(now, !self.spy.has_login(), self.spy.finds_silence(can_ping));
+            }
             Saw::Frame(Got::LoginOk) => link.login_ok(now),
             Saw::Frame(Got::Acked(op)) => {
                 link.answered(op, &mut self.ledger);
@@ -244,7 +256,9 @@ impl<S: Spy> Checker<S> {
                 link.flush_done();
             }
             Saw::Down(left) => self.links.down(id, left, &mut self.ledger),
-            Saw::Frame(Got::Other) | Saw::Other => {}
+            Saw::Paused => link.silence().pause(now, true),
+            Saw::Resumed => link.silence().pause(now, false),
+            Saw::Frame(Got::Other) | Saw::Progress => {}
         }
     }
 
@@ -339,6 +353,10 @@ impl<S: Spy> Checker<S> {
         self.note(owed);
         let unflushed = self.links.close_turn();
         self.note(unflushed);
+        let found = self.links.watched().and_then(|silence| silence.ends_by(&self.config.heartbeat));
+        self.check(found.is_none_or(|by| deadline.is_some_and(|at| at <= by)), || {
+            format!("silence: it has to be found by {found:?}, and the deadline is {deadline:?}")
+        });
         let (phase, pending) = (self.phase, self.ledger.len());
         if matches!(phase, Phase::Stopped(_)) && self.links.is_empty() {
             self.check(pending == 0, || format!("one outcome: {pending} messages are pending after the stop"));

@@ -8,6 +8,8 @@ use steadfast::{Config, Error, Jitter, Recovery, Timestamp};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
     dialled_at: Option<Timestamp>,
+    /// When the next dial was said to come; forgotten with a command that hurries it.
+    announced: Option<Timestamp>,
     attempt: u64,
     failed_at: Timestamp,
     /// A failure since the last dial is to be waited for, and no connect command came after it.
@@ -20,6 +22,7 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn failed(&mut self, now: Timestamp, error: &Error) {
         self.failed_at = now;
+        self.announced = None;
         self.waits = error.recovery != Recovery::Fatal;
         self.has_failed |= error.recovery != Recovery::Fatal;
         let asked = match error.recovery {
@@ -31,6 +34,7 @@ impl Pace {
 
     pub(super) const fn hurry(&mut self) {
         self.waits = false;
+        self.announced = None;
     }
 
     /// The link has been online for `stable_for`.
@@ -44,6 +48,9 @@ impl Pace {
         let before = self.dialled_at.replace(now);
         let was = std::mem::replace(&mut self.attempt, attempt);
         self.waits = false;
+        if let Some(at) = self.announced.take().filter(|at| *at > now) {
+            return Err(format!("pace: dials before {at}, the time that was announced"));
+        }
         let stable = std::mem::take(&mut self.was_stable);
         let first = if stable || was == 0 { 1 } else { was };
         if attempt != first.saturating_add(std::mem::take(&mut self.has_failed).into()) {
@@ -59,7 +66,14 @@ impl Pace {
 
     /// An announced dial: after our own delay, or after one that the server asked for; where there is
     /// nothing to wait for, as soon as the floor allows.
-    pub(super) fn announce(&self, at: Timestamp, error: u64, going_away: bool, config: &Config) -> Result<(), String> {
+    pub(super) fn announce(
+        &mut self,
+        at: Timestamp,
+        error: u64,
+        going_away: bool,
+        config: &Config,
+    ) -> Result<(), String> {
+        self.announced = Some(at);
         let retry = &config.retry;
         if !self.waits {
             let floor = self.dialled_at.and_then(|last| last.after(retry.floor));

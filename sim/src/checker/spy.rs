@@ -6,6 +6,9 @@ use steadfast::{Frame, OpId};
 pub trait Spy {
     /// Whether nothing but the login may be sent before the peer has said [`Got::LoginOk`].
     fn has_login(&self) -> bool;
+    /// Whether a silent peer is to be found on a link that is logged in, if its transport can send pings or not. By
+    /// the configuration: a protocol whose server can ask for other times is not watched.
+    fn finds_silence(&self, can_ping: bool) -> bool;
     /// What a frame says that the session sends.
     fn sent(&self, frame: &Frame) -> Sent;
     /// What a frame says that the session receives.
@@ -42,6 +45,10 @@ pub enum Got {
 impl Spy for steadfast::Plain {
     fn has_login(&self) -> bool {
         false
+    }
+
+    fn finds_silence(&self, can_ping: bool) -> bool {
+        can_ping
     }
 
     fn sent(&self, frame: &Frame) -> Sent {
