@@ -89,6 +89,40 @@ async fn in_good_weather_every_byte_arrives_in_order() {
 }
 
 #[tokio::test]
+async fn a_hit_is_counted_where_something_was_hit_and_only_there() {
+    let lasting =
+        [Fault::Freeze(LONG), Fault::Delay { by: QUIET, lasts: LONG }, Fault::Throttle { rate: 8_000, lasts: LONG }];
+    for fault in lasting {
+        let world = World::new().await;
+        let (mut client, mut server) = world.pair().await;
+        world.proxy.strike(fault);
+        expect_nothing(&mut server).await;
+        assert_eq!(world.proxy.hits().total(), 0, "{fault}: nobody said anything");
+        send(&mut client, b"hello").await;
+        let hit = async {
+            while world.proxy.hits().of(fault.kind()) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(LONG, hit).await.expect("it hits");
+        assert_eq!(world.proxy.hits().of(fault.kind()), world.proxy.hits().total(), "{fault}");
+    }
+    for fault in [Fault::Cut, Fault::Reset, Fault::Refuse(LONG), Fault::BlackHole, Fault::HalfClose(Side::Client)] {
+        let world = World::new().await;
+        world.proxy.strike(fault);
+        world.proxy.calm();
+        assert_eq!(world.proxy.hits().total(), 0, "{fault}: nobody was there");
+        let (_client, _server) = world.pair().await;
+        world.proxy.strike(fault);
+        timeout(LONG, world.proxy.live().wait_for(|live| *live == 0)).await.expect("it hits").unwrap();
+        // What is broken cannot be broken again.
+        world.proxy.strike(Fault::Reset);
+        let hits = world.proxy.hits();
+        assert_eq!((hits.of(fault.kind()), hits.total()), (1, 1), "{fault}");
+    }
+}
+
+#[tokio::test]
 async fn a_cut_ends_both_sides_in_order() {
     let world = World::new().await;
     let (mut client, mut server) = world.pair().await;

@@ -12,7 +12,10 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_async,
-    tungstenite::{Message, protocol::frame::coding::CloseCode},
+    tungstenite::{
+        Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
 };
 
 type Socket = WebSocketStream<TcpStream>;
@@ -113,7 +116,59 @@ async fn what_could_not_be_sent_is_said() {
     running.end_input();
     let (code, said) = running.end().await;
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.ends_with("steadfast: 1 messages could not be sent; is the server there?\n"), "{said}");
+    assert!(said.ends_with("refused (os error 111); 1 messages could not be sent; is the server there?\n"), "{said}");
+}
+
+#[tokio::test]
+async fn the_end_of_the_input_does_not_overtake_the_first_attempt() {
+    let (_socket, address) = deaf();
+    let url = format!("ws://{address}/");
+    for words in [&["connect", &url][..], &["connect", &url, "--fail-fast"], &["connect", "ws://nowhere.invalid/"]] {
+        let mut running = Running::start(words);
+        running.end_input();
+        let (code, said) = running.end().await;
+        assert_eq!(code, Some(2), "{said}");
+        let last = said.lines().last().unwrap();
+        assert!(last.starts_with("steadfast: cannot connect to ws://"), "{said}");
+        assert!(last.ends_with("is the server there?") || last.contains("nowhere.invalid"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_dead_server_is_told_once_what_to_look_for() {
+    let (socket, address) = deaf();
+    let mut running = Running::start(&["connect", &format!("ws://{address}/live?token=hunter2")]);
+    let hint = running.status("is the server running").await;
+    assert_eq!(hint, format!("steadfast: is the server running at {address}? trying again; Ctrl-C ends"));
+    running.status("attempt 3").await;
+    running.interrupt().await;
+    let (code, said) = running.end().await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(!said.contains("is the server running"), "{said}");
+    drop(socket);
+}
+
+#[tokio::test]
+async fn a_message_that_is_never_acknowledged_is_no_success() {
+    let words = ["--protocol", "json", "--acks", "--drain", "100ms"];
+    let (_listener, mut socket, mut running) = connected(&words).await;
+    running.type_in("order {\"table\":4}").await;
+    heard(&mut socket).await;
+    running.end_input();
+    goodbye(&mut socket).await;
+    let (code, said) = running.end().await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.ends_with("steadfast: not every message arrived for certain: 1 in doubt\n"), "{said}");
+}
+
+#[tokio::test]
+async fn what_the_server_says_cannot_command_the_terminal() {
+    let (_listener, mut socket, mut running) = connected(&[]).await;
+    socket.send(Message::text("\x1b[2Jgone\nsteadfast: stopped\tend")).await.unwrap();
+    assert_eq!(running.line("gone").await, "\\u{1b}[2Jgone\\nsteadfast: stopped\tend");
+    let close = CloseFrame { code: CloseCode::Away, reason: "\x1b[31mred\nsteadfast: online".into() };
+    socket.close(Some(close)).await.unwrap();
+    assert!(running.status("red").await.contains("\\u{1b}[31mred\\nsteadfast: online"));
 }
 
 #[tokio::test]

@@ -15,10 +15,13 @@ async fn refuses(words: &[&str], parts: &[&str]) {
 
 #[tokio::test]
 async fn wrong_words_are_named() {
-    refuses(&[], &["--help"]).await;
+    refuses(&[], &["which command", "demo, connect, chaos", "--help"]).await;
     refuses(&["dance"], &["'dance'", "--help"]).await;
-    refuses(&["demo", "--messages", "many"], &["'many'", "--messages"]).await;
-    refuses(&["demo", "--messages", "0"], &["--messages", "1..="]).await;
+    refuses(&["demo", "--messages", "many"], &["'many'", "--messages", "a whole number from 1 to"]).await;
+    refuses(&["demo", "--messages", "0"], &["--messages", "a whole number from 1 to"]).await;
+    refuses(&["demo", "--messages", "-5"], &["'-5'", "--messages", "a whole number from 1 to"]).await;
+    refuses(&["demo", "--faults", "x"], &["'x'", "--faults", "a whole number from 0 to"]).await;
+    refuses(&["demo", "--seed", "-1"], &["'-1'", "--seed", "a whole number from 0 to"]).await;
     refuses(&["demo", "--class", "maybe"], &["'maybe'", "at-least-once", "at-most-once"]).await;
     refuses(&["demo", "--server", "perl"], &["'perl'", "embedded", "python"]).await;
     refuses(&["demo", "--fast"], &["'--fast'"]).await;

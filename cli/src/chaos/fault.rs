@@ -149,6 +149,12 @@ impl Counts {
         self.0[kind as usize]
     }
 
+    /// The kinds that struck and have no count in `hits`: whatever they did, nobody noticed.
+    #[must_use]
+    pub fn without(&self, hits: &Self) -> Vec<Kind> {
+        Kind::ALL.into_iter().filter(|kind| self.of(*kind) > 0 && hits.of(*kind) == 0).collect()
+    }
+
     /// How many in all.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -164,5 +170,21 @@ impl fmt::Display for Counts {
             write!(f, "{comma}{kind} {}", self.of(kind))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_struck_and_hit_nothing_is_named() {
+        let (mut struck, mut hits) = (Counts::default(), Counts::default());
+        assert_eq!(struck.without(&hits), []);
+        struck.add(Kind::Freeze);
+        struck.add(Kind::Cut);
+        hits.add(Kind::Cut);
+        hits.add(Kind::Reset);
+        assert_eq!(struck.without(&hits), [Kind::Freeze]);
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
     time::{Duration, Instant, sleep, sleep_until},
 };
 
-use super::{Fault, Side};
+use super::{Fault, Kind, Side, proxy::Hits};
 
 /// What is read at once. Small, so that a throttled line is not one long pause.
 const CHUNK: usize = 16 << 10;
@@ -39,6 +39,14 @@ pub(super) struct Weather {
     pub(super) rate: Option<u32>,
 }
 
+/// What a connection hears of the proxy, and where it says what was done to it.
+#[derive(Debug)]
+pub(super) struct Line<'a> {
+    pub(super) weather: watch::Receiver<Weather>,
+    pub(super) orders: broadcast::Receiver<Fault>,
+    pub(super) hits: &'a Hits,
+}
+
 /// What is to become of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
@@ -52,21 +60,16 @@ enum Fate {
 
 /// Carries bytes between two streams until both directions have ended or an order resets them. `live` is
 /// dropped as soon as the connection is no longer whole.
-pub(super) async fn carry<L>(
-    mut client: TcpStream,
-    mut upstream: TcpStream,
-    weather: watch::Receiver<Weather>,
-    orders: broadcast::Receiver<Fault>,
-    live: L,
-) {
+pub(super) async fn carry<L>(mut client: TcpStream, mut upstream: TcpStream, line: Line<'_>, live: L) {
+    let Line { weather, orders, hits } = line;
     let (up, down) = (watch::Sender::new(Fate::Forward), watch::Sender::new(Fate::Forward));
     let (client_in, client_out) = client.split();
     let (upstream_in, upstream_out) = upstream.split();
-    let upwards = direction(client_in, upstream_out, weather.clone(), up.subscribe());
-    let downwards = direction(upstream_in, client_out, weather, down.subscribe());
+    let upwards = direction(client_in, upstream_out, Sky { weather: weather.clone(), hits }, up.subscribe());
+    let downwards = direction(upstream_in, client_out, Sky { weather, hits }, down.subscribe());
     let ended = select! {
         _ = async { join!(upwards, downwards) } => true,
-        () = obey(orders, &up, &down, live) => false,
+        () = obey(orders, hits, &up, &down, live) => false,
     };
     if !ended {
         drop_hard(&client);
@@ -77,22 +80,31 @@ pub(super) async fn carry<L>(
 /// Does what is ordered, until it is a reset or nobody is left to give orders.
 async fn obey<L>(
     mut orders: broadcast::Receiver<Fault>,
+    hits: &Hits,
     up: &watch::Sender<Fate>,
     down: &watch::Sender<Fate>,
     live: L,
 ) {
     let mut live = Some(live);
     loop {
-        match orders.recv().await {
-            Ok(Fault::Reset | Fault::Refuse(_)) | Err(RecvError::Closed) => return,
-            Err(RecvError::Lagged(_)) => {}
-            Ok(fault) => {
-                if let Some((upwards, downwards)) = fates(fault) {
-                    live.take();
-                    up.send_replace(upwards);
-                    down.send_replace(downwards);
-                }
-            }
+        let fault = match orders.recv().await {
+            Ok(fault) => fault,
+            Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => return,
+        };
+        let fates = fates(fault);
+        let resets = matches!(fault, Fault::Reset | Fault::Refuse(_));
+        if (resets || fates.is_some()) && live.is_some() {
+            // First the count: whoever sees that the connection is gone may ask for it.
+            hits.add(fault.kind());
+            live = None;
+        }
+        if resets {
+            return;
+        }
+        if let Some((upwards, downwards)) = fates {
+            up.send_replace(upwards);
+            down.send_replace(downwards);
         }
     }
 }
@@ -116,14 +128,9 @@ const fn fates(fault: Fault) -> Option<(Fate, Fate)> {
 
 /// One direction, from its first byte to its end. Whatever ends it, the receiver learns at last that it is
 /// over, so that no peer waits for ever for one that has gone.
-async fn direction(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
-    weather: watch::Receiver<Weather>,
-    mut fate: watch::Receiver<Fate>,
-) {
+async fn direction(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, sky: Sky<'_>, mut fate: watch::Receiver<Fate>) {
     let ended = select! {
-        _ = forward(&mut from, &mut to, weather) => None,
+        _ = forward(&mut from, &mut to, sky) => None,
         fate = async { fate.wait_for(|fate| *fate != Fate::Forward).await.map(|fate| *fate) } => fate.ok(),
     };
     if ended == Some(Fate::Finish) {
@@ -136,10 +143,10 @@ async fn direction(
 }
 
 /// Forwards until the sender has finished or one of the two is gone.
-async fn forward(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, weather: watch::Receiver<Weather>) -> io::Result<()> {
+async fn forward(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, sky: Sky<'_>) -> io::Result<()> {
     let (queue, queued) = mpsc::channel(CHUNKS);
-    let reading = read(from, queue, weather.clone());
-    let mut writing = pin!(write(to, queued, weather));
+    let reading = read(from, queue, sky.weather.clone());
+    let mut writing = pin!(write(to, queued, sky));
     // A writer that fails ends it all; a reader that ends leaves the writer its queue.
     select! {
         done = &mut writing => done,
@@ -165,27 +172,48 @@ async fn read(from: &mut ReadHalf<'_>, queue: mpsc::Sender<Due>, mut weather: wa
     }
 }
 
-async fn write(
-    to: &mut WriteHalf<'_>,
-    mut queued: mpsc::Receiver<Due>,
-    mut weather: watch::Receiver<Weather>,
-) -> io::Result<()> {
+async fn write(to: &mut WriteHalf<'_>, mut queued: mpsc::Receiver<Due>, mut sky: Sky<'_>) -> io::Result<()> {
     while let Some((due, chunk)) = queued.recv().await {
-        sleep_until(due).await;
+        sky.arrival(due).await;
         let mut rest = &chunk[..];
         while !rest.is_empty() {
-            thawed(&mut weather).await;
-            let rate = weather.borrow().rate;
+            sky.thaw().await;
+            let rate = sky.weather.borrow().rate;
             let most = rate.map_or(rest.len(), |rate| (rate / PIECES).max(1) as usize).min(rest.len());
             let (piece, later) = rest.split_at(most);
             to.write_all(piece).await?;
             rest = later;
             if let Some(rate) = rate {
+                sky.hits.add(Kind::Throttle);
                 sleep(Duration::from_secs_f64(most as f64 / f64::from(rate.max(1)))).await;
             }
         }
     }
     Ok(())
+}
+
+/// What one direction has over it.
+struct Sky<'a> {
+    weather: watch::Receiver<Weather>,
+    hits: &'a Hits,
+}
+
+impl Sky<'_> {
+    /// Waits until data that is late may arrive.
+    async fn arrival(&self, due: Instant) {
+        if due > Instant::now() {
+            self.hits.add(Kind::Delay);
+            sleep_until(due).await;
+        }
+    }
+
+    /// Waits until data that is there may go on.
+    async fn thaw(&mut self) {
+        if self.weather.borrow().frozen {
+            self.hits.add(Kind::Freeze);
+        }
+        thawed(&mut self.weather).await;
+    }
 }
 
 /// Waits until the line is not frozen. Without a proxy nothing is.

@@ -1,6 +1,10 @@
 //! The proxy: it listens, forwards, and does to its connections what it is told to.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -10,8 +14,8 @@ use tokio::{
 };
 
 use super::{
-    Fault,
-    line::{Weather, carry, drop_hard},
+    Counts, Fault, Kind,
+    line::{Line, Weather, carry, drop_hard},
 };
 
 /// Orders that a connection may be late in reading. It reads them at once; more would need as many faults
@@ -35,6 +39,18 @@ pub struct Proxy {
 struct Seen {
     live: watch::Sender<u64>,
     unreachable: watch::Sender<Option<Unreachable>>,
+    hits: Hits,
+}
+
+/// What the faults really did, counted where they do it.
+#[derive(Debug, Default)]
+pub(super) struct Hits(Mutex<Counts>);
+
+impl Hits {
+    /// A fault of this kind has ended a connection that was whole, or has held up data.
+    pub(super) fn add(&self, kind: Kind) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(kind);
+    }
 }
 
 /// The upstream could not be reached.
@@ -96,6 +112,13 @@ impl Proxy {
         self.seen.live.subscribe()
     }
 
+    /// What the faults really did so far: for each kind, the connections that it ended while they were whole, or
+    /// the pieces of data that it held up.
+    #[must_use]
+    pub fn hits(&self) -> Counts {
+        self.seen.hits.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// When the upstream could not be reached, and every further time.
     #[must_use]
     pub fn unreachable(&self) -> watch::Receiver<Option<Unreachable>> {
@@ -146,7 +169,8 @@ impl Accept {
                         // Without it a delay would be the operating system's and not ours.
                         let _ = stream.set_nodelay(true);
                     }
-                    carry(client, upstream, weather, orders, Live::new(seen)).await;
+                    let live = Live::new(Arc::clone(&seen));
+                    carry(client, upstream, Line { weather, orders, hits: &seen.hits }, live).await;
                 }
                 Err(error) => {
                     drop_hard(&client);

@@ -1,6 +1,6 @@
 //! A schedule let loose on a proxy.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{select, time::sleep};
 
@@ -51,7 +51,11 @@ impl Storm {
     }
 
     /// Waits until some connection has been up for so long.
-    async fn up_for(&self, after: std::time::Duration) {
+    ///
+    /// # Cancel safety
+    ///
+    /// It only waits.
+    pub async fn up_for(&self, after: Duration) {
         let mut live = self.proxy.live();
         loop {
             if live.wait_for(|live| *live > 0).await.is_err() {

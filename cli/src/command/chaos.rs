@@ -14,7 +14,7 @@ use tokio::{
     signal::ctrl_c,
 };
 
-use super::span;
+use super::{number, span};
 use crate::{
     Failure,
     chaos::{Fault, Proxy, Schedule, Storm},
@@ -29,10 +29,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     upstream: String,
     /// What determines the faults and their times
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "N", allow_hyphen_values = true, value_parser = number::within(0..=u64::MAX))]
     seed: u64,
     /// Forward without faults after so many; without it faults come for ever
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = number::within(0..=u64::MAX))]
     faults: Option<u64>,
     /// The mean time from fault to fault while a connection is up
     #[arg(long, default_value = "5s", value_parser = span::parse, value_name = "TIME")]

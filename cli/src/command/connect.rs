@@ -12,17 +12,23 @@ use std::{
 
 use clap::ValueEnum;
 use steadfast::{
-    Change, Class, Config, Event, Frame, Phase, Plain, Protocol, SendOptions, StopCause,
+    Change, Class, Config, Error, Event, Frame, Kind, Phase, Plain, Protocol, SendOptions, Stats, StopCause,
     protocol::json::{Incoming, Json, Login, Message},
 };
 use steadfast_tokio::{Builder, Client, Drain, Driver, Events, Item, Tcp, Tokio};
-use tokio::{join, select, signal::ctrl_c, sync::mpsc};
+use tokio::{
+    join, select,
+    signal::ctrl_c,
+    sync::{mpsc, watch},
+};
 
-use super::span;
+use super::{printable::printable, span};
 use crate::Failure;
 
 /// Lines that were read and not yet accepted. Beyond that the terminal waits.
 const LINES: usize = 64;
+/// The exit code if a message did not, or may not have, arrived.
+const LOST: u8 = 1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -94,6 +100,12 @@ impl Args {
         self.url.split('?').next().unwrap_or_default()
     }
 
+    /// The host and port of the URL.
+    fn host(&self) -> &str {
+        let rest = self.shown().split_once("://").map_or(self.shown(), |(_, rest)| rest);
+        rest.split('/').next().unwrap_or_default()
+    }
+
     const fn options(&self) -> SendOptions {
         let class = if self.acks { Class::AtLeastOnce } else { Class::AtMostOnce };
         SendOptions { class, tracked: false, ttl: None }
@@ -110,20 +122,49 @@ struct Habit<P: Protocol> {
 async fn hold<P: Protocol>(builder: Builder<P, Tokio, Tcp>, habit: Habit<P>, args: &Args) -> Result<ExitCode, Failure> {
     let (client, events, driver) = builder.build().map_err(|error| Failure::new(error.to_string()))?;
     let driver: Driver<P> = driver;
+    let mut watch = Watch::new(args);
+    let leaving = leave(&client, habit.read, watch.tried.subscribe(), args);
     select! {
-        ended = listen(events, habit.show, args) => ended?,
-        never = async { join!(driver, leave(&client, habit.read, args)); pending::<Infallible>().await } => match never {},
+        ended = listen(events, habit.show, &mut watch) => ended?,
+        never = async { join!(driver, leaving); pending::<Infallible>().await } => match never {},
     }
-    match client.stats().dropped {
-        0 => Ok(ExitCode::SUCCESS),
-        dropped => Err(Failure::new(format!("{dropped} messages could not be sent; is the server there?"))),
+    let stats = client.stats();
+    if stats.online == 0 {
+        return Err(watch.never_there(stats.dropped));
     }
+    let Some(lost) = lost(&stats) else { return Ok(ExitCode::SUCCESS) };
+    tell(&lost);
+    Ok(ExitCode::from(LOST))
 }
 
-/// Sends lines until there are no more, or until Ctrl-C; then closes the session.
-async fn leave<P: Protocol>(client: &Client<P>, read: fn(String) -> Result<P::Message, String>, args: &Args) {
+/// What did not end well, in one line.
+fn lost(stats: &Stats) -> Option<String> {
+    let ends = [
+        (stats.in_doubt, "in doubt"),
+        (stats.failed, "refused by the server"),
+        (stats.expired, "expired"),
+        (stats.dropped, "never sent"),
+    ];
+    let ends: Vec<String> =
+        ends.iter().filter(|(count, _)| *count > 0).map(|(count, end)| format!("{count} {end}")).collect();
+    (!ends.is_empty()).then(|| format!("not every message arrived for certain: {}", ends.join(", ")))
+}
+
+/// Sends lines until there are no more, or until Ctrl-C; then closes the session. The end of the input does not
+/// overtake the first attempt: whether the server is there is worth knowing.
+async fn leave<P: Protocol>(
+    client: &Client<P>,
+    read: fn(String) -> Result<P::Message, String>,
+    mut tried: watch::Receiver<bool>,
+    args: &Args,
+) {
+    let fed = async {
+        feed(client, read, args.options()).await;
+        // It fails when nobody watches any more; then the session has ended.
+        let _ = tried.wait_for(|tried| *tried).await;
+    };
     let within = select! {
-        () = feed(client, read, args.options()) => args.drain,
+        () = fed => args.drain,
         _ = ctrl_c() => Duration::ZERO,
     };
     client.close(Drain::within(within)).await;
@@ -165,13 +206,12 @@ fn input() -> mpsc::Receiver<String> {
 async fn listen<P: Protocol>(
     mut events: Events<P>,
     show: fn(&P::Incoming) -> String,
-    args: &Args,
+    watch: &mut Watch<'_>,
 ) -> Result<(), Failure> {
-    let mut watch = Watch { args, was_online: false, last_error: String::new() };
     while let Some(item) = events.next().await {
         if let Item::Event(Event::Message { message, .. }) = &item {
             // Nobody reads our output any more: then there is nothing left to do.
-            let Ok(()) = writeln!(io::stdout(), "{}", show(message)) else { return Ok(()) };
+            let Ok(()) = writeln!(io::stdout(), "{}", printable(&show(message))) else { return Ok(()) };
         }
         watch.tell(item)?;
     }
@@ -183,16 +223,33 @@ struct Watch<'a> {
     args: &'a Args,
     was_online: bool,
     last_error: String,
+    /// Whether the first attempt has had a result.
+    tried: watch::Sender<bool>,
+    /// Whether the next attempt is the time to say what may be wrong.
+    is_hint_due: bool,
+    was_hinted: bool,
 }
 
-impl Watch<'_> {
+impl<'a> Watch<'a> {
+    fn new(args: &'a Args) -> Self {
+        let (tried, last_error) = (watch::Sender::new(false), "the session ended before it was".into());
+        Self { args, was_online: false, last_error, tried, is_hint_due: false, was_hinted: false }
+    }
+
+    /// The session has ended and was never online.
+    fn never_there(&self, dropped: u64) -> Failure {
+        let unsent = if dropped > 0 { format!("; {dropped} messages could not be sent") } else { String::new() };
+        let (url, error) = (self.args.shown(), &self.last_error);
+        Failure::new(format!("cannot connect to {url}: {error}{unsent}; is the server there?"))
+    }
+
     fn tell<I, T>(&mut self, item: Item<I, T>) -> Result<(), Failure> {
         match item {
             Item::Event(Event::Phase(change)) => return self.phase(&change),
             Item::Event(Event::Outcome { id, outcome }) => tell(&format!("message {id} ended {outcome:?}")),
             Item::Event(Event::Bad(complaint)) => tell(&format!("the server makes no sense: {complaint}")),
             Item::Event(Event::Trouble(rejected)) => tell(&format!("the server reports an error: {rejected}")),
-            Item::Error(error) => return self.failed(error.to_string()),
+            Item::Error(error) => return self.failed(&error),
             Item::Lagged(lagged) => tell(&format!("too slow: {} messages were dropped", lagged.messages)),
             // Messages are shown elsewhere; the rest changes nothing for who sits at the terminal.
             Item::Event(_) | _ => {}
@@ -207,18 +264,23 @@ impl Watch<'_> {
             return Err(Failure::new(format!("gave up {url}: {}", self.last_error)));
         }
         tell(&status(change, url));
+        if self.was_online {
+            self.tried.send_replace(true);
+        } else if change.to == Phase::Connecting && self.is_hint_due && !self.was_hinted {
+            self.was_hinted = true;
+            tell(&format!("is the server running at {}? trying again; Ctrl-C ends", self.args.host()));
+        }
         Ok(())
     }
 
-    fn failed(&mut self, error: String) -> Result<(), Failure> {
+    fn failed(&mut self, error: &Error) -> Result<(), Failure> {
+        self.last_error = error.to_string();
         if self.args.fail_fast && !self.was_online {
-            return Err(Failure::new(format!(
-                "cannot connect to {}: {error}; is the server there?",
-                self.args.shown()
-            )));
+            return Err(self.never_there(0));
         }
-        tell(&error);
-        self.last_error = error;
+        tell(&self.last_error);
+        self.is_hint_due |= matches!(error.kind, Kind::NetworkError | Kind::Timeout);
+        self.tried.send_replace(true);
         Ok(())
     }
 }
@@ -234,7 +296,7 @@ fn status(change: &Change, url: &str) -> String {
 
 /// A line about the session, beside what it carries.
 fn tell(line: &str) {
-    eprintln!("steadfast: {line}");
+    eprintln!("steadfast: {}", printable(line));
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -276,6 +338,17 @@ mod tests {
         assert_eq!((bare.name(), bare.data()), ("refresh", None));
         assert!(message("order {table}".into()).is_err());
         assert!(message("  ".into()).is_err());
+    }
+
+    #[test]
+    fn what_did_not_end_well_is_summed_up() {
+        let mut stats = Stats::default();
+        (stats.acked, stats.written) = (7, 7);
+        assert_eq!(lost(&stats), None);
+        (stats.in_doubt, stats.failed, stats.expired, stats.dropped) = (1, 2, 3, 4);
+        let expected =
+            "not every message arrived for certain: 1 in doubt, 2 refused by the server, 3 expired, 4 never sent";
+        assert_eq!(lost(&stats).as_deref(), Some(expected));
     }
 
     #[test]

@@ -3,11 +3,13 @@
 mod chaos;
 mod connect;
 mod demo;
+mod number;
+mod printable;
 mod span;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 use crate::Failure;
 
@@ -19,7 +21,7 @@ const CANNOT: u8 = 2;
 #[command(name = "steadfast", version, max_term_width = 100)]
 struct Line {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,12 +34,15 @@ enum Command {
     Chaos(chaos::Args),
 }
 
-/// Runs the command line `args`, the name of the program first, and says how it ended: 0 well, 1 the demo
-/// found a message that is unaccounted for, 2 it cannot be done as asked, 130 interrupted.
+/// Runs the command line `args`, the name of the program first, and says how it ended: 0 well, 1 a
+/// message is unaccounted for, 2 it cannot be done as asked, 130 interrupted.
 #[must_use]
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Line::try_parse_from(args) {
-        Ok(line) => perform(line.command).unwrap_or_else(|failure| complain(&failure.to_string())),
+        Ok(Line { command: Some(command) }) => {
+            perform(command).unwrap_or_else(|failure| complain(&failure.to_string()))
+        }
+        Ok(Line { command: None }) => complain(&no_command()),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             print!("{error}");
             ExitCode::SUCCESS
@@ -60,8 +65,14 @@ fn perform(command: Command) -> Result<ExitCode, Failure> {
 }
 
 fn complain(line: &str) -> ExitCode {
-    eprintln!("steadfast: {line}");
+    eprintln!("steadfast: {}", printable::printable(line));
     ExitCode::from(CANNOT)
+}
+
+fn no_command() -> String {
+    let line = Line::command();
+    let names: Vec<&str> = line.get_subcommands().map(clap::Command::get_name).collect();
+    format!("which command? There are {}; see 'steadfast --help'", names.join(", "))
 }
 
 /// What clap says in several lines, without the usage.
@@ -74,8 +85,6 @@ fn in_one_line(error: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -99,6 +99,12 @@ pub(super) enum Rule {
     InOrder,
     /// At most once: what arrived was written or is in doubt.
     ArrivedWasSent,
+    /// At most once: everything was written or is in doubt. Nothing in the demo makes a message end otherwise.
+    AllWereSent,
+    /// At most once: nothing that was sent is missing between two arrivals of one connection. TCP has no holes.
+    NoHole,
+    /// At most once: if anything was accepted, something arrived. The last messages meet no fault.
+    SomethingArrived,
     /// At most once: nothing arrives twice.
     NothingTwice,
     /// At most once: no more is in doubt than a window for each fault.
@@ -118,6 +124,9 @@ impl fmt::Display for Rule {
             Self::NothingUnsent => "nothing expired, dropped, cancelled or refused has arrived",
             Self::InOrder => "first arrivals come in the order of acceptance",
             Self::ArrivedWasSent => "what arrived was written or is in doubt",
+            Self::AllWereSent => "everything was written or is in doubt",
+            Self::NoHole => "nothing is missing between two arrivals of one connection",
+            Self::SomethingArrived => "something arrived",
             Self::NothingTwice => "nothing arrived twice",
             Self::DoubtBounded => "at most a window for each fault is in doubt",
             Self::AckedArrived => "what was acknowledged is what arrived",
@@ -159,6 +168,9 @@ const fn rules(class: Class) -> &'static [Rule] {
             Rule::NothingUnsent,
             Rule::InOrder,
             Rule::ArrivedWasSent,
+            Rule::AllWereSent,
+            Rule::NoHole,
+            Rule::SomethingArrived,
             Rule::NothingTwice,
             Rule::DoubtBounded,
         ],
@@ -198,6 +210,9 @@ impl<'a> Facts<'a> {
             Rule::NothingUnsent => self.arrivals(|seq| self.ended(seq, is_unsent) || refused(seq)),
             Rule::InOrder => self.overtaken(),
             Rule::ArrivedWasSent => self.arrivals(|seq| !self.ended(seq, may_have_arrived)),
+            Rule::AllWereSent => self.accepted(|seq, _| !self.ended(seq, may_have_arrived)),
+            Rule::NoHole => self.holes(),
+            Rule::SomethingArrived => self.accepted(|_, _| self.arrived.is_empty()),
             Rule::NothingTwice => self.doubles(),
             Rule::DoubtBounded => self.too_many_in_doubt(),
             Rule::AckedArrived => self.accepted(|seq, _| self.ended(seq, is_acked) != self.arrived.contains(&seq)),
@@ -240,6 +255,18 @@ impl<'a> Facts<'a> {
     fn doubles(&self) -> Vec<u64> {
         let mut seen = BTreeSet::new();
         self.evidence.received.iter().map(|arrival| arrival.seq).filter(|seq| !seen.insert(*seq)).collect()
+    }
+
+    /// Messages that were sent, never arrived, and lie between two arrivals of one connection.
+    fn holes(&self) -> Vec<u64> {
+        let mut last = BTreeMap::new();
+        let mut holes = BTreeSet::new();
+        for Arrival { connection, seq, .. } in &self.evidence.received {
+            let before = last.insert(connection, *seq).unwrap_or(*seq);
+            let between = self.outcomes.range(before.min(*seq)..*seq).map(|(seq, _)| *seq);
+            holes.extend(between.filter(|seq| !self.arrived.contains(seq) && self.ended(*seq, may_have_arrived)));
+        }
+        holes.into_iter().collect()
     }
 
     fn too_many_in_doubt(&self) -> Vec<u64> {
@@ -347,12 +374,56 @@ mod tests {
     #[test]
     fn at_most_once_may_lose_what_was_written_and_keep_what_is_in_doubt() {
         let findings = planted(Class::AtMostOnce, |evidence| {
+            // The link was lost after the third message: the fourth was written into it and went with it.
             evidence.received.remove(3);
+            evidence.received[3].connection = 2;
             evidence.accepted[1].outcomes = vec![Outcome::InDoubt];
             evidence.accepted[4].outcomes = vec![Outcome::InDoubt];
-            evidence.received.pop();
         });
         assert_eq!(findings, []);
+    }
+
+    #[test]
+    fn at_most_once_a_total_loss_is_found() {
+        let written = planted(Class::AtMostOnce, |evidence| evidence.received.clear());
+        assert_eq!(written, [Rule::SomethingArrived]);
+        let nothing = Evidence { accepted: vec![], received: vec![], ..sound(Class::AtMostOnce) };
+        assert_eq!(broken(&nothing), []);
+    }
+
+    #[test]
+    fn at_most_once_what_ended_unsent_is_found_though_it_did_not_arrive() {
+        for outcome in [Outcome::Expired, Outcome::Dropped(Dropped::Overflow), Outcome::Cancelled, Outcome::Acked] {
+            let all = planted(Class::AtMostOnce, |evidence| {
+                evidence.received.clear();
+                evidence.accepted.iter_mut().for_each(|sent| sent.outcomes = vec![outcome.clone()]);
+            });
+            assert_eq!(all, [Rule::AllWereSent, Rule::SomethingArrived], "{outcome:?}");
+            let last = planted(Class::AtMostOnce, |evidence| {
+                evidence.received.pop();
+                evidence.accepted[4].outcomes = vec![outcome.clone()];
+            });
+            assert_eq!(last, [Rule::AllWereSent], "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn at_most_once_a_hole_within_a_connection_is_found() {
+        for outcome in [Outcome::Written, Outcome::InDoubt] {
+            let hole = check(&Evidence {
+                accepted: (1..=5).map(|seq| Sent { seq, outcomes: vec![outcome.clone()] }).collect(),
+                received: [1, 2, 4, 5].map(arrival).into(),
+                window: 5,
+                ..sound(Class::AtMostOnce)
+            });
+            assert_eq!(hole.broken, [Broken { rule: Rule::NoHole, count: 1, first: 3 }]);
+        }
+        let refused = planted(Class::AtMostOnce, |evidence| {
+            evidence.accepted.remove(2);
+            evidence.received.remove(2);
+            evidence.refused.push(3);
+        });
+        assert_eq!(refused, [], "what was refused leaves no hole");
     }
 
     #[test]
@@ -421,7 +492,7 @@ mod tests {
     #[test]
     fn at_most_once_an_arrival_with_another_outcome_is_found() {
         let acked = planted(Class::AtMostOnce, |evidence| evidence.accepted[0].outcomes = vec![Outcome::Acked]);
-        assert_eq!(acked, [Rule::ArrivedWasSent]);
+        assert_eq!(acked, [Rule::ArrivedWasSent, Rule::AllWereSent]);
     }
 
     #[test]

@@ -27,12 +27,17 @@ use crate::{
 /// How long the client may take to close when all outcomes are known.
 const CLOSING: Duration = Duration::from_secs(5);
 
+/// How long a connection has to be up before the last messages are sent.
+const SETTLED: Duration = Duration::from_millis(100);
+
 /// What came of a run.
 #[derive(Debug)]
 pub(super) struct Course {
     pub(super) accepted: Vec<Sent>,
     pub(super) refused: Vec<u64>,
     pub(super) counts: Counts,
+    /// What the faults really did.
+    pub(super) hits: Counts,
     pub(super) outages: Vec<Duration>,
     pub(super) took: Duration,
     /// Why it did not go to its end, if it did not.
@@ -66,7 +71,7 @@ pub(super) async fn run(plan: &Plan, proxy: &Arc<Proxy>) -> Result<Course, Failu
     let mut journal = journal.unwrap_or_default();
     let accepted = accepted.into_iter().map(|(id, sent)| journal.complete(id, sent)).collect();
     let Journal { outages, last_error, .. } = journal;
-    Ok(Course { accepted, refused, counts, outages, took, cut_short, last_error })
+    Ok(Course { accepted, refused, counts, hits: proxy.hits(), outages, took, cut_short, last_error })
 }
 
 fn unsettled(plan: &Plan, accepted: &[(OpId, Sent)]) -> Option<String> {
@@ -87,6 +92,8 @@ fn rage(tasks: &mut JoinSet<()>, mut storm: Storm) -> mpsc::UnboundedReceiver<Fa
             // If nobody listens any more the task is about to be ended.
             let _ = told.send(fault);
         }
+        // What is sent from now on meets no fault: it has to arrive, also if the last one was a black hole.
+        storm.up_for(SETTLED).await;
     });
     faults
 }

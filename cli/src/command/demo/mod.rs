@@ -27,6 +27,7 @@ use self::{
     plan::Plan,
     report::Report,
 };
+use super::number;
 use crate::{
     Failure,
     chaos::Proxy,
@@ -41,13 +42,13 @@ const INTERRUPTED: u8 = 130;
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// How many messages are sent
-    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, default_value_t = 20_000, value_name = "N", allow_hyphen_values = true, value_parser = number::within(1..=10_000_000))]
     messages: u64,
     /// How many faults strike
-    #[arg(long, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    #[arg(long, default_value_t = 30, value_name = "N", allow_hyphen_values = true, value_parser = number::within(0..=100_000))]
     faults: u64,
     /// What determines the faults, and the chance that the client takes
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "N", allow_hyphen_values = true, value_parser = number::within(0..=u64::MAX))]
     seed: u64,
     /// What is promised for each message
     #[arg(long, default_value = "at-least-once")]
@@ -89,11 +90,11 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
 /// Compares what the client was told with what the server wrote down.
 fn judge(plan: &Plan, course: Course, log: &Log) -> Result<Report, Failure> {
-    let Course { accepted, refused, counts, outages, took, cut_short, last_error } = course;
+    let Course { accepted, refused, counts, hits, outages, took, cut_short, last_error } = course;
     let (class, window) = (plan.class, u64::from(plan.config.window.frames));
     let received = server::read(&log.0)?;
     let findings = check(&Evidence { class, accepted, refused, received, window, faults: counts.total() });
-    Ok(Report { findings, counts, outages, took, cut_short, last_error })
+    Ok(Report { findings, counts, hits, outages, took, cut_short, last_error })
 }
 
 /// The file that the server writes to; removed at the end unless it is kept.

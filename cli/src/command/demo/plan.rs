@@ -84,6 +84,8 @@ fn quick() -> Config {
     config.retry.floor = Duration::from_millis(20);
     config.heartbeat.interval = Duration::from_millis(300);
     config.heartbeat.timeout = Duration::from_millis(300);
+    // So few that a window for each fault is far less than all: otherwise the bound of the doubt would hold of itself.
+    config.window.frames = 64;
     config
 }
 
@@ -97,12 +99,13 @@ impl fmt::Display for Plan {
         let (retry, heartbeat) = (&self.config.retry, &self.config.heartbeat);
         write!(
             f,
-            "retry: base {} ms, cap {} ms, floor {} ms; ping after {} ms, dead after {} ms more",
+            "retry: base {} ms, cap {} ms, floor {} ms; ping after {} ms, dead after {} ms more; window {} frames",
             retry.base.as_millis(),
             retry.cap.as_millis(),
             retry.floor.as_millis(),
             heartbeat.interval.as_millis(),
             heartbeat.timeout.as_millis(),
+            self.config.window.frames,
         )
     }
 }
@@ -136,11 +139,18 @@ mod tests {
     }
 
     #[test]
+    fn the_quick_window_leaves_the_bound_of_the_doubt_room_to_be_broken() {
+        let plan = plan(20_000, 30);
+        assert!(u64::from(plan.config.window.frames) * plan.faults * 10 <= plan.messages);
+    }
+
+    #[test]
     fn the_quick_settings_are_sound_and_printed() {
         assert_eq!(quick().check(), Ok(()));
         let printed = plan(20_000, 30).to_string();
         assert!(
-            printed.contains("base 50 ms, cap 1000 ms, floor 20 ms; ping after 300 ms, dead after 300 ms"),
+            printed
+                .contains("base 50 ms, cap 1000 ms, floor 20 ms; ping after 300 ms, dead after 300 ms more; window 64"),
             "{printed}"
         );
     }

@@ -9,7 +9,10 @@ use crate::chaos::Counts;
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) findings: Findings,
+    /// The faults that struck.
     pub(super) counts: Counts,
+    /// What they really did.
+    pub(super) hits: Counts,
     /// How long each outage took, from offline to online.
     pub(super) outages: Vec<Duration>,
     pub(super) took: Duration,
@@ -20,8 +23,12 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Whether every message is accounted for, of a run that went to its end.
+    /// Whether every message is accounted for, of a run that went to its end, and every kind of fault did something.
     pub(super) fn is_good(&self) -> bool {
+        self.accounts_for_all() && self.counts.without(&self.hits).is_empty()
+    }
+
+    fn accounts_for_all(&self) -> bool {
         self.findings.broken.is_empty() && self.cut_short.is_none()
     }
 }
@@ -34,6 +41,7 @@ impl fmt::Display for Report {
         writeln!(f, "outcomes     {}", outcomes.join(", "))?;
         writeln!(f, "received     unique {unique}, doubled {doubled}, reordered {reordered}, missing {missing}")?;
         writeln!(f, "faults       {}: {}", self.counts.total(), self.counts)?;
+        writeln!(f, "hits         {} (ended or held up)", self.hits)?;
         writeln!(f, "reconnects   {}{}", self.outages.len(), Recovery(&self.outages))?;
         writeln!(f, "took         {:.1} s", self.took.as_secs_f64())?;
         for broken in &self.findings.broken {
@@ -43,10 +51,13 @@ impl fmt::Display for Report {
             let failure = self.last_error.as_deref().unwrap_or("none");
             writeln!(f, "cut short: {why}; the client's last failure: {failure}")?;
         }
-        f.write_str(if self.is_good() {
-            "every message is accounted for"
-        } else {
-            "NOT every message is accounted for"
+        for kind in self.counts.without(&self.hits) {
+            writeln!(f, "{kind} hit nothing, so this run says nothing about it; send more messages")?;
+        }
+        f.write_str(match (self.is_good(), self.accounts_for_all()) {
+            (true, _) => "every message is accounted for",
+            (false, true) => "every message is accounted for, but NOT every kind of fault hit something",
+            (false, false) => "NOT every message is accounted for",
         })
     }
 }
@@ -98,6 +109,7 @@ mod tests {
         counts.add(Kind::Cut);
         Report {
             findings: Findings { tally, broken },
+            hits: counts.clone(),
             counts,
             outages: millis(&[30, 10, 20]),
             took: Duration::from_millis(1_250),
@@ -113,6 +125,7 @@ accepted     20, refused 0
 outcomes     acked 19, in doubt 1
 received     unique 19, doubled 2, reordered 0, missing 1
 faults       2: cut 1, black hole 1
+hits         cut 1, black hole 1 (ended or held up)
 reconnects   3, time to recover p50 20 ms, p99 30 ms
 took         1.2 s
 every message is accounted for";
@@ -137,6 +150,18 @@ every message is accounted for";
                 .to_string()
                 .ends_with("cut short: it stuck; the client's last failure: none\nNOT every message is accounted for")
         );
+    }
+
+    #[test]
+    fn a_fault_that_hit_nothing_is_named_and_not_good() {
+        let mut hits = Counts::default();
+        hits.add(Kind::Cut);
+        let report = Report { hits, ..report(vec![]) };
+        assert!(!report.is_good());
+        assert!(report.to_string().ends_with(
+            "black hole hit nothing, so this run says nothing about it; send more messages\n\
+             every message is accounted for, but NOT every kind of fault hit something"
+        ));
     }
 
     #[test]
