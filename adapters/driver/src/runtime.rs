@@ -11,6 +11,8 @@ use steadfast::{Attempt, Cause, Handshake, Timestamp};
 use crate::{Transport, Upgrade};
 
 /// What time it is. The handle asks too, from whichever thread it is used on.
+///
+/// It is mostly asked under the lock of the session: it is to be quick, and must not use a handle itself.
 pub trait Clock: Send + Sync + 'static {
     /// Now: microseconds since the Unix epoch, counted as a wristwatch does, sleep included; it never
     /// goes backwards.

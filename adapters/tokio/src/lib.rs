@@ -38,7 +38,8 @@ pub use dial::{Tcp, cause_of, open_tcp, open_ws};
 pub use io::TokioIo;
 pub use sleep::Timer;
 pub use steadfast_driver::{
-    BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, LAST_DRAIN, Lagged, Mailbox, Ticket, Upgrade,
+    BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, LAST_DRAIN, Lagged,
+    Mailbox, Ticket, Upgrade,
 };
 
 /// The future that keeps a session going. See [`steadfast_driver::Driver`].
