@@ -100,6 +100,18 @@ fn a_black_hole_is_found_while_the_application_sends() {
 }
 
 #[test]
+fn a_blocked_write_that_moves_is_a_sign_of_life() {
+    each_seed("a_blocked_write_that_moves_is_a_sign_of_life", 1..=100, |seed| {
+        let mut scenario = lasting(seed, 120 * SECOND);
+        (scenario.app.messages, scenario.app.every) = (3, 500 * MILLI);
+        // The last message is blocked, and leaves after 30 s; what the peer says takes another 20 s.
+        scenario.faults = Faults(vec![(SECOND, Fault::Block(30 * SECOND)), (SECOND, Fault::Freeze(50 * SECOND))]);
+        let story = run(scenario);
+        assert_eq!((story.dials.len(), story.aborts.len(), story.phase), (1, 0, Phase::Online));
+    });
+}
+
+#[test]
 fn a_peer_that_talks_or_answers_is_never_declared_dead() {
     for streams in [None, Some(SECOND), Some(24 * SECOND), Some(34 * SECOND)] {
         let mut scenario = lasting(5, 3_600 * SECOND);
