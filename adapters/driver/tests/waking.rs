@@ -6,9 +6,9 @@ mod world;
 
 use std::{task::Poll, thread, time::Duration};
 
-use steadfast::{Cause, Class, Frame, OpId, Outcome, SendOptions, Ttl};
-use steadfast_driver::Drain;
-use world::{Task, World, build, online, texts};
+use steadfast::{Cause, Class, Event, Frame, OpId, Outcome, SendOptions, Ttl};
+use steadfast_driver::{Drain, Item};
+use world::{Parts, Task, World, build, online, texts};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -55,21 +55,35 @@ fn a_burst_reads_the_clock_once() {
     assert_eq!(world.readings() - before, 1);
 }
 
-/// The driver was woken and is not polled yet; the reading it would start from is three seconds old.
-#[test]
-fn what_makes_a_deadline_reads_the_clock_anew() {
-    let world = World::new();
-    let (client, _events, mut driver) = online(&world);
+/// A session whose driver was woken three seconds ago and not polled since.
+fn behind(world: &World) -> Parts {
+    let (client, events, driver) = online(world);
     for n in 0..5_000 {
         client.send(n.to_string()).unwrap();
     }
     world.pass(3 * SECOND);
-    let mut ticket = Task::new(client.send_tracked("two seconds from now", within(2 * SECOND)).unwrap());
+    (client, events, driver)
+}
+
+#[test]
+fn a_drain_lasts_from_now_though_the_driver_is_late() {
+    let world = World::new();
+    let (client, mut events, mut driver) = behind(&world);
     let mut closing = Task::new(client.close(Drain::within(2 * SECOND)));
     assert!(closing.poll().is_pending());
     assert!(driver.run().is_pending());
+    let is_outcome = |item: &Item<_, _>| matches!(item, Item::Event(Event::Outcome { .. }));
+    assert_eq!(world::take(&mut events).iter().filter(|item| is_outcome(item)).count(), 0);
+    assert_eq!(world.left(0).len(), 5_000);
+}
+
+#[test]
+fn a_time_limit_runs_from_now_though_the_driver_is_late() {
+    let world = World::new();
+    let (client, _events, mut driver) = behind(&world);
+    let mut ticket = Task::new(client.send_tracked("two seconds from now", within(2 * SECOND)).unwrap());
+    assert!(driver.run().is_pending());
     assert_eq!(ticket.poll(), Poll::Ready(Outcome::Written));
-    assert_eq!(world.left(0).len(), 5_001);
 }
 
 #[test]
