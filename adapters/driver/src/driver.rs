@@ -32,6 +32,9 @@ use crate::{
 ///
 /// Dropping it ends everything in order: links are cut, each message has its outcome, tickets resolve,
 /// events end, and what is sent afterwards is refused.
+///
+/// If the protocol panics, the session cannot be asked any more: tickets end `InDoubt`, and the last event, once
+/// there was any other change of phase, is one to `Stopped(Failed)`.
 #[must_use = "a driver does nothing unless it is spawned or polled"]
 pub struct Driver<P: Protocol, R: Runtime, D: Dialer> {
     shared: Arc<Shared<P>>,
