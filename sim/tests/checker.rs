@@ -96,6 +96,20 @@ fn a_dial_before_its_announced_time_is_found() {
 }
 
 #[test]
+fn answers_beyond_a_window_of_bytes_are_found() {
+    let mut config = Config::default();
+    config.window.bytes = 10;
+    let mut checker = Checker::new(Toy { login: false, ..Toy::default() }, config);
+    let pong = |token: &str| Action::Send { link: LINK, frame: Frame::from(format!("pong {token}")), secret: false };
+    let first = [pong("of any length"), Action::FlushQueue(LINK)];
+    turn(&mut checker, at(1), Input::Command(Command::Connect), &[dial()], Some(at(2)));
+    turn(&mut checker, at(1), Input::Report(LINK, Report::Up(Box::default())), &first, Some(at(20)));
+    assert_eq!(checker.violations(), [""; 0]);
+    turn(&mut checker, at(2), Input::Report(LINK, Report::Progress), &[pong("")], Some(at(20)));
+    assert_finds(&checker, "window: ");
+}
+
+#[test]
 fn an_accepted_login_is_nothing_where_there_is_none() {
     let toy = Toy { hello: true, login: false, ..Toy::default() };
     let session = Session::new(toy, Config::default(), 1).expect("a sound configuration");
