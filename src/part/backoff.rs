@@ -12,6 +12,12 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
+    /// After so many failures.
+    #[cfg(test)]
+    pub(crate) const fn after(failures: u64) -> Self {
+        Self { failures, last: Duration::ZERO }
+    }
+
     /// Failures since the last reset.
     pub(crate) const fn failures(&self) -> u64 {
         self.failures

@@ -252,6 +252,25 @@ fn only_a_link_that_holds_resets_the_backoff() {
 }
 
 #[test]
+fn the_last_attempt_that_can_be_counted_is_made_like_any_other() {
+    for failures in [u64::from(u32::MAX) - 1, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+        let mut talk = Talk::new(Plain);
+        talk.session.backoff = Backoff::after(failures);
+        for link in 1..=3 {
+            let before = talk.now;
+            talk.down(link, refused(), 0);
+            let announced = talk.out.iter().any(|action| {
+                matches!(action, Action::ReconnectAfter { attempt, .. } if *attempt > failures || *attempt == u64::MAX)
+            });
+            assert!(announced, "{:?}", talk.out);
+            talk.wake();
+            assert!((before + 100..=before + 30_001).contains(&talk.now), "{} after {before}", talk.now);
+            assert!(matches!(talk.out[0], Action::Connect(_)));
+        }
+    }
+}
+
+#[test]
 fn a_silent_peer_is_dropped_though_the_application_talks() {
     let mut talk = Talk::new(Plain);
     talk.up(1);
