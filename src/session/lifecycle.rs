@@ -1,6 +1,6 @@
 //! Links begin and end here: the first half of settling.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::{
@@ -264,7 +264,7 @@ impl<P: Protocol> Session<P> {
     }
 
     /// Tells a change of phase, once the turn has settled.
-    pub(super) fn tell_phase(&mut self, now: Timestamp, out: &mut Vec<Action<P::Incoming, P::Topic>>) {
+    pub(super) fn tell_phase(&mut self, now: Timestamp, out: &mut Actions<P>) {
         let (from, to) = (self.told, self.phase());
         if from == to {
             return;
