@@ -5,6 +5,8 @@
 //! transport. Every failure of a session is one [`Error`] with a number of its own.
 
 mod classify;
+mod policy;
+mod row;
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, time::Duration};
@@ -12,6 +14,8 @@ use core::{fmt, time::Duration};
 use bytes::Bytes;
 
 pub(crate) use classify::{Circumstances, Failure, Verdict, classify};
+pub use policy::ErrorPolicy;
+pub use row::{Codes, Match, Occasion, Remedy, Row, Stage};
 
 use crate::{CloseCode, LinkId, Text};
 

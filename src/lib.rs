@@ -95,7 +95,10 @@ mod secret;
 mod session;
 mod time;
 
-pub use error::{Cause, Code, Error, HttpAnswer, Kind, Recovery, Refused, Rejected, Unfit, Why};
+pub use error::{
+    Cause, Code, Codes, Error, ErrorPolicy, HttpAnswer, Kind, Match, Occasion, Recovery, Refused, Rejected, Remedy, Row,
+    Stage, Unfit, Why,
+};
 pub use frame::{CloseCode, Frame, Text};
 pub use machine::Machine;
 pub use protocol::{
