@@ -48,7 +48,7 @@ fn take_turns(plan: &Plan, runtime: &Runtime, server: &Server) -> Outcome<Vec<Ro
 const fn messages(plan: &Plan, who: Contender) -> u64 {
     match who {
         Contender::Naive => plan.messages / 8,
-        Contender::Raw | Contender::Coalesced | Contender::Steadfast => plan.messages,
+        Contender::Raw | Contender::Coalesced | Contender::Link | Contender::Steadfast => plan.messages,
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn run(quick: bool) -> Outcome<bool> {
     let connections = if quick { 200 } else { 1_000 };
     let server = Server::start()?;
     println!("idle connection, resident bytes in the client, {connections} connections");
-    for who in [Contender::Raw, Contender::Coalesced] {
+    for who in [Contender::Raw, Contender::Coalesced, Contender::Link] {
         println!("{:>11}  {}", ask(who, &server, connections)?, who.name());
     }
     let ours = ask(Contender::Steadfast, &server, connections)?;

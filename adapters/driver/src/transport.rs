@@ -38,6 +38,12 @@ pub trait Transport {
     /// How many frames were fed.
     fn fed(&self) -> u64;
 
+    /// How many bytes were fed that are not with the operating system yet. A flush that comes when enough wait
+    /// lets the peer work on them while the rest is fed. 0 where that is not known.
+    fn pending(&self) -> usize {
+        0
+    }
+
     /// True once after a write that had been blocked has moved.
     fn take_progress(&mut self) -> bool {
         false

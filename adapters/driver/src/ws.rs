@@ -1,33 +1,39 @@
 //! How do messages get on the wire? The WebSocket protocol over any stream of bytes.
 
-mod ahead;
-mod call;
-mod tail;
+mod input;
+mod lent;
+mod masks;
+mod out;
+mod payloads;
+mod scratch;
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, Cursor},
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use steadfast::{Cause, CloseCode, Frame, Text};
 use tungstenite::{
     Error, Message, Utf8Bytes,
-    error::ProtocolError,
     protocol::{
         CloseFrame, Role, WebSocketConfig, WebSocketContext,
         frame::{
-            Frame as Raw,
-            coding::{Data, OpCode},
+            FrameHeader,
+            coding::{Control, Data, OpCode},
         },
     },
 };
 
 use crate::{Io, Transport};
-use call::{Call, Line, Nowhere};
+use input::{Head, Input};
+use lent::Lent;
+use out::Out;
 
-/// How much the framing layer takes at once. It is zeroed before every read and kept by every idle link, so it is
-/// small; in a flood more is read from the stream: see [`ahead`].
-const READ_BUFFER: usize = 4 << 10;
+/// How much the framing layer takes at once of a frame that is lent to it. It reads from memory, so a small piece
+/// costs next to nothing; and every idle link keeps a buffer of this size.
+const PIECE: usize = 512;
 
 /// The longest reason that fits into a Close frame, behind its code (RFC 6455 section 5.5).
 const REASON: usize = 123;
@@ -37,10 +43,14 @@ const REASON: usize = 123;
 /// Nothing leaves but in [`poll_flush`](Transport::poll_flush), or together with the answer to a ping or a
 /// Close in [`poll_read`](Transport::poll_read). What was fed is joined into as few writes as the stream
 /// takes; how much of it there may be at once is for the session to say, not for this type.
+///
+/// A received message is a copy. Whoever keeps one that is small keeps those that came in the same read next to
+/// it, 4 KiB at most. An idle link keeps nothing to read into.
 pub struct Ws<S> {
     io: S,
     framing: WebSocketContext,
-    line: Line,
+    input: Input,
+    out: Out,
     fed: u64,
 }
 
@@ -50,36 +60,16 @@ impl<S: Io> Ws<S> {
     /// `rest` is what was read behind the head of the server's answer: the beginning of its first frames.
     /// `max_message` is the largest message that is accepted, in bytes; [`Upgrade::over`](crate::Upgrade::over)
     /// does all of this.
-    pub fn new(io: S, mut rest: Vec<u8>, max_message: u32) -> Self {
-        let mut line = Line::default();
-        line.tail.on_read(&rest);
-        // The framing layer sizes all its later buffers by the capacity of the first one.
-        rest.reserve_exact(READ_BUFFER);
+    pub fn new(io: S, rest: Vec<u8>, max_message: u32) -> Self {
         let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
-        let config = open(WebSocketConfig::default())
-            .read_buffer_size(READ_BUFFER)
+        let config = WebSocketConfig::default()
+            .read_buffer_size(PIECE)
+            // Its frames go straight to those that were fed.
+            .write_buffer_size(0)
             .max_message_size(Some(limit))
             .max_frame_size(Some(limit));
-        let framing = WebSocketContext::from_partially_read(rest, Role::Client, Some(config));
-        Self { io, framing, line, fed: 0 }
-    }
-
-    /// One call of the framing layer. While its buffer waits for the stream it adds nothing to it by itself: of
-    /// the answers to many pings it keeps the latest, which answers them all (RFC 6455 section 5.5.3).
-    fn call<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        act: impl FnOnce(&mut WebSocketContext, &mut Call<'_, '_, S>) -> T,
-    ) -> T {
-        let was_full = self.line.is_full;
-        if was_full {
-            self.framing.set_config(|config| *config = shut(*config));
-        }
-        let done = act(&mut self.framing, &mut Call { io: &mut self.io, cx, line: &mut self.line });
-        if was_full {
-            self.framing.set_config(|config| *config = open(*config));
-        }
-        done
+        let framing = WebSocketContext::new(Role::Client, Some(config));
+        Self { io, framing, input: Input::new(rest, max_message), out: Out::default(), fed: 0 }
     }
 
     /// The stream below.
@@ -87,153 +77,173 @@ impl<S: Io> Ws<S> {
         &self.io
     }
 
-    /// The last word: the cause of an error that the framing layer reports.
-    fn end(&mut self, cx: &mut Context<'_>, error: Error) -> Cause {
-        let code = match &error {
-            Error::Capacity(_) => CloseCode::TOO_BIG,
-            Error::Utf8(_) => CloseCode::INVALID,
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return self.line.end(Cause::Ended),
-            Error::Protocol(_) => CloseCode::PROTOCOL,
-            Error::ConnectionClosed | Error::AlreadyClosed => return self.line.end(Cause::Ended),
-            Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => return self.line.end(Cause::Ended),
-            Error::Io(error) => return self.line.end(broken(error)),
-            // These belong to uses of the framing layer that are not ours.
-            Error::Tls(_)
-            | Error::WriteBufferFull(_)
-            | Error::AttackAttempt
-            | Error::Url(_)
-            | Error::Http(_)
-            | Error::HttpFormat(_) => return self.line.end(Cause::Broken(error.to_string().into())),
-        };
-        let message = Text::from(error.to_string());
-        self.complain(cx, code);
-        Cause::Violation { code, message }
-    }
-
-    /// Tells the peer what it did wrong, as far as that goes without waiting (RFC 6455 section 7.1.7).
-    fn complain(&mut self, cx: &mut Context<'_>, code: CloseCode) {
-        let close = CloseFrame { code: code.0.into(), reason: Utf8Bytes::default() };
-        let mut call = Call { io: &mut self.io, cx, line: &mut self.line };
-        // It may not fit on the wire; the link is over either way.
-        let _ = self.framing.close(&mut call, Some(close));
-    }
-
-    /// The cause of a Close that was read. Its echo is queued; it is flushed as far as that goes without
-    /// waiting.
-    fn closed(&mut self, cx: &mut Context<'_>, close: Option<CloseFrame>) -> Cause {
-        let mut call = Call { io: &mut self.io, cx, line: &mut self.line };
-        let _ = self.framing.flush(&mut call);
-        match close {
-            None => Cause::Closed { code: CloseCode::NONE, reason: Text::default() },
-            Some(close) => self.line.tail.restore(&close).unwrap_or_else(|| Cause::Closed {
-                code: CloseCode(close.code.into()),
-                reason: Text::claimed(close.reason.into()),
-            }),
+    /// Reads until there are so many frames, or the stream has no more: that is what arms the waker. A runtime
+    /// that remembers a short read says so without asking the operating system.
+    fn poll_frames(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Frame>, most: usize) -> Poll<Result<(), Cause>> {
+        let before = frames.len();
+        loop {
+            if let Err(cause) = self.understand(frames, before.saturating_add(most)) {
+                return Poll::Ready(Err(cause));
+            }
+            if frames.len() - before >= most {
+                return Poll::Ready(Ok(()));
+            }
+            match self.input.poll_more(&mut self.io, cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.out.end(Cause::Ended))),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.out.end(ended(&error)))),
+                Poll::Pending if frames.len() == before => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(Ok(())),
+            }
         }
+    }
+
+    /// Makes frames of what is there, until there are so many.
+    fn understand(&mut self, frames: &mut Vec<Frame>, most: usize) -> Result<(), Cause> {
+        while frames.len() < most {
+            frames.push(match self.input.next() {
+                Head::Text(text) => Frame::Text(Text::claimed(text)),
+                Head::Binary(bytes) => Frame::Binary(bytes),
+                Head::Lent(bytes) => match read(&mut self.framing, &mut self.out, bytes)? {
+                    Some(frame) => frame,
+                    None => continue,
+                },
+                Head::Unfinished => break,
+            });
+        }
+        Ok(())
     }
 }
 
 impl<S: Io> Transport for Ws<S> {
+    /// After a Close there is no place for it: it counts as fed and never as left.
     fn feed(&mut self, frame: Frame) {
         self.fed += 1;
-        let message = Message::Frame(match frame {
-            // As a raw frame, because our text is UTF-8 by its type and need not be checked again.
-            Frame::Text(text) => Raw::message(text.into_bytes(), OpCode::Data(Data::Text), true),
-            Frame::Binary(bytes) => Raw::message(bytes, OpCode::Data(Data::Binary), true),
-            Frame::Ping(bytes) => Raw::ping(bytes),
-            Frame::Pong(bytes) => Raw::pong(bytes),
-        });
-        match self.framing.write(&mut Nowhere, message) {
-            Ok(()) => self.line.kept += 1,
-            // It is in the buffer; the framing layer tried to push out a pong along with it.
-            Err(Error::Io(error)) if is_blocked(&error) => self.line.kept += 1,
-            // After a Close there is no place for it. It counts as fed and never as left.
-            Err(_) => {}
+        if self.framing.can_write() {
+            let opcode = match &frame {
+                Frame::Text(_) => OpCode::Data(Data::Text),
+                Frame::Binary(_) => OpCode::Data(Data::Binary),
+                Frame::Ping(_) => OpCode::Control(Control::Ping),
+                Frame::Pong(_) => OpCode::Control(Control::Pong),
+            };
+            self.out.feed(opcode, frame.payload());
         }
     }
 
     fn close(&mut self, code: CloseCode, reason: &str) {
         let close = code.is_sendable().then(|| CloseFrame { code: code.0.into(), reason: shortened(reason).into() });
-        // It always "fails": nowhere takes the bytes. The frame is in the buffer all the same.
-        let _ = self.framing.close(&mut Nowhere, close);
+        say_close(&mut self.framing, &mut self.out, close);
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let was_full = self.line.is_full;
-        let mut flushed = self.call(cx, |framing, call| framing.flush(call)).is_ok();
-        if flushed && was_full {
-            // Now there is a place for the answer that was kept.
-            flushed = self.call(cx, |framing, call| framing.flush(call)).is_ok();
-        }
-        if flushed && !self.line.is_broken() && self.line.kept == self.fed { Poll::Ready(()) } else { Poll::Pending }
+        let flushed = self.out.poll_flush(&mut self.io, cx);
+        if self.out.kept() == self.fed { flushed } else { Poll::Pending }
     }
 
-    /// It reads until the stream says that there is nothing more: that is what arms the waker, and a
-    /// runtime that remembers a short read says so without asking the operating system.
     fn poll_read(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Frame>, most: usize) -> Poll<Result<(), Cause>> {
-        let before = frames.len();
-        while frames.len() - before < most {
-            let was_full = self.line.is_full;
-            frames.push(match self.call(cx, |framing, call| framing.read(call)) {
-                Ok(Message::Text(text)) => Frame::Text(Text::claimed(text.into())),
-                Ok(Message::Binary(bytes)) => Frame::Binary(bytes),
-                Ok(Message::Ping(bytes)) => Frame::Ping(bytes),
-                Ok(Message::Pong(bytes)) => Frame::Pong(bytes),
-                Ok(Message::Close(close)) => return Poll::Ready(Err(self.closed(cx, close))),
-                // Raw frames are only ever written.
-                Ok(Message::Frame(_)) => continue,
-                // There is a place now for the answer that was kept: the next call sends it.
-                Err(Error::Io(error)) if is_blocked(&error) && was_full && !self.line.is_full => continue,
-                Err(Error::Io(error)) if is_blocked(&error) => {
-                    return if frames.len() == before { Poll::Pending } else { Poll::Ready(Ok(())) };
-                }
-                Err(error) => return Poll::Ready(Err(self.end(cx, error))),
-            });
+        let polled = self.poll_frames(cx, frames, most);
+        self.input.settle();
+        // Answers leave by themselves, as far as that goes without waiting.
+        if self.out.owes() {
+            let _ = self.out.poll_flush(&mut self.io, cx);
         }
-        // A ping is answered by the next read, which the driver may hold back.
-        if matches!(frames.last(), Some(Frame::Ping(_))) {
-            let _ = self.poll_flush(cx);
-        }
-        Poll::Ready(Ok(()))
+        polled
     }
 
     fn left(&self) -> u64 {
-        self.line.left
+        self.out.left()
     }
 
     fn fed(&self) -> u64 {
         self.fed
     }
 
+    fn pending(&self) -> usize {
+        self.out.pending()
+    }
+
     fn take_progress(&mut self) -> bool {
-        std::mem::take(&mut self.line.moved)
+        self.out.take_progress()
     }
 
     fn shrink(&mut self) {
-        self.line.ahead.shrink();
+        self.out.shrink();
     }
 }
 
 impl<S> fmt::Debug for Ws<S> {
     /// Its buffers hold payloads, so they are not shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ws").field("fed", &self.fed).field("left", &self.line.left).finish_non_exhaustive()
+        f.debug_struct("Ws").field("fed", &self.fed).field("left", &self.out.left()).finish_non_exhaustive()
     }
 }
 
-/// Settings with which the framing layer writes when it is told to flush and at no other time: neither bound is
-/// ever reached.
-fn open(config: WebSocketConfig) -> WebSocketConfig {
-    config.write_buffer_size(usize::MAX - 1).max_write_buffer_size(usize::MAX)
+/// Has the framing layer read a frame, or a piece of one. `None` if that was no message, or there is more to come.
+fn read(framing: &mut WebSocketContext, out: &mut Out, bytes: &[u8]) -> Result<Option<Frame>, Cause> {
+    let mut lent = Lent { bytes, out };
+    let message = match framing.read(&mut lent) {
+        Ok(message) => message,
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+        Err(error) => return Err(judge(framing, out, &error)),
+    };
+    // The answer to a ping or a Close joins what was fed.
+    framing.flush(&mut lent).expect("what is lent takes everything");
+    Ok(Some(match message {
+        Message::Text(text) => Frame::Text(Text::claimed(text.into())),
+        Message::Binary(bytes) => Frame::Binary(bytes),
+        Message::Ping(bytes) => Frame::Ping(bytes),
+        Message::Pong(bytes) => Frame::Pong(bytes),
+        Message::Close(_) => return Err(closed(bytes)),
+        // Raw frames are only ever written.
+        Message::Frame(_) => return Ok(None),
+    }))
 }
 
-/// Settings with which it has no room for a frame.
-fn shut(config: WebSocketConfig) -> WebSocketConfig {
-    config.write_buffer_size(0).max_write_buffer_size(1)
+/// The cause of a Close frame that the framing layer has accepted.
+///
+/// It is read here once more, because the framing layer replaces every code that it does not know by 1002, before
+/// anybody can see it. One of them is 1014, "bad gateway", which a client should wait out, whereas 1002 ends in giving
+/// up. (tungstenite 0.30; its issue 502 asks for the codes as they are.)
+fn closed(frame: &[u8]) -> Cause {
+    let mut cursor = Cursor::new(frame);
+    let _ = FrameHeader::parse(&mut cursor);
+    match &frame[cursor.position() as usize..] {
+        [high, low, reason @ ..] => Cause::Closed {
+            code: CloseCode(u16::from_be_bytes([*high, *low])),
+            reason: Text::claimed(Bytes::copy_from_slice(reason)),
+        },
+        [] | [_] => Cause::Closed { code: CloseCode::NONE, reason: Text::default() },
+    }
 }
 
-fn is_blocked(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
+/// What the peer did wrong; it is told so (RFC 6455 section 7.1.7).
+fn judge(framing: &mut WebSocketContext, out: &mut Out, error: &Error) -> Cause {
+    let code = match error {
+        Error::Capacity(_) => CloseCode::TOO_BIG,
+        Error::Utf8(_) => CloseCode::INVALID,
+        Error::Protocol(_) => CloseCode::PROTOCOL,
+        Error::ConnectionClosed | Error::AlreadyClosed => return out.end(Cause::Ended),
+        // These belong to uses of the framing layer that are not ours.
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::WriteBufferFull(_)
+        | Error::AttackAttempt
+        | Error::Url(_)
+        | Error::Http(_)
+        | Error::HttpFormat(_) => return out.end(Cause::Broken(error.to_string().into())),
+    };
+    say_close(framing, out, Some(CloseFrame { code: code.0.into(), reason: Utf8Bytes::default() }));
+    Cause::Violation { code, message: error.to_string().into() }
+}
+
+/// Has the framing layer say goodbye behind what was fed, unless it has done so.
+fn say_close(framing: &mut WebSocketContext, out: &mut Out, close: Option<CloseFrame>) {
+    framing.close(&mut Lent { bytes: &[], out }, close).expect("what is lent takes everything");
+}
+
+/// The cause for a stream that could not be read.
+fn ended(error: &io::Error) -> Cause {
+    if error.kind() == io::ErrorKind::UnexpectedEof { Cause::Ended } else { broken(error) }
 }
 
 /// The cause for a stream that failed.
@@ -646,7 +656,7 @@ mod tests {
                 buffers.push(ws.io.smallest_read);
             }
             let average = buffers.iter().sum::<usize>() / buffers.len();
-            assert!(average > READ_BUFFER / 4, "{buffers:?}");
+            assert!(average > scratch::SCRATCH / 2, "{buffers:?}");
         }
     }
 }

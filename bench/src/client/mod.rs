@@ -3,6 +3,7 @@
 mod bare;
 mod ours;
 mod raw;
+mod ws;
 
 use std::{
     net::SocketAddr,
@@ -28,6 +29,8 @@ pub(crate) enum Contender {
     Coalesced,
     /// tokio-tungstenite as most use it: `send().await` for each message.
     Naive,
+    /// The transport of `steadfast-tokio`, without a session.
+    Link,
     /// `client.send()` of `steadfast-tokio`.
     Steadfast,
 }
@@ -40,13 +43,14 @@ pub(crate) struct Sample {
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 4] = [Self::Raw, Self::Coalesced, Self::Steadfast, Self::Naive];
+    pub(crate) const ALL: [Self; 5] = [Self::Raw, Self::Coalesced, Self::Link, Self::Steadfast, Self::Naive];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw TCP, encoded beforehand",
             Self::Coalesced => "tokio-tungstenite, feed + one flush a burst",
             Self::Naive => "tokio-tungstenite, send().await each",
+            Self::Link => "Ws of steadfast-tokio alone, no session",
             Self::Steadfast => "steadfast-tokio, client.send()",
         }
     }
@@ -58,6 +62,7 @@ impl Contender {
                 Self::Raw => raw::echo(server, messages).await,
                 Self::Coalesced => bare::coalesced(server, messages).await,
                 Self::Naive => bare::naive(server, messages).await,
+                Self::Link => ws::echo(server, messages).await,
                 Self::Steadfast => ours::echo(server, messages).await,
             }
         })
@@ -69,6 +74,7 @@ impl Contender {
             match self {
                 Self::Raw => raw::idle(server, connections).await,
                 Self::Coalesced | Self::Naive => bare::idle(server, connections).await,
+                Self::Link => ws::idle(server, connections).await,
                 Self::Steadfast => ours::idle(server, connections).await,
             }
         })
