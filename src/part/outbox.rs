@@ -22,13 +22,19 @@ pub(crate) struct Outbox<M> {
     cursor: usize,
     /// Index of the first entry that is not known to be with the operating system. Never beyond the cursor.
     flushed: usize,
-    /// Entries without a tombstone, and their bytes.
-    live: u32,
-    bytes: u64,
     /// Every message below may have left on an earlier link.
     doubtful_below: OpId,
     /// Everything that never left and is older has been dropped: where to look for the next.
     droppable_from: OpId,
+    books: Books<M>,
+}
+
+/// What is counted over all messages.
+#[derive(Clone, Debug)]
+struct Books<M> {
+    /// Entries without a tombstone, and their bytes.
+    live: u32,
+    bytes: u64,
     expiries: Expiries,
     /// A message was refused for want of room, and since then something has ended.
     wanted: Wanted,
@@ -38,9 +44,15 @@ pub(crate) struct Outbox<M> {
 
 #[derive(Clone, Debug)]
 struct Entry<M> {
-    id: OpId,
     /// `None` is a tombstone.
     message: Option<M>,
+    label: Label,
+}
+
+/// What is known of a message.
+#[derive(Clone, Copy, Debug)]
+struct Label {
+    id: OpId,
     bytes: u32,
     class: Class,
     tracked: bool,
@@ -88,50 +100,56 @@ impl<M> Outbox<M> {
             entries: VecDeque::new(),
             cursor: 0,
             flushed: 0,
-            live: 0,
-            bytes: 0,
             doubtful_below: OpId(0),
             droppable_from: OpId(0),
-            expiries: Expiries { at: BTreeMap::new(), due: BTreeSet::new() },
-            wanted: Wanted::No,
-            dead: Vec::new(),
+            books: Books {
+                live: 0,
+                bytes: 0,
+                expiries: Expiries { at: BTreeMap::new(), due: BTreeSet::new() },
+                wanted: Wanted::No,
+                dead: Vec::new(),
+            },
         }
     }
 
     /// Messages without an outcome.
     pub(crate) const fn len(&self) -> u32 {
-        self.live
+        self.books.live
     }
 
     /// Their bytes.
     pub(crate) const fn bytes(&self) -> u64 {
-        self.bytes
+        self.books.bytes
     }
 
     /// When the next message expires.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.expiries.due.first().map(|(at, _)| *at)
+        self.books.expiries.due.first().map(|(at, _)| *at)
     }
 
     /// Makes room for a message of this size, as the policy says. `false`: it has to be refused.
+    #[inline]
     pub(crate) fn make_room(&mut self, policy: &QueuePolicy, bytes: u32, end: &mut impl FnMut(Ended)) -> bool {
-        let messages = (u64::from(self.live) + 1).saturating_sub(policy.max_messages.into());
-        let bytes = (self.bytes + u64::from(bytes)).saturating_sub(policy.max_bytes);
-        if (messages, bytes) == (0, 0) {
-            return true;
-        }
+        let fits = self.books.live < policy.max_messages && self.books.bytes + u64::from(bytes) <= policy.max_bytes;
+        fits || self.drop_oldest(policy, bytes, end)
+    }
+
+    #[cold]
+    fn drop_oldest(&mut self, policy: &QueuePolicy, bytes: u32, end: &mut impl FnMut(Ended)) -> bool {
+        let messages = (u64::from(self.books.live) + 1).saturating_sub(policy.max_messages.into());
+        let bytes = (self.books.bytes + u64::from(bytes)).saturating_sub(policy.max_bytes);
         let until = match policy.overflow {
             Overflow::Refuse => None,
             Overflow::DropOldest => self.enough_to_drop(messages, bytes),
         };
         let Some((from, to)) = until else {
-            self.wanted = Wanted::Refused;
+            self.books.wanted = Wanted::Refused;
             return false;
         };
         for at in from..to {
             self.end_in_place(at, Outcome::Dropped(Dropped::Overflow), end);
         }
-        self.droppable_from = self.entries[to - 1].id;
+        self.droppable_from = self.entries[to - 1].label.id;
         self.tidy();
         true
     }
@@ -140,11 +158,11 @@ impl<M> Outbox<M> {
     /// do not. Nothing is dropped in vain.
     fn enough_to_drop(&self, mut messages: u64, mut bytes: u64) -> Option<(usize, usize)> {
         let oldest = self.doubtful_below.max(self.droppable_from);
-        let from = self.entries.partition_point(|entry| entry.id < oldest).max(self.cursor);
+        let from = self.entries.partition_point(|entry| entry.label.id < oldest).max(self.cursor);
         for at in from..self.entries.len() {
             if self.entries[at].message.is_some() {
                 messages = messages.saturating_sub(1);
-                bytes = bytes.saturating_sub(self.entries[at].bytes.into());
+                bytes = bytes.saturating_sub(self.entries[at].label.bytes.into());
             }
             if (messages, bytes) == (0, 0) {
                 return Some((from, at + 1));
@@ -154,30 +172,33 @@ impl<M> Outbox<M> {
     }
 
     /// Takes a message. Ids only ever grow.
+    #[inline]
     pub(crate) fn push(&mut self, id: OpId, message: M, bytes: u32, standing: Standing) {
         let Standing { class, tracked, expires } = standing;
         if let Some(at) = expires {
-            self.expiries.insert(id, at);
+            self.books.expiries.insert(id, at);
         }
-        let expires = expires.is_some();
-        let message = Some(message);
-        self.entries.push_back(Entry { id, message, bytes, class, tracked, expires });
-        self.live += 1;
-        self.bytes += u64::from(bytes);
+        let label = Label { id, bytes, class, tracked, expires: expires.is_some() };
+        self.entries.push_back(Entry { message: Some(message), label });
+        self.books.live += 1;
+        self.books.bytes += u64::from(bytes);
     }
 
     /// The next message to hand over.
+    #[inline]
     pub(crate) fn next(&mut self) -> Option<Next<'_, M>> {
-        while self.entries.get(self.cursor).is_some_and(|entry| entry.message.is_none()) {
+        while let Some(Entry { message, label }) = self.entries.get(self.cursor) {
+            if let Some(message) = message {
+                let (ack, again) = (label.class == Class::AtLeastOnce, label.id < self.doubtful_below);
+                return Some(Next { id: label.id, message, bytes: label.bytes, ack, again });
+            }
             self.cursor += 1;
         }
-        let entry = self.entries.get(self.cursor)?;
-        let message = entry.message.as_ref()?;
-        let (ack, again) = (entry.class == Class::AtLeastOnce, entry.id < self.doubtful_below);
-        Some(Next { id: entry.id, message, bytes: entry.bytes, ack, again })
+        None
     }
 
     /// The message that [`next`](Self::next) showed was handed over.
+    #[inline]
     pub(crate) fn on_handed(&mut self) {
         debug_assert!(self.cursor < self.entries.len(), "there was one to show");
         self.cursor += 1;
@@ -185,6 +206,7 @@ impl<M> Outbox<M> {
 
     /// The message that [`next`](Self::next) showed is not handed over, now or later. One that may have left on an
     /// earlier link is in doubt.
+    #[cold]
     pub(crate) fn drop_next(&mut self, why: Dropped, end: &mut impl FnMut(Ended)) {
         let outcome = if self.is_here(self.cursor) { Outcome::Dropped(why) } else { Outcome::InDoubt };
         self.end(self.cursor, outcome, end);
@@ -192,9 +214,12 @@ impl<M> Outbox<M> {
 
     /// All that this link was given up to this message is with the operating system.
     pub(crate) fn on_flushed(&mut self, up_to: OpId, end: &mut impl FnMut(Ended)) {
-        while self.flushed < self.cursor && self.entries[self.flushed].id <= up_to {
-            if self.entries[self.flushed].class == Class::AtMostOnce {
-                self.end_in_place(self.flushed, Outcome::Written, end);
+        for entry in self.entries.range_mut(self.flushed..self.cursor) {
+            if entry.label.id > up_to {
+                break;
+            }
+            if entry.label.class == Class::AtMostOnce {
+                self.books.end(entry, Outcome::Written, end);
             }
             self.flushed += 1;
         }
@@ -229,7 +254,7 @@ impl<M> Outbox<M> {
     pub(crate) fn on_lost(&mut self, first_unsent: Option<OpId>, end: &mut impl FnMut(Ended)) {
         let unsent = first_unsent.unwrap_or(OpId(u64::MAX));
         for at in 0..self.cursor {
-            let Entry { id, class, ref message, .. } = self.entries[at];
+            let Entry { label: Label { id, class, .. }, ref message } = self.entries[at];
             let stayed = at >= self.flushed && id >= unsent;
             if message.is_none() || stayed {
                 continue;
@@ -250,12 +275,12 @@ impl<M> Outbox<M> {
             return None;
         }
         self.end(at, Outcome::Cancelled, end);
-        self.dead.pop()
+        self.books.dead.pop()
     }
 
     /// The time of some messages is up: those that never left have expired, of the others nobody knows.
     pub(crate) fn on_due(&mut self, now: Timestamp, end: &mut impl FnMut(Ended)) {
-        while let Some(id) = self.expiries.take_due(now) {
+        while let Some(id) = self.books.expiries.take_due(now) {
             let Some(at) = self.find(id) else { continue };
             self.end(at, if self.is_here(at) { Outcome::Expired } else { Outcome::InDoubt }, end);
         }
@@ -283,19 +308,20 @@ impl<M> Outbox<M> {
     }
 
     /// True once when there is room again after a refusal: a quarter of both bounds.
+    #[inline]
     pub(crate) fn take_room(&mut self, policy: &QueuePolicy) -> bool {
-        let roomy = self.wanted == Wanted::Freed
-            && self.live <= policy.max_messages - policy.max_messages.div_ceil(4)
-            && self.bytes <= policy.max_bytes - policy.max_bytes.div_ceil(4);
+        let roomy = self.books.wanted == Wanted::Freed
+            && self.books.live <= policy.max_messages - policy.max_messages.div_ceil(4)
+            && self.books.bytes <= policy.max_bytes - policy.max_bytes.div_ceil(4);
         if roomy {
-            self.wanted = Wanted::No;
+            self.books.wanted = Wanted::No;
         }
         roomy
     }
 
     /// The messages that ended and were not taken yet.
     pub(crate) const fn dead(&mut self) -> &mut Vec<M> {
-        &mut self.dead
+        &mut self.books.dead
     }
 
     /// Where a message stands that may have left.
@@ -305,16 +331,16 @@ impl<M> Outbox<M> {
 
     /// Whether it has certainly not left.
     fn is_here(&self, at: usize) -> bool {
-        at >= self.cursor && self.entries[at].id >= self.doubtful_below
+        at >= self.cursor && self.entries[at].label.id >= self.doubtful_below
     }
 
     /// Where a message stands, if it has not ended. Ids are in order and mostly without holes.
     fn find(&self, id: OpId) -> Option<usize> {
-        let first = self.entries.front()?.id;
+        let first = self.entries.front()?.label.id;
         let guess = usize::try_from(id.0.checked_sub(first.0)?).ok()?;
         let at = match self.entries.get(guess) {
-            Some(entry) if entry.id == id => guess,
-            Some(_) | None => self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?,
+            Some(entry) if entry.label.id == id => guess,
+            Some(_) | None => self.entries.binary_search_by_key(&id, |entry| entry.label.id).ok()?,
         };
         self.entries[at].message.is_some().then_some(at)
     }
@@ -324,10 +350,40 @@ impl<M> Outbox<M> {
         self.tidy();
     }
 
+    /// Ends a message and leaves a tombstone.
+    #[inline(never)]
     fn end_in_place(&mut self, at: usize, outcome: Outcome, end: &mut impl FnMut(Ended)) {
-        let entry = &mut self.entries[at];
-        let Some(message) = entry.message.take() else { return };
-        let Entry { id, bytes, tracked, expires, .. } = *entry;
+        self.books.end(&mut self.entries[at], outcome, end);
+    }
+
+    /// Clears tombstones: from the front, and everywhere once they are the larger half.
+    fn tidy(&mut self) {
+        if self.books.live == 0 {
+            self.entries.clear();
+            (self.cursor, self.flushed) = (0, 0);
+        }
+        while self.entries.front().is_some_and(|entry| entry.message.is_none()) {
+            self.entries.pop_front();
+            self.cursor = self.cursor.saturating_sub(1);
+            self.flushed = self.flushed.saturating_sub(1);
+        }
+        if self.entries.len() >= 64 && self.entries.len() / 2 > self.books.live as usize {
+            let live_before =
+                |at| self.entries.iter().take(at).filter(|entry: &&Entry<M>| entry.message.is_some()).count();
+            (self.cursor, self.flushed) = (live_before(self.cursor), live_before(self.flushed));
+            self.entries.retain(|entry| entry.message.is_some());
+        }
+    }
+}
+
+impl<M> Books<M> {
+    /// Ends a message, and leaves a tombstone.
+    #[inline(always)]
+    fn end(&mut self, entry: &mut Entry<M>, outcome: Outcome, end: &mut impl FnMut(Ended)) {
+        let Label { id, bytes, class: _, tracked, expires } = entry.label;
+        if entry.message.is_none() {
+            return;
+        }
         if expires {
             self.expiries.remove(id);
         }
@@ -336,23 +392,8 @@ impl<M> Outbox<M> {
         if self.wanted == Wanted::Refused {
             self.wanted = Wanted::Freed;
         }
-        self.dead.push(message);
+        self.dead.extend(entry.message.take());
         end(Ended { id, tracked, outcome });
-    }
-
-    /// Clears tombstones: from the front, and everywhere once they are the larger half.
-    fn tidy(&mut self) {
-        while self.entries.front().is_some_and(|entry| entry.message.is_none()) {
-            self.entries.pop_front();
-            self.cursor = self.cursor.saturating_sub(1);
-            self.flushed = self.flushed.saturating_sub(1);
-        }
-        if self.entries.len() >= 64 && self.entries.len() / 2 > self.live as usize {
-            let live_before =
-                |at| self.entries.iter().take(at).filter(|entry: &&Entry<M>| entry.message.is_some()).count();
-            (self.cursor, self.flushed) = (live_before(self.cursor), live_before(self.flushed));
-            self.entries.retain(|entry| entry.message.is_some());
-        }
     }
 }
 

@@ -46,6 +46,7 @@ impl Flights {
     }
 
     /// Whether a message of this size may be handed over. One always may, however large it is.
+    #[inline]
     pub(crate) fn has_room(&self, bytes: u32) -> bool {
         let frames = self.handed - self.flushed;
         frames < u64::from(self.limit.frames)
@@ -70,6 +71,7 @@ impl Flights {
     }
 
     /// The frames of a message were handed over.
+    #[inline]
     pub(crate) fn hand(&mut self, id: OpId, frames: u32, bytes: u32) {
         self.handed += u64::from(frames);
         self.bytes += u64::from(bytes);
@@ -90,6 +92,13 @@ impl Flights {
 
     /// The last message of those that have been flushed and were not told yet.
     pub(crate) fn take_flushed(&mut self) -> Option<OpId> {
+        let last = *self.flights.back()?;
+        if last.last <= self.flushed {
+            // Nearly always it is all of them.
+            self.flights.clear();
+            self.bytes = 0;
+            return Some(last.id);
+        }
         let mut last = None;
         while let Some(flight) = self.flights.front().filter(|flight| flight.last <= self.flushed) {
             self.bytes -= u64::from(flight.bytes);

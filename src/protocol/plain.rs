@@ -27,6 +27,7 @@ impl Protocol for Plain {
         Abilities::default()
     }
 
+    #[inline]
     fn admit(&self, message: &Frame) -> Result<u32, Unfit> {
         match message {
             Frame::Text(_) | Frame::Binary(_) => {
@@ -38,13 +39,15 @@ impl Protocol for Plain {
         }
     }
 
+    #[inline]
     fn decode(&mut self, (): &mut (), frame: Frame, heard: &mut Vec<Heard<Frame, Never>>) {
         heard.push(Heard::Message { message: frame, topic: None, mark: Mark::NONE });
     }
 
+    #[inline]
     fn encode(&mut self, (): &mut (), _: Timestamp, say: Say<'_, Frame, Never>, frames: &mut Vec<Frame>) {
         if let Say::Message(out) = say {
-            frames.push(out.message.clone());
+            frames.extend_from_slice(core::slice::from_ref(out.message));
         }
     }
 }

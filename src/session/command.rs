@@ -9,6 +9,7 @@ use crate::{Acks, Frame, OpId, Protocol, Secret, Timestamp, Why, part::Standing}
 
 /// What the application wants. Every command is legal in every phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Command<M> {
     /// Be online. Changes nothing while a link is there or on its way; starts a stopped session again, and takes back
     /// a stop or a drain that is not over.
@@ -93,6 +94,7 @@ const TAKEN_ID_MAX: usize = 1_024;
 
 impl<P: Protocol> Session<P> {
     /// A command changes what is wanted. It looks at no link.
+    #[inline(always)]
     pub(super) fn command(
         &mut self,
         now: Timestamp,
@@ -149,6 +151,7 @@ impl<P: Protocol> Session<P> {
         end.at_once |= by.is_none();
     }
 
+    #[inline(never)]
     fn send(
         &mut self,
         now: Timestamp,
@@ -174,6 +177,7 @@ impl<P: Protocol> Session<P> {
         }
     }
 
+    #[inline]
     fn admit(&mut self, message: &P::Message, class: Class, out: &mut Actions<P>) -> Result<u32, Why> {
         if self.facts.ended.is_some() || self.wants.end.is_some() {
             return Err(Why::Stopped);

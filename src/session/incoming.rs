@@ -14,6 +14,7 @@ use crate::{
 
 impl<P: Protocol> Session<P> {
     /// A frame came. Every frame is a sign of life; text and binary mean something to the protocol.
+    #[inline(never)]
     pub(super) fn on_frame(&mut self, now: Timestamp, place: Place, frame: Frame, out: &mut Actions<P>) {
         self.stats.frames_in += 1;
         self.stats.bytes_in += frame.len() as u64;
@@ -35,6 +36,7 @@ impl<P: Protocol> Session<P> {
         }
     }
 
+    #[inline]
     fn decode(&mut self, now: Timestamp, place: Place, frame: Frame, out: &mut Actions<P>) {
         let link = match place {
             Place::Link => &mut self.link,
@@ -42,12 +44,18 @@ impl<P: Protocol> Session<P> {
             Place::Leaving => &mut self.leaving,
         };
         let Some(link) = link else { return };
-        let id = link.id;
+        let (id, was_online) = (link.id, link.was_online());
         self.protocol.decode(&mut link.protocol, frame, &mut self.heard);
         if self.heard.len() > 1 {
-            self.on_many(now, id, out);
-        } else if let Some(meaning) = self.heard.pop() {
-            self.on_heard(now, id, meaning, out);
+            return self.on_many(now, id, out);
+        }
+        match self.heard.pop() {
+            // The common case, without a second look at the link.
+            Some(Heard::Message { message, topic, mark }) if was_online => {
+                self.deliver(id, message, topic, mark, out);
+            }
+            Some(meaning) => self.on_heard(now, id, meaning, out),
+            None => {}
         }
     }
 
@@ -117,8 +125,20 @@ impl<P: Protocol> Session<P> {
             let text = Text::from_static("a message before the login was answered");
             return self.on_bad(now, id, Complaint::minor(text), out);
         }
+        self.deliver(id, message, topic, mark, out);
+    }
+
+    #[inline]
+    fn deliver(
+        &mut self,
+        link: LinkId,
+        message: P::Incoming,
+        topic: Option<P::Topic>,
+        mark: Mark,
+        out: &mut Actions<P>,
+    ) {
         self.stats.received += 1;
-        out.push(Action::Emit(Event::Message { message, topic, mark, link: id }));
+        out.push(Action::Emit(Event::Message { message, topic, mark, link }));
     }
 
     /// The peer answered a message: it has it, or will not have it. Either way its frames have arrived. A "no" comes

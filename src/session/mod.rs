@@ -158,6 +158,7 @@ enum Stir {
 }
 
 impl Stir {
+    #[inline]
     fn by<M>(input: &Input<M>) -> Self {
         match input {
             Input::Report(_, Report::Frame(Frame::Text(_) | Frame::Binary(_))) => Self::Nothing,
@@ -241,8 +242,12 @@ impl<P: Protocol> Session<P> {
 
     /// Moves out the messages that ended in the last turn. Those that nobody takes are dropped at the start of the
     /// next turn; a driver that runs turns under a lock takes them, to drop them after it.
+    #[inline]
     pub fn take_dead(&mut self, into: &mut Vec<P::Message>) {
-        into.append(self.outbox.dead());
+        let dead = self.outbox.dead();
+        if !dead.is_empty() {
+            into.append(dead);
+        }
     }
 
     fn slot(&mut self, place: Place) -> &mut Option<Link<P::Link>> {
@@ -264,6 +269,7 @@ impl<P: Protocol> Session<P> {
     }
 
     /// Brings what is wanted and what is the case together.
+    #[inline(always)]
     fn settle(&mut self, now: Timestamp, out: &mut Actions<P>) {
         match self.stir {
             Stir::Nothing => {}
@@ -272,6 +278,7 @@ impl<P: Protocol> Session<P> {
         }
     }
 
+    #[inline(never)]
     fn settle_queue(&mut self, now: Timestamp, out: &mut Actions<P>) {
         self.writes(now, out);
         if self.outbox.take_room(&self.config.queue) {
@@ -280,6 +287,7 @@ impl<P: Protocol> Session<P> {
     }
 
     /// Until nothing more comes of it; one thing leads to another at most so often.
+    #[inline(never)]
     fn settle_all(&mut self, now: Timestamp, out: &mut Actions<P>) {
         const ROUNDS: usize = 4;
         for _ in 0..ROUNDS {
@@ -301,6 +309,8 @@ impl<P: Protocol> Machine for Session<P> {
     type Action = Action<P::Incoming, P::Topic>;
     type Answer = Answer<P::Message>;
 
+    // The caller knows which input it hands in: where this is inlined, nothing else is left of it.
+    #[inline(always)]
     fn handle(&mut self, now: Timestamp, input: Self::Input, actions: &mut Vec<Self::Action>) -> Self::Answer {
         // Time that goes backwards stands still for us.
         let now = now.max(self.last_now);
@@ -330,6 +340,7 @@ impl<P: Protocol> Machine for Session<P> {
 }
 
 /// Takes the outcomes of messages: counts them, and tells those that somebody wants to know or should.
+#[inline]
 fn tell<'a, I, T>(stats: &'a mut Stats, out: &'a mut Vec<Action<I, T>>) -> impl FnMut(Ended) + 'a {
     |Ended { id, tracked, outcome }| {
         let bad_news = stats.count(&outcome);

@@ -9,6 +9,7 @@ use crate::{Cause, CloseCode, Frame, Limits, Protocol, Recovery, Text, Timestamp
 
 /// All that a transport can say about a link. Not `non_exhaustive`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Report {
     /// The link is open.
     Up(Box<Handshake>),
@@ -62,6 +63,7 @@ impl Default for Handshake {
 
 impl<P: Protocol> Session<P> {
     /// A report changes what is the case. One of a link that is gone changes nothing but a counter.
+    #[inline(always)]
     pub(super) fn report(
         &mut self,
         now: Timestamp,

@@ -3,44 +3,69 @@
 //! What may be written now, in order of priority: the login, answers and probes, acknowledgements, then the one
 //! queue. The order stands in one function and belongs to nobody who called first.
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::Bytes;
 
 use super::{Action, Actions, Dropped, Link, Session, Stage, Stats, tell};
-use crate::{Frame, Outgoing, Pings, Protocol, Say, Timestamp, part::Next};
+use crate::{
+    Frame, Outgoing, Pings, Protocol, Say, Timestamp,
+    part::{Credentials, Next, Outbox},
+};
 
 impl<P: Protocol> Session<P> {
+    #[inline]
     pub(super) fn writes(&mut self, now: Timestamp, out: &mut Actions<P>) {
-        let Some(link) = &mut self.link else { return };
+        let Some(link) = &self.link else { return };
         if link.is_dialing() {
             return;
         }
         let online = link.is_online();
-        let owes = !online || !link.owed.is_empty() || !self.taken.is_empty();
-        let mut writer =
-            Writer { protocol: &mut self.protocol, link, frames: &mut self.frames, stats: &mut self.stats, now, out };
-        if owes {
-            writer.login(self.credentials.current());
-            writer.pong();
+        if !online || !link.owed.is_empty() || !self.taken.is_empty() {
+            self.writes_owed(now, out);
         }
-        if owes && online {
-            writer.ping();
-            writer.acks(&mut self.taken);
+        if let Some(mut writer) = self.writer(now, out) {
+            if online {
+                writer.queue();
+            }
+            writer.flush();
         }
-        if online {
-            writer.queue(&mut self.outbox);
-        }
-        writer.flush();
     }
-}
 
-impl<P: Protocol> Session<P> {
+    /// What comes before the queue. Most turns owe nothing.
+    #[cold]
+    fn writes_owed(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        let Some(mut writer) = self.writer(now, out) else { return };
+        writer.login();
+        writer.pong();
+        if writer.link.is_online() {
+            writer.ping();
+            writer.acks();
+        }
+    }
+
+    #[inline(always)]
+    fn writer<'a>(&'a mut self, now: Timestamp, out: &'a mut Actions<P>) -> Option<Writer<'a, P>> {
+        let link = self.link.as_mut()?;
+        Some(Writer {
+            protocol: &mut self.protocol,
+            link,
+            credentials: &self.credentials,
+            taken: &mut self.taken,
+            outbox: &mut self.outbox,
+            frames: &mut self.frames,
+            stats: &mut self.stats,
+            now,
+            out,
+        })
+    }
+
     /// The goodbye of a protocol that has one, on a link that is logged in.
     pub(super) fn say_bye(&mut self, link: &mut Link<P::Link>, now: Timestamp, out: &mut Actions<P>) {
         if link.is_online() {
             let (protocol, frames, stats) = (&mut self.protocol, &mut self.frames, &mut self.stats);
-            Writer { protocol, link, frames, stats, now, out }.control(Say::Bye, false);
+            let (credentials, taken, outbox) = (&self.credentials, &mut self.taken, &mut self.outbox);
+            Writer { protocol, link, credentials, taken, outbox, frames, stats, now, out }.control(Say::Bye, false);
         }
     }
 }
@@ -49,6 +74,9 @@ impl<P: Protocol> Session<P> {
 struct Writer<'a, P: Protocol> {
     protocol: &'a mut P,
     link: &'a mut Link<P::Link>,
+    credentials: &'a Credentials,
+    taken: &'a mut VecDeque<Bytes>,
+    outbox: &'a mut Outbox<P::Message>,
     frames: &'a mut Vec<Frame>,
     stats: &'a mut Stats,
     now: Timestamp,
@@ -56,12 +84,13 @@ struct Writer<'a, P: Protocol> {
 }
 
 impl<P: Protocol> Writer<'_, P> {
-    fn login(&mut self, credential: Option<&crate::Secret>) {
+    fn login(&mut self) {
         if !self.link.abilities.login || !self.link.flights.has_control_room() {
             return;
         }
         let Stage::LoggingIn(login) = &mut self.link.stage else { return };
         if let Some(challenge) = login.take_step() {
+            let credential = self.credentials.current();
             self.control(Say::Login { credential, challenge: challenge.as_deref() }, true);
         }
     }
@@ -90,21 +119,22 @@ impl<P: Protocol> Writer<'_, P> {
         }
     }
 
-    fn acks(&mut self, taken: &mut alloc::collections::VecDeque<Bytes>) {
-        while !taken.is_empty() && self.link.flights.has_control_room() {
-            let Some(id) = taken.pop_front() else { return };
+    fn acks(&mut self) {
+        while !self.taken.is_empty() && self.link.flights.has_control_room() {
+            let Some(id) = self.taken.pop_front() else { return };
             self.control(Say::AckOf { id: &id }, false);
         }
     }
 
-    fn queue(&mut self, outbox: &mut crate::part::Outbox<P::Message>) {
-        while let Some(Next { id, message, bytes, ack, again }) = outbox.next() {
+    #[inline(always)]
+    fn queue(&mut self) {
+        while let Some(Next { id, message, bytes, ack, again }) = self.outbox.next() {
             if !self.link.flights.has_room(bytes) {
                 return;
             }
             if self.link.tuning.max_message.is_some_and(|most| bytes > most) {
                 // Accepted before this server said what it takes; sending it would cost the link.
-                outbox.drop_next(Dropped::TooBig, &mut tell(self.stats, self.out));
+                self.outbox.drop_next(Dropped::TooBig, &mut tell(self.stats, self.out));
                 continue;
             }
             let say = Say::Message(Outgoing { op: id, message, number: None, ack, again });
@@ -112,14 +142,15 @@ impl<P: Protocol> Writer<'_, P> {
             let frames = self.send(false);
             self.stats.resent += u64::from(again);
             self.link.flights.hand(id, frames, bytes);
-            outbox.on_handed();
+            self.outbox.on_handed();
         }
     }
 
+    #[inline(always)]
     fn flush(&mut self) {
         if self.link.needs_flush() {
             self.link.flushing = true;
-            self.out.push(Action::FlushQueue(self.link.id));
+            self.out.extend(Some(Action::FlushQueue(self.link.id)));
         }
     }
 
@@ -128,6 +159,7 @@ impl<P: Protocol> Writer<'_, P> {
         self.hand_control(secret);
     }
 
+    #[inline(never)]
     fn hand_control(&mut self, secret: bool) {
         let bytes = self.frames.iter().map(|frame| frame.len() as u64).sum();
         let frames = self.send(secret);
@@ -135,18 +167,19 @@ impl<P: Protocol> Writer<'_, P> {
     }
 
     /// Turns the encoded frames into actions; says how many.
+    #[inline(always)]
     fn send(&mut self, secret: bool) -> u32 {
         let (link, count) = (self.link.id, self.frames.len());
         self.stats.frames_out += count as u64;
-        let mut push = |frame: Frame| {
+        let action = |frame: Frame| {
             self.stats.bytes_out += frame.len() as u64;
-            self.out.push(Action::Send { link, frame, secret });
+            Action::Send { link, frame, secret }
         };
         if count == 1 {
             // The common case, without the cost of a drain.
-            self.frames.pop().into_iter().for_each(push);
+            self.out.extend(self.frames.pop().into_iter().map(action));
         } else {
-            self.frames.drain(..).for_each(&mut push);
+            self.out.extend(self.frames.drain(..).map(action));
         }
         let now = self.now;
         if let Some(heartbeat) = self.link.heartbeat() {
