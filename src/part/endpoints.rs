@@ -1,0 +1,440 @@
+//! Where to dial next?
+//!
+//! The endpoints are walked in rounds. A failure moves on to the next one, and nothing but the session's floor lies
+//! between; when each has failed once, the round is over, and the backoff counts one. After a link that held, a new
+//! round starts with the endpoint that was good.
+//!
+//! An address that the server names when it sends us away is the next to be dialed. One of the list becomes the start
+//! of a new round. Any other is a guest: a round of its own, which the backoff counts. Servers that send us in a
+//! circle are slowed down like one that accepts and drops. A guest that holds is good, and is tried once more when it
+//! is lost; then the list goes on where it stood.
+
+use alloc::{string::String, vec, vec::Vec};
+use core::{fmt, mem};
+
+use crate::Text;
+
+/// The most endpoints of one session.
+pub(crate) const MOST_ENDPOINTS: usize = 64;
+
+/// The longest address, in bytes. Servers and proxies refuse longer ones.
+pub(crate) const LONGEST_ADDRESS: usize = 2_048;
+
+/// What is replaced by the client id.
+const PLACEHOLDER: &str = "{client_id}";
+
+/// The addresses of a session, and which of them is next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoints {
+    /// Never empty: no list is one entry without an address, which is the dialer's own.
+    list: Vec<Endpoint>,
+    /// Where in the list the round stands.
+    at: usize,
+    /// How many of this round have failed.
+    failed: usize,
+    /// What is dialed instead of the list.
+    guest: Option<Endpoint>,
+    /// What the server named, for the next dial.
+    named: Option<Text>,
+    /// The present link has held.
+    holds: bool,
+    /// The last one that held.
+    good: Option<Text>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Endpoint {
+    address: Option<Text>,
+    /// It has led to a link that was ready for data.
+    proven: bool,
+}
+
+/// What a failure means for the round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// There are others to try, at the floor.
+    GoesOn,
+    /// All have failed: the backoff counts one, and there is a wait.
+    Over,
+}
+
+/// What a new list means for the present link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// Its endpoint is still one of ours.
+    Kept,
+    /// It leads where we are no longer to be.
+    Gone,
+}
+
+/// Why a list is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadEndpoints {
+    TooMany,
+    TooLong,
+    Empty,
+}
+
+impl fmt::Display for BadEndpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany => write!(f, "more than {MOST_ENDPOINTS} endpoints: leave some out"),
+            Self::TooLong => write!(f, "an endpoint of more than {LONGEST_ADDRESS} bytes: shorten it"),
+            Self::Empty => f.write_str("an endpoint without an address: leave it out"),
+        }
+    }
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self { list: vec![Endpoint::new(None)], at: 0, failed: 0, guest: None, named: None, holds: false, good: None }
+    }
+}
+
+impl Endpoints {
+    /// What to dial now, with the client id where the address asks for one; `None` is the dialer's own endpoint. An
+    /// id that is not known yet is replaced by nothing.
+    pub(crate) fn take_next(&mut self, client_id: Option<&Text>) -> Option<Text> {
+        if let Some(address) = self.named.take() {
+            self.turn_to(address);
+        }
+        self.current().address.as_ref().map(|address| filled(address, client_id))
+    }
+
+    /// The link is ready for data.
+    pub(crate) fn on_online(&mut self) {
+        self.current_mut().proven = true;
+    }
+
+    /// The link has held long enough.
+    pub(crate) fn on_stable(&mut self) {
+        self.holds = true;
+        self.good = self.current().address.clone();
+    }
+
+    /// The link was lost, or the attempt has failed.
+    pub(crate) fn on_failed(&mut self) -> Round {
+        let held = mem::take(&mut self.holds);
+        if self.named.is_some() || held || self.guest.take().is_some() {
+            self.failed = 0;
+            return Round::Over;
+        }
+        self.at = (self.at + 1) % self.list.len();
+        self.failed = (self.failed + 1) % self.list.len();
+        if self.failed == 0 { Round::Over } else { Round::GoesOn }
+    }
+
+    /// The server named an address to go to. `false` if it is not followed: because it is empty or too long, or would
+    /// have us give up encryption.
+    pub(crate) fn on_named(&mut self, address: &Text) -> bool {
+        let follows = !address.is_empty()
+            && address.len() <= LONGEST_ADDRESS
+            && (is_secure(address) || !self.current().address.as_ref().is_some_and(is_secure));
+        if follows {
+            // A copy: it is a piece of a frame, and would keep all of it.
+            self.named = Some(address.as_str().into());
+        }
+        follows
+    }
+
+    /// Another list, tried from the present endpoint on if that is still in it, else from the one that was good. What
+    /// a server named before is forgotten: the application knows better.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the list; then nothing has changed.
+    pub(crate) fn set(&mut self, list: Vec<Text>) -> Result<Destination, BadEndpoints> {
+        check(&list)?;
+        let mut new: Vec<Endpoint> = list.into_iter().map(|address| Endpoint::new(Some(address))).collect();
+        if new.is_empty() {
+            new.push(Endpoint::new(None));
+        }
+        for endpoint in &mut new {
+            endpoint.proven = self.all().any(|old| old.address == endpoint.address && old.proven);
+        }
+        let place_of = |address: &Option<Text>| new.iter().position(|endpoint| endpoint.address == *address);
+        let kept = place_of(&self.current().address);
+        let at = kept.or_else(|| place_of(&self.good)).unwrap_or(0);
+        *self = Self { list: new, at, holds: self.holds && kept.is_some(), good: self.good.take(), ..Self::default() };
+        Ok(if kept.is_some() { Destination::Kept } else { Destination::Gone })
+    }
+
+    /// Whether this endpoint has led to a link that was ready for data.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.current().proven
+    }
+
+    /// The last endpoint that held, as it stands in the list.
+    pub(crate) const fn good(&self) -> Option<&Text> {
+        self.good.as_ref()
+    }
+
+    /// Starts with this one, if it is in the list: it was good when somebody last looked.
+    pub(crate) fn prefer(&mut self, address: &Text) {
+        if let Some(at) = self.list.iter().position(|endpoint| endpoint.address.as_ref() == Some(address)) {
+            (self.at, self.failed, self.good) = (at, 0, Some(address.clone()));
+        }
+    }
+
+    fn turn_to(&mut self, address: Text) {
+        let address = Some(address);
+        self.failed = 0;
+        match self.list.iter().position(|endpoint| endpoint.address == address) {
+            Some(at) => (self.at, self.guest) = (at, None),
+            None if self.current().address == address => {}
+            None => self.guest = Some(Endpoint::new(address)),
+        }
+    }
+
+    fn current(&self) -> &Endpoint {
+        self.guest.as_ref().unwrap_or(&self.list[self.at])
+    }
+
+    fn current_mut(&mut self) -> &mut Endpoint {
+        self.guest.as_mut().unwrap_or(&mut self.list[self.at])
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Endpoint> {
+        self.list.iter().chain(&self.guest)
+    }
+}
+
+impl Endpoint {
+    const fn new(address: Option<Text>) -> Self {
+        Self { address, proven: false }
+    }
+}
+
+fn check(list: &[Text]) -> Result<(), BadEndpoints> {
+    match list {
+        _ if list.len() > MOST_ENDPOINTS => Err(BadEndpoints::TooMany),
+        _ if list.iter().any(|address| address.len() > LONGEST_ADDRESS) => Err(BadEndpoints::TooLong),
+        _ if list.iter().any(Text::is_empty) => Err(BadEndpoints::Empty),
+        _ => Ok(()),
+    }
+}
+
+fn is_secure(address: &Text) -> bool {
+    let scheme = address.as_bytes().split(|byte| *byte == b':').next().unwrap_or_default();
+    [&b"wss"[..], b"https"].iter().any(|secure| scheme.eq_ignore_ascii_case(secure))
+}
+
+fn filled(address: &Text, client_id: Option<&Text>) -> Text {
+    if !address.as_str().contains(PLACEHOLDER) {
+        return address.clone();
+    }
+    let id = client_id.map(escaped).unwrap_or_default();
+    address.as_str().replace(PLACEHOLDER, &id).into()
+}
+
+/// All but the unreserved characters (RFC 3986 section 2.3) as `%` and two digits: the id may be the server's, and
+/// shall not choose where we dial.
+fn escaped(id: &Text) -> String {
+    let mut out = String::with_capacity(id.len());
+    for byte in id.as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
+            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    fn endpoints(list: &[&str]) -> Endpoints {
+        let mut endpoints = Endpoints::default();
+        endpoints.set(texts(list)).expect("a list of the test's own");
+        endpoints
+    }
+
+    fn texts(list: &[&str]) -> Vec<Text> {
+        list.iter().map(|address| Text::from(*address)).collect()
+    }
+
+    fn next(endpoints: &mut Endpoints) -> Option<String> {
+        endpoints.take_next(None).map(|address| address.to_string())
+    }
+
+    /// Dials and fails, so many times: where, and whether the round was over.
+    fn walk(endpoints: &mut Endpoints, dials: usize) -> String {
+        (0..dials).fold(String::new(), |mut walk, _| {
+            walk += &next(endpoints).unwrap_or_else(|| "own".into());
+            walk += if endpoints.on_failed() == Round::Over { "|" } else { " " };
+            walk
+        })
+    }
+
+    #[test]
+    fn without_a_list_every_round_is_one_dial_of_the_dialers_own() {
+        assert_eq!(walk(&mut Endpoints::default(), 3), "own|own|own|");
+        assert_eq!(walk(&mut endpoints(&[]), 2), "own|own|");
+    }
+
+    #[test]
+    fn each_is_tried_once_a_round() {
+        assert_eq!(walk(&mut endpoints(&["a", "b", "c"]), 7), "a b c|a b c|a ");
+    }
+
+    #[test]
+    fn after_a_stable_link_the_round_starts_with_the_good_one() {
+        let mut endpoints = endpoints(&["a", "b", "c"]);
+        assert_eq!(walk(&mut endpoints, 1), "a ");
+        assert_eq!(next(&mut endpoints).as_deref(), Some("b"));
+        endpoints.on_online();
+        endpoints.on_stable();
+        assert_eq!(walk(&mut endpoints, 6), "b|b c a|b c ");
+        assert_eq!(endpoints.good(), Some(&Text::from("b")));
+    }
+
+    /// A server that accepts and drops at once is no reason to come back to it first.
+    #[test]
+    fn a_short_life_is_a_failure_like_any_other() {
+        let mut endpoints = endpoints(&["a", "b"]);
+        next(&mut endpoints);
+        endpoints.on_online();
+        assert_eq!(endpoints.on_failed(), Round::GoesOn);
+        assert_eq!(walk(&mut endpoints, 2), "b|a ");
+    }
+
+    #[test]
+    fn an_address_that_the_server_names_is_dialed_next_and_is_a_round_of_its_own() {
+        let mut endpoints = endpoints(&["a", "b", "c"]);
+        assert_eq!(walk(&mut endpoints, 1), "a ");
+        next(&mut endpoints);
+        assert!(endpoints.on_named(&"x".into()));
+        assert_eq!(endpoints.on_failed(), Round::Over);
+        assert_eq!(walk(&mut endpoints, 4), "x|b c a|");
+    }
+
+    #[test]
+    fn a_guest_that_holds_is_tried_again_before_the_list() {
+        let mut endpoints = endpoints(&["a", "b"]);
+        next(&mut endpoints);
+        endpoints.on_named(&"x".into());
+        endpoints.on_failed();
+        next(&mut endpoints);
+        endpoints.on_stable();
+        assert_eq!(walk(&mut endpoints, 4), "x|x|a b|");
+    }
+
+    #[test]
+    fn a_named_address_of_the_list_starts_a_round_there() {
+        let mut endpoints = endpoints(&["a", "b", "c"]);
+        next(&mut endpoints);
+        endpoints.on_named(&"c".into());
+        endpoints.on_failed();
+        assert_eq!(walk(&mut endpoints, 4), "c a b|c ");
+    }
+
+    /// Each of a circle of servers sends us on: every dial costs a step of the backoff.
+    #[test]
+    fn servers_that_send_us_in_a_circle_are_slowed_down() {
+        let mut endpoints = endpoints(&["a", "b", "c"]);
+        for to in ["x", "y", "x", "y", "a", "b"] {
+            next(&mut endpoints);
+            assert!(endpoints.on_named(&to.into()));
+            assert_eq!(endpoints.on_failed(), Round::Over, "{to}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_names_has_limits() {
+        let long = "x".repeat(LONGEST_ADDRESS + 1);
+        for (from, to, follows) in [
+            ("ws://a", "", false),
+            ("ws://a", long.as_str(), false),
+            ("ws://a", "ws://b", true),
+            ("ws://a", "wss://b", true),
+            ("wss://a", "ws://b", false),
+            ("wss://a", "wss.evil.example", false),
+            ("wss://a", "WSS://b", true),
+        ] {
+            let mut endpoints = endpoints(&[from]);
+            assert_eq!(endpoints.on_named(&to.into()), follows, "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn a_new_list_keeps_the_present_endpoint_if_it_can() {
+        for (list, destination, walked) in [
+            (&["c", "b"][..], Destination::Kept, "b|b c|b c|"),
+            (&["c", "d"], Destination::Gone, "c d|c d|c "),
+            (&["d", "b", "c"], Destination::Kept, "b|b c d|b "),
+            (&[], Destination::Gone, "own|own|own|own|own|"),
+        ] {
+            let mut endpoints = endpoints(&["a", "b"]);
+            walk(&mut endpoints, 1);
+            next(&mut endpoints);
+            endpoints.on_online();
+            endpoints.on_stable();
+            assert_eq!(endpoints.set(texts(list)), Ok(destination), "{list:?}");
+            assert_eq!(endpoints.is_proven(), destination == Destination::Kept);
+            let dials = walked.split(['|', ' ']).filter(|dial| !dial.is_empty()).count();
+            assert_eq!(walk(&mut endpoints, dials), walked, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn between_two_dials_a_new_list_goes_back_to_the_good_one() {
+        let mut endpoints = endpoints(&["a", "b", "c"]);
+        next(&mut endpoints);
+        endpoints.on_stable();
+        assert_eq!(walk(&mut endpoints, 2), "a|a ");
+        assert_eq!(endpoints.set(texts(&["x", "a"])), Ok(Destination::Gone));
+        assert_eq!(walk(&mut endpoints, 2), "a x|");
+    }
+
+    #[test]
+    fn a_list_is_bounded() {
+        let mut endpoints = endpoints(&["a"]);
+        let long = "x".repeat(LONGEST_ADDRESS + 1);
+        for (list, bad) in [
+            (texts(&["a"; MOST_ENDPOINTS + 1]), BadEndpoints::TooMany),
+            (texts(&["a", &long]), BadEndpoints::TooLong),
+            (texts(&["a", ""]), BadEndpoints::Empty),
+        ] {
+            assert_eq!(endpoints.set(list), Err(bad));
+            assert!(bad.to_string().contains(": "), "{bad} says what to do");
+        }
+        assert_eq!(walk(&mut endpoints, 1), "a|", "nothing has changed");
+    }
+
+    #[test]
+    fn an_endpoint_is_proven_by_a_link_of_its_own() {
+        let mut endpoints = endpoints(&["a", "b"]);
+        next(&mut endpoints);
+        endpoints.on_online();
+        assert!(endpoints.is_proven());
+        endpoints.on_failed();
+        assert!(!endpoints.is_proven());
+        endpoints.on_failed();
+        assert!(endpoints.is_proven(), "once is for ever");
+    }
+
+    #[test]
+    fn the_client_id_cannot_choose_where_we_dial() {
+        for (id, filled) in [
+            (Some("k3v9"), "wss://h/c/k3v9?id=k3v9"),
+            (Some("../@evil/?ü"), "wss://h/c/..%2F%40evil%2F%3F%C3%BC?id=..%2F%40evil%2F%3F%C3%BC"),
+            (None, "wss://h/c/?id="),
+        ] {
+            let mut endpoints = endpoints(&["wss://h/c/{client_id}?id={client_id}"]);
+            assert_eq!(endpoints.take_next(id.map(Text::from).as_ref()), Some(filled.into()));
+        }
+    }
+
+    #[test]
+    fn what_was_good_in_another_life_comes_first() {
+        let mut endpoints = endpoints(&["a", "b", "c"]);
+        endpoints.prefer(&"b".into());
+        endpoints.prefer(&"gone".into());
+        assert_eq!(walk(&mut endpoints, 4), "b c a|b ");
+    }
+}

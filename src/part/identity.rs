@@ -1,0 +1,152 @@
+//! Who are we, and how do our ids begin?
+//!
+//! The client id is given by the host, made from the seed, or the server's to give. The incarnation begins the ids of
+//! our messages: another number in every process, so that a server which remembers ids does not take the first
+//! messages of a new process for those of the old.
+
+use crate::{Rng, Text};
+
+/// The longest id that is taken from a server or a host, in bytes.
+pub(crate) const LONGEST_ID: usize = 256;
+
+/// Sets our draws apart from the session's delays, which are pinned by what has been recorded.
+const OWN_STREAM: u64 = 0x6964_656e_7469_7479;
+
+/// Where the client id comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Choice {
+    /// From the server, if it gives one.
+    #[default]
+    Assigned,
+    /// From the seed.
+    Generated,
+    /// From the host.
+    Given(Text),
+}
+
+/// Who a session is, for as long as it lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    client_id: Option<Text>,
+    assigned: bool,
+    incarnation: u64,
+}
+
+impl Identity {
+    /// The same seed makes the same ids.
+    pub(crate) fn new(choice: &Choice, seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ OWN_STREAM);
+        let (incarnation, generated) = (rng.next(), rng.next());
+        let client_id = match choice {
+            Choice::Assigned => None,
+            Choice::Generated => Some(base36(generated)),
+            Choice::Given(id) => Some(id.clone()),
+        };
+        Self { client_id, assigned: *choice == Choice::Assigned, incarnation }
+    }
+
+    /// The client id, once there is one.
+    pub(crate) const fn client_id(&self) -> Option<&Text> {
+        self.client_id.as_ref()
+    }
+
+    /// The server gave us an id: it is kept over reconnects, until the server gives another. `false` if it is not
+    /// taken: because ours is not the server's to give, or because it is empty or too long.
+    pub(crate) fn on_assigned(&mut self, id: &Text) -> bool {
+        let takes = self.assigned && !id.is_empty() && id.len() <= LONGEST_ID;
+        if takes && self.client_id.as_ref() != Some(id) {
+            // A copy: it is a piece of a frame, and would keep all of it.
+            self.client_id = Some(id.as_str().into());
+        }
+        takes
+    }
+
+    /// Begins the ids of our messages.
+    pub(crate) const fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// The same as it stands in an id: `{incarnation}-{n}`.
+    pub(crate) fn incarnation_text(&self) -> Text {
+        base36(self.incarnation)
+    }
+
+    /// Goes on as who we were in another life.
+    pub(crate) fn recall(&mut self, client_id: Option<Text>, incarnation: u64) {
+        if self.assigned {
+            self.client_id = client_id.or(self.client_id.take());
+        }
+        self.incarnation = incarnation;
+    }
+}
+
+/// A number in base 36, without leading zeros.
+pub(crate) fn base36(mut number: u64) -> Text {
+    let (mut digits, mut from) = ([b'0'; 13], 13);
+    while number > 0 || from == 13 {
+        from -= 1;
+        digits[from] = b"0123456789abcdefghijklmnopqrstuvwxyz"[(number % 36) as usize];
+        number /= 36;
+    }
+    Text::claimed(bytes::Bytes::copy_from_slice(&digits[from..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seed_decides() {
+        let new = |seed| Identity::new(&Choice::Generated, seed);
+        assert_eq!(new(7), new(7));
+        let (a, b) = (new(7), new(8));
+        assert_ne!(a.incarnation(), b.incarnation());
+        assert_ne!(a.client_id(), b.client_id());
+        assert_ne!(a.client_id(), Some(&a.incarnation_text()), "the one does not tell the other");
+    }
+
+    /// What a session draws for its delays stays as it was recorded.
+    #[test]
+    fn ids_are_not_drawn_from_the_delays() {
+        assert_ne!(Identity::new(&Choice::Assigned, 7).incarnation(), Rng::new(7).next());
+    }
+
+    #[test]
+    fn a_servers_id_is_kept_until_it_gives_another() {
+        let mut identity = Identity::new(&Choice::Assigned, 7);
+        assert_eq!(identity.client_id(), None);
+        assert!(identity.on_assigned(&"a".into()));
+        let long = "x".repeat(LONGEST_ID + 1);
+        assert!(!identity.on_assigned(&"".into()) && !identity.on_assigned(&long.as_str().into()));
+        assert_eq!(identity.client_id(), Some(&"a".into()));
+        assert!(identity.on_assigned(&"b".into()));
+        assert_eq!(identity.client_id(), Some(&"b".into()));
+    }
+
+    #[test]
+    fn an_id_of_our_own_is_not_the_servers_to_give() {
+        for choice in [Choice::Given("mine".into()), Choice::Generated] {
+            let mut identity = Identity::new(&choice, 7);
+            let before = identity.clone();
+            assert!(!identity.on_assigned(&"theirs".into()));
+            assert_eq!(identity, before);
+        }
+    }
+
+    #[test]
+    fn a_recalled_session_is_who_it_was() {
+        let mut identity = Identity::new(&Choice::Assigned, 8);
+        identity.recall(Some("a".into()), 36);
+        assert_eq!((identity.client_id(), identity.incarnation_text()), (Some(&"a".into()), "10".into()));
+        let mut given = Identity::new(&Choice::Given("mine".into()), 8);
+        given.recall(Some("a".into()), 36);
+        assert_eq!(given.client_id(), Some(&"mine".into()), "the host's word comes first");
+    }
+
+    #[test]
+    fn numbers_in_base_36() {
+        for (number, text) in [(0, "0"), (35, "z"), (36, "10"), (u64::MAX, "3w5e11264sgsf")] {
+            assert_eq!(base36(number).as_str(), text);
+        }
+    }
+}

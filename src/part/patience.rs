@@ -1,0 +1,258 @@
+//! Is it worth going on?
+//!
+//! Counted are failed attempts (rounds, where there are several endpoints) and the time since the first failure, both
+//! since the last link that held. The loss of such a link starts the clock and is not an attempt: with five attempts
+//! a lost link is dialed five times.
+
+use core::time::Duration;
+
+use crate::{Text, Timestamp};
+
+/// A deadline that is looked at more than this late was slept through, with the computer or behind a busy thread. It
+/// ends nothing: one more attempt is due by then.
+const LATE: Duration = Duration::from_secs(1);
+
+/// The longest text of a cause that is kept, in bytes.
+const LONGEST_TEXT: usize = 256;
+
+/// How much is put up with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Failed attempts in a row.
+    pub(crate) attempts: Option<u32>,
+    /// Time since the first failure.
+    pub(crate) elapsed: Option<Duration>,
+    /// Nothing at all, as long as no link has ever been online.
+    pub(crate) first_must_succeed: bool,
+}
+
+/// What was too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// The very first attempt failed.
+    First,
+    /// So many failed attempts in a row.
+    Attempts,
+    /// So much time without a link that holds.
+    Elapsed,
+}
+
+/// A failure to be named at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Blame {
+    /// Its number in the session.
+    pub(crate) number: u64,
+    /// What happened.
+    pub(crate) message: Text,
+}
+
+/// The failures since the last link that held.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Patience {
+    attempts: u32,
+    /// The first failure.
+    since: Option<Timestamp>,
+    /// The deadline was slept through: only another failure can be the last.
+    spared: bool,
+    /// A link was online since the start.
+    began: bool,
+    first: Option<Blame>,
+    last: Option<Blame>,
+}
+
+impl Patience {
+    /// A link is ready for data.
+    pub(crate) const fn on_online(&mut self) {
+        self.began = true;
+    }
+
+    /// A link has held: what was before is forgiven.
+    pub(crate) fn on_stable(&mut self) {
+        *self = Self { began: true, ..Self::default() };
+    }
+
+    /// The application wants to start anew, perhaps after giving up.
+    pub(crate) fn restart(&mut self) {
+        *self = Self::default();
+    }
+
+    /// A link was lost, or an attempt has failed. `attempt` says whether that ends an attempt: not if the link had
+    /// held, nor if the round has more endpoints to try.
+    pub(crate) fn on_failed(&mut self, now: Timestamp, number: u64, message: &Text, attempt: bool) {
+        // A copy: it may be a piece of a frame, and would keep all of it.
+        let blame = Blame { number, message: message.clone().cut(LONGEST_TEXT).as_str().into() };
+        self.attempts = self.attempts.saturating_add(attempt.into());
+        self.since.get_or_insert(now);
+        self.first.get_or_insert_with(|| blame.clone());
+        self.last = Some(blame);
+        self.spared = false;
+    }
+
+    /// Whether this failure was the last. To be asked after [`on_failed`](Self::on_failed).
+    pub(crate) fn is_over(&self, now: Timestamp, limits: &Limits) -> Option<Limit> {
+        match limits {
+            _ if limits.first_must_succeed && !self.began && self.attempts > 0 => Some(Limit::First),
+            Limits { attempts: Some(most), .. } if self.attempts > 0 && self.attempts >= *most => Some(Limit::Attempts),
+            _ if self.ends_at(limits).is_some_and(|at| at <= now) => Some(Limit::Elapsed),
+            _ => None,
+        }
+    }
+
+    /// When the time is up, while the next dial is waited for. An attempt that is under way, and a link, may try.
+    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Timestamp> {
+        self.ends_at(limits).filter(|_| !self.spared)
+    }
+
+    /// The time is up: was that it?
+    pub(crate) fn on_due(&mut self, now: Timestamp, limits: &Limits) -> Option<Limit> {
+        let due = self.deadline(limits).filter(|due| *due <= now)?;
+        self.spared = now.since(due) > LATE;
+        (!self.spared).then_some(Limit::Elapsed)
+    }
+
+    /// The first and the last failure since a link last held.
+    pub(crate) const fn blames(&self) -> (Option<&Blame>, Option<&Blame>) {
+        (self.first.as_ref(), self.last.as_ref())
+    }
+
+    fn ends_at(&self, limits: &Limits) -> Option<Timestamp> {
+        self.since?.after(limits.elapsed?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Limits = Limits { attempts: None, elapsed: None, first_must_succeed: false };
+    const FIVE: Limits = Limits { attempts: Some(5), ..NONE };
+    const MINUTE: Limits = Limits { elapsed: Some(Duration::from_secs(60)), ..NONE };
+    const FIRST: Limits = Limits { first_must_succeed: true, ..NONE };
+
+    const fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn fail(patience: &mut Patience, second: u64, attempt: bool) {
+        let message = alloc::format!("at {second}");
+        patience.on_failed(at(second), second, &message.as_str().into(), attempt);
+    }
+
+    #[test]
+    fn without_limits_it_goes_on_for_ever() {
+        let mut patience = Patience { attempts: u32::MAX, ..Patience::default() };
+        fail(&mut patience, 1, true);
+        assert_eq!(patience.attempts, u32::MAX);
+        assert_eq!(patience.is_over(Timestamp::MAX, &NONE), None);
+        assert_eq!(patience.deadline(&NONE), None);
+    }
+
+    #[test]
+    fn a_lost_link_is_dialed_as_often_as_there_are_attempts() {
+        let mut patience = Patience::default();
+        patience.on_stable();
+        fail(&mut patience, 1, false);
+        for dial in 1..=4 {
+            fail(&mut patience, 1 + dial, true);
+            assert_eq!(patience.is_over(at(1 + dial), &FIVE), None);
+        }
+        fail(&mut patience, 6, true);
+        assert_eq!(patience.is_over(at(6), &FIVE), Some(Limit::Attempts));
+    }
+
+    #[test]
+    fn an_endpoint_of_several_is_not_an_attempt() {
+        let mut patience = Patience::default();
+        for round in 0..4 {
+            fail(&mut patience, round, false);
+            fail(&mut patience, round, true);
+        }
+        assert_eq!(patience.is_over(at(9), &FIVE), None);
+        fail(&mut patience, 5, false);
+        assert_eq!(patience.is_over(at(9), &FIVE), None);
+        fail(&mut patience, 5, true);
+        assert_eq!(patience.is_over(at(9), &FIVE), Some(Limit::Attempts));
+    }
+
+    #[test]
+    fn one_attempt_means_one() {
+        let one = Limits { attempts: Some(1), ..NONE };
+        let mut patience = Patience::default();
+        patience.on_stable();
+        fail(&mut patience, 1, false);
+        assert_eq!(patience.is_over(at(1), &one), None, "the loss is not an attempt");
+        fail(&mut patience, 2, true);
+        assert_eq!(patience.is_over(at(2), &one), Some(Limit::Attempts));
+    }
+
+    #[test]
+    fn the_time_counts_from_the_first_failure() {
+        let mut patience = Patience::default();
+        fail(&mut patience, 10, true);
+        fail(&mut patience, 30, true);
+        assert_eq!(patience.deadline(&MINUTE), Some(at(70)));
+        assert_eq!(patience.is_over(at(69), &MINUTE), None);
+        assert_eq!(patience.on_due(at(69), &MINUTE), None);
+        assert_eq!(patience.on_due(at(70), &MINUTE), Some(Limit::Elapsed));
+        fail(&mut patience, 70, true);
+        assert_eq!(patience.is_over(at(70), &MINUTE), Some(Limit::Elapsed));
+    }
+
+    #[test]
+    fn a_link_that_holds_forgives_and_one_that_only_opens_does_not() {
+        let mut patience = Patience::default();
+        fail(&mut patience, 10, true);
+        patience.on_online();
+        assert_eq!(patience.deadline(&MINUTE), Some(at(70)));
+        patience.on_stable();
+        assert_eq!((patience.deadline(&MINUTE), patience.blames()), (None, (None, None)));
+        fail(&mut patience, 100, false);
+        assert_eq!(patience.deadline(&MINUTE), Some(at(160)));
+    }
+
+    /// A laptop that wakes after a night tries again before it despairs.
+    #[test]
+    fn a_deadline_that_was_slept_through_spares_one_attempt() {
+        let mut patience = Patience::default();
+        fail(&mut patience, 10, true);
+        assert_eq!(patience.on_due(at(28_800), &MINUTE), None);
+        assert_eq!(patience.deadline(&MINUTE), None, "and does not spin");
+        fail(&mut patience, 28_810, true);
+        assert_eq!(patience.is_over(at(28_810), &MINUTE), Some(Limit::Elapsed));
+    }
+
+    #[test]
+    fn the_first_attempt_can_be_asked_to_succeed() {
+        let mut patience = Patience::default();
+        fail(&mut patience, 1, false);
+        assert_eq!(patience.is_over(at(1), &FIRST), None, "there are other endpoints");
+        fail(&mut patience, 1, true);
+        assert_eq!(patience.is_over(at(1), &FIRST), Some(Limit::First));
+        patience.restart();
+        patience.on_online();
+        fail(&mut patience, 2, true);
+        assert_eq!(patience.is_over(at(2), &FIRST), None, "it did succeed, for a while");
+    }
+
+    #[test]
+    fn the_first_and_the_last_are_remembered() {
+        let mut patience = Patience::default();
+        for second in [3, 4, 5] {
+            fail(&mut patience, second, true);
+        }
+        let told = |blame: Option<&Blame>| blame.map(|blame| (blame.number, blame.message.clone()));
+        let (first, last) = patience.blames();
+        assert_eq!((told(first), told(last)), (Some((3, "at 3".into())), Some((5, "at 5".into()))));
+        patience.on_failed(at(6), 6, &"ü".repeat(200).as_str().into(), true);
+        let (_, last) = patience.blames();
+        assert_eq!(last.map(|blame| blame.message.len()), Some(LONGEST_TEXT));
+    }
+
+    #[test]
+    fn an_elapsed_time_that_cannot_be_named_is_no_limit() {
+        let forever = Limits { elapsed: Some(Duration::MAX), ..NONE };
+        let mut patience = Patience::default();
+        fail(&mut patience, 1, true);
+        assert_eq!((patience.deadline(&forever), patience.is_over(Timestamp::MAX, &forever)), (None, None));
+    }
+}
