@@ -9,7 +9,9 @@ mod outbox;
 mod rig;
 mod session;
 mod settings;
+mod ws;
 
 pub use json::json;
 pub use outbox::outbox;
 pub use session::session;
+pub use ws::ws;

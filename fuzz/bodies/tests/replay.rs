@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use steadfast::Rng;
-use steadfast_fuzz_bodies::{json, outbox, session};
+use steadfast_fuzz_bodies::{json, outbox, session, ws};
 
 /// A corpus that shrinks below this was lost, not minimised.
 const FEW: usize = 10;
@@ -24,6 +24,11 @@ fn the_json_corpus_holds() {
 }
 
 #[test]
+fn the_ws_corpus_holds() {
+    replay("ws", ws);
+}
+
+#[test]
 fn thrown_dice_break_no_session() {
     throw(1, 2_000, session);
 }
@@ -36,6 +41,11 @@ fn thrown_dice_lose_no_message() {
 #[test]
 fn thrown_dice_make_no_json() {
     throw(3, 2_000, json);
+}
+
+#[test]
+fn thrown_dice_find_no_difference() {
+    throw(4, 5_000, ws);
 }
 
 fn replay(target: &str, body: fn(&[u8])) {
