@@ -94,6 +94,8 @@ mod rng;
 mod secret;
 mod session;
 mod time;
+#[cfg(test)]
+mod written;
 
 pub use error::{
     Cause, Code, Codes, Error, ErrorPolicy, HttpAnswer, Kind, Match, Occasion, Recovery, Refused, Rejected, Remedy, Row,
@@ -111,5 +113,8 @@ pub use session::{
     Action, Answer, Attempt, BadConfig, Change, Class, Command, Commands, Config, Down, Dropped, Event, Handshake,
     Health, HeartbeatPolicy, Input, Jitter, LinkId, OpId, Outcome, Overflow, Phase, QueuePolicy, Report, RetryPolicy,
     SendOptions, Session, Stats, Status, StopCause, Timer, Ttl, Window,
+};
+pub use session::{
+    Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, Finding, FirstAttempt, Identity,
 };
 pub use time::Timestamp;

@@ -141,6 +141,7 @@ impl<M> Outbox<M> {
         let until = match policy.overflow {
             Overflow::Refuse => None,
             Overflow::DropOldest => self.enough_to_drop(messages, bytes),
+            Overflow::DropNewest | Overflow::DropLowest | Overflow::ReplaceByKey => None,
         };
         let Some((from, to)) = until else {
             self.books.wanted = Wanted::Refused;
@@ -432,7 +433,7 @@ const _: () = assert!(size_of::<Entry<crate::Frame>>() <= 56);
 mod tests {
     use super::*;
 
-    const POLICY: QueuePolicy = QueuePolicy { max_messages: 4, max_bytes: 100, overflow: Overflow::Refuse };
+    const POLICY: QueuePolicy = QueuePolicy { max_messages: 4, max_bytes: 100, overflow: Overflow::Refuse, high: 80, low: 50 };
 
     /// An outbox beside the list of all that ended in it.
     struct Book {

@@ -31,6 +31,9 @@ pub use action::{Action, Answer, Attempt, Change, Dropped, Event, LinkId, OpId, 
 pub use command::{Class, Command, SendOptions, Ttl};
 pub use commands::Commands;
 pub use config::{BadConfig, Config, HeartbeatPolicy, Jitter, Overflow, QueuePolicy, RetryPolicy, Window};
+pub use config::{
+    Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, Finding, FirstAttempt, Identity,
+};
 pub use health::{Health, Stats, Status};
 use link::{Link, Stage};
 pub use report::{Down, Handshake, Report};

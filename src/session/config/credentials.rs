@@ -1,0 +1,44 @@
+//! When is a credential used, and where does it come from?
+
+use core::time::Duration;
+
+/// When a credential is used, and where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CredentialPolicy {
+    /// When it is used. **at login**
+    pub when: CredentialUse,
+    /// Whether the host is asked for one before each attempt, instead of being told once. **false**
+    pub asked: bool,
+    /// How long the host may take for its answer. Without one the attempt has failed. **30 s**
+    pub answer_timeout: Duration,
+    /// So long before a credential expires, as the peer's answer to the login says, a fresh one is asked for and, where
+    /// the protocol can, put in place without a new link. Zero: none is; it serves until the peer refuses it. **60 s**
+    pub refresh_before: Duration,
+}
+
+impl Default for CredentialPolicy {
+    fn default() -> Self {
+        Self {
+            when: CredentialUse::AtLogin,
+            asked: false,
+            answer_timeout: Duration::from_secs(30),
+            refresh_before: Duration::from_secs(60),
+        }
+    }
+}
+
+/// When a credential is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum CredentialUse {
+    /// Never: nobody is asked for one, and one that was given is not used.
+    Never,
+    /// In the login, once the link is open. The dialer does not get it.
+    #[default]
+    AtLogin,
+    /// In the request that opens the link, as a header for instance. The protocol does not get it.
+    AtDial,
+    /// In both.
+    Both,
+}

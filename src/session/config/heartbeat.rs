@@ -1,0 +1,30 @@
+//! How is a dead link found?
+
+use core::time::Duration;
+
+/// How a dead link is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeartbeatPolicy {
+    /// After this much silence the peer is probed (up to a tenth earlier, by the seed). `Duration::MAX`
+    /// switches it off. **25 s**
+    pub interval: Duration,
+    /// How long the peer may stay silent after a probe before the link is dropped. **10 s**
+    pub timeout: Duration,
+    /// Something goes out at least this often, for peers that drop clients which only listen.
+    /// `Duration::MAX` switches it off. **25 s**
+    pub keepalive: Duration,
+    /// Whether only the answer to a probe proves that the peer lives, instead of any frame. **false**
+    pub pong_only: bool,
+}
+
+impl Default for HeartbeatPolicy {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(25),
+            timeout: Duration::from_secs(10),
+            keepalive: Duration::from_secs(25),
+            pong_only: false,
+        }
+    }
+}

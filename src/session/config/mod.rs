@@ -1,0 +1,118 @@
+//! All that can be set, as plain data.
+
+mod check;
+mod connect;
+mod credentials;
+mod fields;
+mod heartbeat;
+mod identity;
+mod lint;
+mod presets;
+mod queue;
+mod retry;
+#[cfg(test)]
+mod table;
+
+use core::time::Duration;
+
+pub use check::BadConfig;
+pub use connect::ConnectPolicy;
+pub use credentials::{CredentialPolicy, CredentialUse};
+pub use fields::{Changed, Counts};
+pub use heartbeat::HeartbeatPolicy;
+pub use identity::{ClientId, Identity};
+pub use lint::Finding;
+pub use queue::{Overflow, QueuePolicy, Window};
+pub use retry::{FirstAttempt, Jitter, RetryPolicy};
+
+use crate::ErrorPolicy;
+
+/// The settings of a session. Plain data: comparable, printable, cloneable.
+///
+/// ```
+/// use core::time::Duration;
+/// use steadfast::{Config, Jitter};
+///
+/// let mut config = Config::default();
+/// config.retry.base = Duration::from_millis(200);
+/// config.retry.jitter = Jitter::Equal;
+/// assert!(config.check().is_ok());
+/// ```
+///
+/// [`check`](Self::check) finds what cannot work; a session is not made of it. [`lint`](Self::lint) finds what works,
+/// but hardly as it was meant. [`presets`](Self::presets) are good places to start from.
+///
+/// # Change while running
+///
+/// Every setting can be changed while a session runs, and a change is checked like the settings at the beginning. The
+/// rule: **what is under way is not disturbed**. A wait that was announced, a deadline that runs, a link that is open
+/// keep what they began with; what is looked at anew each time counts at once. [`changes`](Self::changes) says of each
+/// setting which of the two it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// How long to wait between attempts, and when to give up.
+    pub retry: RetryPolicy,
+    /// How a dead link is found.
+    pub heartbeat: HeartbeatPolicy,
+    /// How much is kept for the peer.
+    pub queue: QueuePolicy,
+    /// How much may be with the transport at once.
+    pub window: Window,
+    /// When there is a link at all.
+    pub connect: ConnectPolicy,
+    /// When a credential is used, and where it comes from.
+    pub credentials: CredentialPolicy,
+    /// What is done about failures, where it differs from the table.
+    pub errors: ErrorPolicy,
+    /// Who this session is.
+    pub identity: Identity,
+    /// How long an attempt may take until the transport is open. **10 s**
+    pub connect_timeout: Duration,
+    /// How long the login may take, greeting included. **10 s**
+    pub login_timeout: Duration,
+    /// How long to wait for the peer's answer to our Close. **2 s**
+    pub close_timeout: Duration,
+    /// How long a link must have been online before the count of failures starts anew. **5 s**
+    pub stable_for: Duration,
+    /// After so long without a link the session is called degraded, for hosts that have another way meanwhile. Zero: at
+    /// once. `Duration::MAX`: never. **30 s**
+    pub degraded_after: Duration,
+    /// Whether a normal closure (1000) by the peer is followed by a reconnect, as it is within
+    /// [`stable_for`](Self::stable_for) in any case. **false**
+    pub long_lived: bool,
+    /// Whether messages that have not left when the session stops wait for the next connect command, instead of being
+    /// dropped. **false**
+    pub keep_on_stop: bool,
+    /// The largest message in either direction, in bytes. **16 MiB**
+    pub max_message: u32,
+    /// How many meanings one frame may have. **4,096**
+    pub heard_max: u32,
+    /// How many phase changes the history keeps. **64**
+    pub history: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            retry: RetryPolicy::default(),
+            heartbeat: HeartbeatPolicy::default(),
+            queue: QueuePolicy::default(),
+            window: Window::default(),
+            connect: ConnectPolicy::default(),
+            credentials: CredentialPolicy::default(),
+            errors: ErrorPolicy::default(),
+            identity: Identity::default(),
+            connect_timeout: Duration::from_secs(10),
+            login_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(2),
+            stable_for: Duration::from_secs(5),
+            degraded_after: Duration::from_secs(30),
+            long_lived: false,
+            keep_on_stop: false,
+            max_message: 16 << 20,
+            heard_max: 4_096,
+            history: 64,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! How settings are written, for people.
+
+pub(crate) mod span;
