@@ -1,57 +1,19 @@
-//! Who are we, to the peer?
+//! Whose turn is it in the login?
 
 use bytes::Bytes;
 
-use crate::{Secret, Timestamp};
+use crate::Timestamp;
 
-/// The credential of a session, and what the peer made of it.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub(crate) struct Credentials {
-    current: Option<Secret>,
-    refused: bool,
-}
-
-/// What a refused login means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// It may have been a slip; once more.
-    First,
-    /// The same credential was refused twice in a row.
-    Again,
-}
-
-impl Credentials {
-    pub(crate) const fn current(&self) -> Option<&Secret> {
-        self.current.as_ref()
-    }
-
-    /// From now on this. A new credential has not been refused yet.
-    pub(crate) fn set(&mut self, credential: Option<Secret>) {
-        if credential != self.current {
-            *self = Self { current: credential, refused: false };
-        }
-    }
-
-    pub(crate) const fn on_accepted(&mut self) {
-        self.refused = false;
-    }
-
-    /// An expired token that is tried for ever is the best known bug of hand-written clients (openhuman #2892: 237
-    /// crash reports).
-    pub(crate) const fn on_refused(&mut self) -> Refusal {
-        if self.refused {
-            return Refusal::Again;
-        }
-        self.refused = true;
-        Refusal::First
-    }
-}
+/// The most steps of one login that are answered. Longer than any method needs; a server that goes on asking runs into
+/// the deadline.
+const MOST_STEPS: u32 = 16;
 
 /// A login under way on one link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Login {
     deadline: Option<Timestamp>,
     step: Step,
+    challenges: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +29,7 @@ enum Step {
 impl Login {
     /// A login that ends at the deadline; `hello` says whether the server speaks first.
     pub(crate) const fn new(deadline: Option<Timestamp>, hello: bool) -> Self {
-        Self { deadline, step: if hello { Step::Greeting } else { Step::Ours(None) } }
+        Self { deadline, step: if hello { Step::Greeting } else { Step::Ours(None) }, challenges: 0 }
     }
 
     pub(crate) const fn deadline(&self) -> Option<Timestamp> {
@@ -83,7 +45,10 @@ impl Login {
 
     /// The server asks for one more step.
     pub(crate) fn on_challenge(&mut self, challenge: Bytes) {
-        self.step = Step::Ours(Some(challenge));
+        self.challenges = self.challenges.saturating_add(1);
+        if self.challenges <= MOST_STEPS {
+            self.step = Step::Ours(Some(challenge));
+        }
     }
 
     /// What is to be said now, once: a login, with the challenge if there is one.
@@ -103,19 +68,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_credential_is_refused_once_and_no_more() {
-        let mut credentials = Credentials::default();
-        credentials.set(Some("old".into()));
-        assert_eq!(credentials.on_refused(), Refusal::First);
-        credentials.set(Some("old".into()));
-        assert_eq!(credentials.on_refused(), Refusal::Again);
-        credentials.set(Some("new".into()));
-        assert_eq!(credentials.on_refused(), Refusal::First);
-        credentials.on_accepted();
-        assert_eq!(credentials.on_refused(), Refusal::First);
-    }
-
-    #[test]
     fn a_login_waits_for_the_greeting_and_answers_each_challenge_once() {
         let mut login = Login::new(None, true);
         assert_eq!(login.take_step(), None);
@@ -126,5 +78,16 @@ mod tests {
         assert_eq!(login.take_step(), Some(Some(Bytes::from_static(b"nonce"))));
         login.on_hello();
         assert_eq!(login.take_step(), None, "a second greeting starts no second login");
+    }
+
+    /// Each answer costs us a frame, and perhaps a signature.
+    #[test]
+    fn a_server_that_goes_on_asking_is_not_answered_for_ever() {
+        let mut login = Login::new(None, false);
+        let answers = (0..100).filter(|_| {
+            login.on_challenge(Bytes::from_static(b"more"));
+            login.take_step().is_some()
+        });
+        assert_eq!(answers.count(), MOST_STEPS as usize);
     }
 }

@@ -5,6 +5,8 @@
 mod activity;
 mod backoff;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
+mod credentials;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod endpoints;
 mod heartbeat;
 mod history;
@@ -16,11 +18,14 @@ mod network;
 mod outbox;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod patience;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
+mod refresh;
 mod window;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use credentials::{Credentials, Refusal};
 pub(crate) use heartbeat::{Beat, Heartbeat, Pulse};
 pub(crate) use history::History;
-pub(crate) use login::{Credentials, Login, Refusal};
+pub(crate) use login::Login;
 pub(crate) use outbox::{Ended, Next, Outbox, Standing};
 pub(crate) use window::Flights;
