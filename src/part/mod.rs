@@ -8,10 +8,14 @@ mod backoff;
 mod credentials;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod endpoints;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
+mod flow;
 mod heartbeat;
 mod history;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod identity;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
+mod latency;
 mod login;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod network;
@@ -19,7 +23,14 @@ mod outbox;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod patience;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
+mod presence;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
+mod quality;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
+mod queueing;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod refresh;
+mod samples;
 mod window;
 
 pub(crate) use backoff::Backoff;
