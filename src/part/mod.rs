@@ -15,6 +15,9 @@ mod history;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod identity;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
+#[path = "../session/keepsake.rs"]
+mod keepsake;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod latency;
 mod login;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
