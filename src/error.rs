@@ -5,17 +5,21 @@
 //! transport. Every failure of a session is one [`Error`] with a number of its own.
 
 mod classify;
+mod failure;
 mod policy;
 mod row;
+mod table;
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-pub(crate) use classify::{Circumstances, Failure, Verdict, classify};
+pub(crate) use classify::{Circumstances, Notes, Verdict, classify};
+pub(crate) use failure::Failure;
 pub use policy::ErrorPolicy;
 pub use row::{Codes, Match, Occasion, Remedy, Row, Stage};
+pub use table::error_table;
 
 use crate::{CloseCode, LinkId, Text};
 
@@ -159,7 +163,8 @@ pub struct Error {
     pub code: Option<Code>,
     /// What happened, for people.
     pub message: Text,
-    /// What the server answered to the upgrade, if that was the failure.
+    /// What the server answered to the upgrade, if that was the failure; of a long answer the beginning: up to 64
+    /// headers of 8 KiB in all, and 4 KiB of the body.
     pub details: Option<Box<HttpAnswer>>,
     /// What is done about it.
     pub recovery: Recovery,

@@ -99,7 +99,7 @@ mod written;
 
 pub use error::{
     Cause, Code, Codes, Error, ErrorPolicy, HttpAnswer, Kind, Match, Occasion, Recovery, Refused, Rejected, Remedy, Row,
-    Stage, Unfit, Why,
+    Stage, Unfit, Why, error_table,
 };
 pub use frame::{CloseCode, Frame, Text};
 pub use machine::Machine;

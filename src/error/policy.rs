@@ -18,6 +18,17 @@ use super::Row;
 /// [`RetryPolicy::cap`](crate::RetryPolicy::cap), [`proven_limit`](Self::proven_limit) times in a row without a stable
 /// link between, of which those within [`proven_gap`](Self::proven_gap) count as one. With the defaults twenty-five
 /// minutes of 404 are survived, and half an hour is not.
+///
+/// A link vouches for those that come after it, and for its own end only once it is stable: a server that opens every
+/// link and then says that we are not welcome has proven nothing.
+///
+/// # The table
+///
+/// The first row that fits counts; *when* is any time where nothing else is said. Whoever is asked to wait waits for
+/// that long where it says Retry, and for the longest of several times that were asked for. A Close frame without a
+/// reason is told as "Connection closed", the end of a connection without a Close frame as "Network error".
+///
+#[doc = include_str!("table.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorPolicy {

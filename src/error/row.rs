@@ -219,8 +219,8 @@ pub enum Occasion {
     LongLived,
     /// It is at least the third breach of the protocol without a stable link between.
     ThirdBreach,
-    /// It is every third loss of the network in a row while logging in.
-    EveryThirdLoss,
+    /// It is at least the third loss of the network in a row while logging in with the same credential.
+    ThirdLoss,
 }
 
 /// What a row does about a failure.
@@ -232,7 +232,9 @@ pub enum Remedy {
     RetryAfter(Duration),
     /// Try again when the server asks for it, else after the longest delay of our own.
     RetryAtCap,
-    /// Try again with fresh credentials, once; refused again it is fatal.
+    /// Try again with fresh credentials, though nobody has refused the old ones.
+    RetryFresh,
+    /// Try again with fresh credentials, once: the same one refused twice in a row is fatal.
     Reauthenticate,
     /// Stop.
     Fatal,
@@ -255,6 +257,7 @@ impl fmt::Display for Remedy {
             Self::Retry => f.write_str("Retry"),
             Self::RetryAfter(wait) => write!(f, "Retry after {wait:?}"),
             Self::RetryAtCap => f.write_str("Retry at the cap"),
+            Self::RetryFresh => f.write_str("Retry with fresh credentials"),
             Self::Reauthenticate => f.write_str("Reauthenticate once, then Fatal"),
             Self::Fatal => f.write_str("Fatal"),
         }

@@ -28,6 +28,8 @@ mod patience;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod presence;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
+mod proof;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod quality;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod queueing;

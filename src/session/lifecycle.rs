@@ -7,8 +7,8 @@ use super::{
     Action, Actions, Attempt, Change, End, Event, Link, LinkId, Phase, Session, Stage, StopCause, link::Owed, tell,
 };
 use crate::{
-    CloseCode, Error, Kind, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
-    error::{Circumstances, Failure, Verdict, classify},
+    CloseCode, Error, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
+    error::{self, Circumstances, Failure, Notes, Verdict, classify},
     part::{Flights, Refusal},
 };
 
@@ -187,35 +187,45 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    /// The host's word comes first, then the protocol's, then the table's.
+    /// The table decides; here it is told what it has to know, and its notes are taken.
     fn judge(&mut self, failure: &Failure, host: Option<Recovery>) -> Verdict {
-        let logging_in = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::LoggingIn(_)));
-        let circumstances = Circumstances {
-            logging_in,
-            may_close_normally: self.config.long_lived || !self.is_stable(),
-            violations: self.facts.violations.saturating_add(1),
-            cap: self.config.retry.cap,
-        };
-        let mut verdict = classify(failure, &circumstances);
-        if verdict.kind == Kind::ProtocolError {
-            self.facts.violations = circumstances.violations;
+        let verdict = classify(failure, &self.circumstances(failure, host), &self.config.errors);
+        let Notes { breach, loss, refused, forgiven: _ } = verdict.notes;
+        self.facts.violations = self.facts.violations.saturating_add(breach.into());
+        if loss {
+            self.credentials.on_cut_off();
         }
-        let own = match failure.close() {
-            Some((code, reason)) => self.protocol.classify(code, reason),
-            None => None,
-        };
-        verdict.recovery = host.or(own).unwrap_or(verdict.recovery);
-        verdict.asked = verdict.asked.filter(|_| host.is_none());
-        if verdict.recovery == Recovery::Reauthenticate && self.credentials.on_refused() == Refusal::Again {
-            verdict.recovery = Recovery::Fatal;
+        if refused {
+            self.credentials.on_refused();
         }
         verdict
     }
 
-    /// Whether the link has been online for `stable_for`.
-    fn is_stable(&self) -> bool {
-        let stage = self.link.as_ref().map(|link| &link.stage);
-        matches!(stage, Some(Stage::Online { stable_at: None, .. }))
+    fn circumstances(&self, failure: &Failure, host: Option<Recovery>) -> Circumstances {
+        Circumstances {
+            host,
+            protocol: failure.close().and_then(|(code, reason)| self.protocol.classify(code, reason)),
+            stage: self.reached(),
+            long_lived: self.config.long_lived,
+            breaches: self.facts.violations.saturating_add(1),
+            cut_off: self.credentials.clone().on_cut_off(),
+            refused: self.credentials.clone().on_refused() == Refusal::Again,
+            // Until the session keeps a `Proof`.
+            endpoint_proven: false,
+            credential_proven: false,
+            fatal_in_a_row: 1,
+            cap: self.config.retry.cap,
+        }
+    }
+
+    /// How far the link has come.
+    fn reached(&self) -> error::Stage {
+        match self.link.as_ref().map(|link| &link.stage) {
+            Some(Stage::Dialing { .. }) | None => error::Stage::Dialing,
+            Some(Stage::LoggingIn(_)) => error::Stage::LoggingIn,
+            Some(Stage::Online { stable_at: None, .. }) => error::Stage::Stable,
+            Some(Stage::Online { .. } | Stage::Closing { .. }) => error::Stage::Young,
+        }
     }
 
     fn schedule(&mut self, now: Timestamp, recovery: Recovery, asked: Option<Duration>) {

@@ -508,7 +508,7 @@ fn what_can_never_fit_is_not_asked_to_wait() {
 
 #[test]
 fn what_we_found_wrong_with_a_frame_is_forgiven_twice() {
-    let mut talk = Talk::new(Plain);
+    let mut talk = Talk::new(Lines);
     for link in 1..=3 {
         assert_eq!(talk.session.phase(), Phase::Connecting);
         talk.up(link);
