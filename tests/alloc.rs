@@ -1,5 +1,5 @@
 //! In steady state a turn allocates nothing: neither for a message out, nor for its outcome, nor for a
-//! message in.
+//! message in. And a message of the application takes no more than it must.
 
 use steadfast::{
     Action, Command, Config, Frame, Input, LinkId, Machine, Never, Plain, Report, SendOptions, Session, Timestamp,
@@ -87,4 +87,16 @@ fn a_message_in_allocates_nothing() {
     let cost = allocation_counter::measure(|| heard = wire.hear_burst(burst));
     assert_eq!(heard, BURST, "all of them arrived");
     assert_eq!(cost.count_total, 0, "{cost:?}");
+}
+
+#[test]
+fn a_small_message_is_one_allocation_and_its_clones_are_none() {
+    for length in [1, 32, 33, 128, 256] {
+        let text = "x".repeat(length);
+        let mut frame = None;
+        let cost = allocation_counter::measure(|| frame = Some(Frame::from(text.as_str())));
+        assert_eq!(cost.count_total, 1, "{length} bytes: {cost:?}");
+        let cost = allocation_counter::measure(|| drop(frame.clone()));
+        assert_eq!(cost.count_total, 0, "{length} bytes: {cost:?}");
+    }
 }

@@ -75,9 +75,10 @@ impl<P: Protocol> Client<P> {
         // Before the lock: this may be the user's code.
         let message = message.into();
         let Some(mut turn) = self.shared().enter_to_send(&options) else { return Err(gone(message)) };
-        let accepted = turn.send(message, options);
+        let id = turn.send(message, options)?;
         drop(turn);
-        accepted.inspect(|id| log::queued(*id))
+        log::queued(id);
+        Ok(id)
     }
 
     /// Sends a message with these options, and gives a [`Ticket`] that resolves to its outcome.

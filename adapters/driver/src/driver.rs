@@ -5,7 +5,7 @@
 use std::{
     fmt,
     future::Future,
-    mem::{replace, swap, take},
+    mem::{replace, take},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -123,8 +123,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             core.handle(now, Input::Wake);
             self.is_quiet = true;
         }
-        swap(&mut core.actions, &mut self.actions);
-        swap(&mut core.dead, &mut self.dead);
+        core.take(&mut self.actions, &mut self.dead);
         self.deadline = core.session.next_deadline();
         self.is_awaited = !core.tickets.is_empty() || !core.senders.is_empty();
         drop(core);
@@ -315,8 +314,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         for link in &mut self.links {
             link.report(now, &mut core, &mut self.weights);
         }
-        swap(&mut core.actions, &mut self.actions);
-        swap(&mut core.dead, &mut self.dead);
+        core.take(&mut self.actions, &mut self.dead);
         self.is_awaited = !core.tickets.is_empty() || !core.senders.is_empty();
         drop(core);
         drop(former);
@@ -336,9 +334,10 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         core.tickets.end(&mut self.woken);
         core.senders.dismiss(&mut self.woken);
         core.closers.dismiss(&mut self.woken);
-        let unperformed = (take(&mut core.actions), take(&mut core.dead));
+        let (mut actions, mut dead) = (Vec::new(), Vec::new());
+        core.take(&mut actions, &mut dead);
         drop(core);
-        drop((former, unperformed));
+        drop((former, actions, dead));
         if let Some(failure) = failure {
             self.brought.other(Item::Event(Event::Phase(Box::new(failure))));
             self.shared.inbox.put(&mut self.brought);

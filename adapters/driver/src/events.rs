@@ -81,8 +81,9 @@ impl<P: Protocol> Events<P> {
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped before it is ready.
-    pub async fn next(&mut self) -> Option<Item<P::Incoming, P::Topic>> {
-        poll_fn(|cx| self.poll_next(cx)).await
+    #[expect(clippy::should_implement_trait, reason = "one waits for it; the name is that of the stream's")]
+    pub fn next(&mut self) -> impl Future<Output = Option<Item<P::Incoming, P::Topic>>> {
+        poll_fn(|cx| self.poll_next(cx))
     }
 
     /// [`next`](Self::next), for those who poll.

@@ -136,10 +136,7 @@ impl<I, T> Inbox<I, T> {
     ) -> Poll<bool> {
         let waker = cx.map(|cx| cx.waker().clone());
         let mut state = self.lock();
-        while batch.len() < most {
-            let Some(item) = state.next() else { break };
-            batch.push_back(item);
-        }
+        state.take(batch, most);
         let is_empty = batch.is_empty();
         let former = if is_empty { replace(&mut state.reader, waker) } else { None };
         let driver = if state.has_caught_up(&self.limits) { state.driver.take() } else { None };
@@ -232,6 +229,34 @@ impl<I, T> State<I, T> {
         self.bytes -= u64::from(letter.1);
         self.passed += 1;
         Some(letter)
+    }
+
+    /// Moves items into `batch`, in the order in which they came, until it holds `most`.
+    fn take(&mut self, batch: &mut VecDeque<Item<I, T>>, most: usize) {
+        while batch.len() < most {
+            let run = self.run().min(most - batch.len());
+            if run > 0 {
+                let letters = self.messages.drain(..run);
+                let bytes = &mut self.bytes;
+                batch.extend(letters.map(|(message, weight)| {
+                    *bytes -= u64::from(weight);
+                    Item::Event(message)
+                }));
+                self.passed += run as u64;
+            } else {
+                let Some(item) = self.next() else { break };
+                batch.push_back(item);
+            }
+        }
+    }
+
+    /// How many messages come next, with nothing else before or between them.
+    fn run(&self) -> usize {
+        if self.lagged.events > 0 || self.lagged.messages > 0 {
+            return 0;
+        }
+        let Some((before, _)) = self.rest.front() else { return self.messages.len() };
+        usize::try_from(before.saturating_sub(self.passed)).unwrap_or(usize::MAX)
     }
 
     /// The next item, in the order in which they came.

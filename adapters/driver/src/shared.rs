@@ -10,7 +10,7 @@
 
 use std::{
     fmt,
-    mem::replace,
+    mem::{replace, swap},
     sync::{Mutex, MutexGuard, PoisonError},
     task::Waker,
     time::Duration,
@@ -143,9 +143,16 @@ impl<P: Protocol> Core<P> {
     /// One input, at this time.
     #[inline]
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input<P::Message>) -> Answer<P::Message> {
-        let answer = self.session.handle(now, input, &mut self.actions);
+        // Those of the turn before. The answer is returned as it is made: a copy of it costs as much as a lock.
         self.session.take_dead(&mut self.dead);
-        answer
+        self.session.handle(now, input, &mut self.actions)
+    }
+
+    /// All that is to be done, and all that has ended, in exchange for empty buffers.
+    pub(crate) fn take(&mut self, actions: &mut Vec<ActionOf<P>>, dead: &mut Vec<P::Message>) {
+        self.session.take_dead(&mut self.dead);
+        swap(&mut self.actions, actions);
+        swap(&mut self.dead, dead);
     }
 
     /// Connects, unless somebody already said what the session shall do.
@@ -231,8 +238,8 @@ impl<P: Protocol> Turn<'_, P> {
 
     #[inline]
     pub(crate) fn send(&mut self, message: P::Message, options: SendOptions) -> Result<OpId, Refused<P::Message>> {
-        let (now, send) = (self.now, Command::Send { message, options });
-        match self.core().handle(now, Input::Command(send)) {
+        let now = self.now;
+        match self.core().handle(now, Input::Command(Command::Send { message, options })) {
             Answer::Accepted(id) => Ok(id),
             Answer::Refused(why, message) => Err(Refused { why, message }),
             Answer::Done | Answer::Cancelled(_) | Answer::Stale => unreachable!("a send is accepted or refused"),

@@ -17,9 +17,16 @@ impl Weights {
     /// A frame of so many bytes led to the actions from `first` on.
     #[inline]
     pub(crate) fn note<I, T>(&mut self, actions: &[Action<I, T>], first: usize, bytes: usize) {
+        if let Some([only]) = actions.get(first..) {
+            // Nearly every frame.
+            if is_message(only) {
+                self.noted.push((first, u32::try_from(bytes).unwrap_or(u32::MAX)));
+            }
+            return;
+        }
         let before = self.noted.len();
         for (index, action) in actions.iter().enumerate().skip(first) {
-            if matches!(action, Action::Emit(Event::Message { .. })) {
+            if is_message(action) {
                 self.noted.push((index, 0));
             }
         }
@@ -48,6 +55,10 @@ impl Weights {
     pub(crate) fn shrink_to(&mut self, few: usize) {
         self.noted.shrink_to(few);
     }
+}
+
+fn is_message<I, T>(action: &Action<I, T>) -> bool {
+    matches!(action, Action::Emit(Event::Message { .. }))
 }
 
 /// About how many bytes of the peer's an item holds that is no message.
