@@ -149,6 +149,10 @@ impl Endpoints {
         if new.is_empty() {
             new.push(Endpoint::new(None));
         }
+        // Said again, it is no reason to begin again.
+        if self.list.iter().map(|old| &old.address).eq(new.iter().map(|new| &new.address)) {
+            return Ok(Destination::Kept);
+        }
         for endpoint in &mut new {
             endpoint.proven = self.all().any(|old| old.address == endpoint.address && old.proven);
         }
@@ -389,6 +393,16 @@ mod tests {
         assert_eq!(walk(&mut endpoints, 2), "a|a ");
         assert_eq!(endpoints.set(texts(&["x", "a"])), Ok(Destination::Gone));
         assert_eq!(walk(&mut endpoints, 2), "a x|");
+    }
+
+    /// A host that sets its list again and again must not get around the backoff.
+    #[test]
+    fn the_same_list_changes_nothing() {
+        let mut endpoints = endpoints(&["a", "b"]);
+        walk(&mut endpoints, 1);
+        let before = endpoints.clone();
+        assert_eq!(endpoints.set(texts(&["a", "b"])), Ok(Destination::Kept));
+        assert_eq!(endpoints, before);
     }
 
     #[test]

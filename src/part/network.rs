@@ -71,6 +71,11 @@ impl Network {
         self.suspended
     }
 
+    /// The application wants a dial now, whatever was said before.
+    pub(crate) const fn overrule(&mut self) {
+        (self.reach, self.suspended) = (Reach::There, false);
+    }
+
     /// When to dial at the end of this wait; `None` while suspended, [`Timestamp::MAX`] for never. The floor comes
     /// after this.
     pub(crate) fn dial_at(&self, wait: Wait) -> Option<Timestamp> {
@@ -195,6 +200,15 @@ mod tests {
         assert!(network.is_suspended());
         assert_eq!(network.dial_at(Wait::Own(at(0))), None);
         network.suspend(false);
+        assert_eq!(network.dial_at(Wait::Own(at(0))), Some(at(0)));
+    }
+
+    #[test]
+    fn whoever_wants_a_dial_now_gets_one() {
+        let mut network = Network::default();
+        network.suspend(true);
+        network.on_lost(at(0), Duration::MAX);
+        network.overrule();
         assert_eq!(network.dial_at(Wait::Own(at(0))), Some(at(0)));
     }
 }
