@@ -2,7 +2,7 @@
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
-/// The address of a peer: `ws://host[:port]/path?query`, or `wss://` where the dialer brings TLS.
+/// The address of a peer: `ws://host[:port]/path?query`, or `wss://` for a dialer that has TLS.
 ///
 /// The query is never printed, because people put tokens there.
 ///
@@ -132,7 +132,10 @@ impl fmt::Display for BadAddress {
             Self::NoScheme => "the URL has no scheme: write ws://host:port/path",
             Self::Http => "the URL is for HTTP: write ws:// instead of http://, wss:// instead of https://",
             Self::Scheme => "the URL has a scheme that is not for WebSockets: write ws://host:port/path",
-            Self::NoTls => "this build has no TLS yet: use ws://, or a dialer of your own that brings TLS",
+            Self::NoTls => {
+                "this build has no TLS: switch on the feature `tls` of the package that dials (steadfast-tokio has it by \
+                 default), or bring a dialer of your own that has TLS"
+            }
             Self::Credentials => "the URL holds a user name or a password: send them in a header or in the login",
             Self::Host => {
                 "the URL has no usable host: write a name in ASCII (xn--… for others), an IPv4 address, or [IPv6]"

@@ -136,6 +136,20 @@ impl<P, R, D: Upgrading> Builder<P, R, D> {
     }
 }
 
+#[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
+impl<P, R, D: crate::Securing> Builder<P, R, D> {
+    /// Whom to trust that it is the server, and what to show it; whom the machine trusts, unless something else is
+    /// set. For `wss://` only.
+    #[must_use]
+    pub fn trust(self, trust: crate::Trust) -> Self {
+        let dialer = self.dialer.map(|mut dialer| {
+            dialer.trust(trust);
+            dialer
+        });
+        Self { dialer, ..self }
+    }
+}
+
 impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
     /// The parts of a session. It begins to connect when the driver is first polled; messages may be sent
     /// before.
@@ -146,6 +160,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
     pub fn build(self) -> Result<Built<P, R, D>, BuildError> {
         let mailbox = self.mailbox_for(&self.protocol)?;
         let dialer = self.dialer?;
+        dialer.check()?;
         let rest_max = EVENTS_MAX.saturating_add(self.config.queue.max_messages as usize);
         let mut session = Session::new(self.protocol, self.config, self.seed).map_err(BuildError::Config)?;
         if let Some(credential) = self.credential {
@@ -198,6 +213,9 @@ pub enum BuildError {
     Address(BadAddress),
     /// A header cannot be sent.
     Header(BadHeader),
+    /// There is nobody to trust.
+    #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
+    Trust(crate::BadTrust),
     /// The protocol acknowledges messages, and the mailbox would drop some.
     LagWithAcks,
     /// The mailbox has room for nothing.
@@ -210,6 +228,8 @@ impl fmt::Display for BuildError {
             Self::Config(bad) => fmt::Display::fmt(bad, f),
             Self::Address(bad) => fmt::Display::fmt(bad, f),
             Self::Header(bad) => fmt::Display::fmt(bad, f),
+            #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
+            Self::Trust(bad) => fmt::Display::fmt(bad, f),
             Self::LagWithAcks => f.write_str(
                 "mailbox: the protocol acknowledges what the application has taken, so nothing may be dropped; use \
                  Mailbox::pause",

@@ -11,7 +11,7 @@ use std::{future::poll_fn, io};
 use steadfast::{Attempt, Cause, Handshake, Timestamp};
 use tungstenite::handshake::client::generate_key;
 
-use crate::{Io, Upgrade, Ws, ws::broken};
+use crate::{Io, Upgrade, Ws, told::cause_of};
 use answer::Answer;
 
 impl Upgrade {
@@ -46,8 +46,9 @@ impl Upgrade {
         // A server that is too busy may answer without reading, and then a failed write is not the news.
         let answer = match (Answer::read(io).await, sent) {
             (Ok(answer), _) => answer,
-            (Err(_), Err(error)) => return Err(broken(&error)),
-            (Err(cause), Ok(())) => return Err(cause),
+            // Nor is it if TLS says why: our certificate is judged when our side of its handshake is done.
+            (Err(cause @ Cause::Tls { .. }), _) | (Err(cause), Ok(())) => return Err(cause),
+            (Err(_), Err(error)) => return Err(cause_of(&error)),
         };
         if answer.status != 101 {
             return Err(Cause::Http(Box::new(answer.into_refusal(io, now).await)));
@@ -90,7 +91,10 @@ mod tests {
     use steadfast::{HttpAnswer, Text};
 
     use super::*;
-    use crate::wire::{Wire, idle};
+    use crate::{
+        wire::{Wire, idle},
+        ws::broken,
+    };
 
     /// The example of RFC 6455 section 1.3.
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";

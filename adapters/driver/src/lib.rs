@@ -1,6 +1,7 @@
 //! The one async loop and the handle that every adapter of `steadfast` shares.
 //!
-//! In the browser, which has WebSockets and no sockets, `Ws` and `Upgrade::over` are left out.
+//! In the browser, which has WebSockets and no sockets, `Ws`, `MaybeTls`, `Upgrade::over` and all that the feature `tls`
+//! brings are left out.
 
 mod address;
 mod builder;
@@ -13,12 +14,18 @@ mod inbox;
 mod links;
 mod log;
 mod mailbox;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod maybe_tls;
 #[cfg(feature = "json")]
 mod named;
 mod runtime;
 mod shared;
 mod stream;
 mod ticket;
+#[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
+mod tls;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod told;
 mod transport;
 mod upgrade;
 mod waiters;
@@ -35,11 +42,17 @@ pub use client::{Client, Drain, LAST_DRAIN};
 pub use driver::Driver;
 pub use events::{Events, Item, Lagged};
 pub use mailbox::{EVENTS_BYTES_MAX, EVENTS_MAX, Mailbox};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use maybe_tls::MaybeTls;
 #[cfg(feature = "json")]
 pub use named::NotEmitted;
+#[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
+pub use runtime::Securing;
 pub use runtime::{Clock, Dial, Dialer, Runtime, Sleep, Upgrading};
 pub use stream::Socket;
 pub use ticket::Ticket;
+#[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
+pub use tls::{BadTrust, Tls, Trust};
 pub use transport::{Io, Transport};
 pub use upgrade::{BadHeader, Upgrade};
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

@@ -8,7 +8,7 @@ use std::{
 
 use steadfast::{Attempt, Cause, Handshake, Timestamp};
 
-use crate::{Transport, Upgrade};
+use crate::{BuildError, Transport, Upgrade};
 
 /// What time it is. The handle asks too, from whichever thread it is used on.
 ///
@@ -55,6 +55,15 @@ pub trait Dialer {
     /// An attempt on its way; dropped to abort it.
     type Dial: Future<Output = Dial<Self::Transport>> + Unpin;
 
+    /// Whether an attempt can succeed at all. Asked once, when a session is built.
+    ///
+    /// # Errors
+    ///
+    /// What would make every attempt fail alike.
+    fn check(&self) -> Result<(), BuildError> {
+        Ok(())
+    }
+
     /// Starts an attempt. Called anew for each one.
     fn dial(&mut self, attempt: Attempt) -> Self::Dial;
 }
@@ -63,6 +72,13 @@ pub trait Dialer {
 pub trait Upgrading {
     /// What is asked of the server, to be added to.
     fn upgrade(&mut self) -> &mut Upgrade;
+}
+
+/// A dialer that speaks TLS, so that it matters whom it trusts.
+#[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
+pub trait Securing {
+    /// From now on this is whom it trusts.
+    fn trust(&mut self, trust: crate::Trust);
 }
 
 /// What comes of an attempt.

@@ -3,7 +3,9 @@
 use std::{future::Future, io, net::SocketAddr, pin::Pin};
 
 use steadfast::{Attempt, Cause, Text};
-use steadfast_driver::{Address, BadAddress, Clock, Dial, Dialer, Upgrade, Upgrading, Ws};
+use steadfast_driver::{Address, BadAddress, Clock, Dial, Dialer, MaybeTls, Upgrade, Upgrading, Ws};
+#[cfg(feature = "tls")]
+use steadfast_driver::{BuildError, Securing, Trust};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
@@ -11,21 +13,46 @@ use tokio::{
 
 use crate::{Tokio, TokioIo};
 
-/// The dialer for `ws://`: it resolves the name, connects with TCP, and does the handshake.
+/// The dialer for `ws://` and `wss://`: it resolves the name, connects with TCP, secures that with TLS if the URL
+/// says so, and does the handshake.
 #[derive(Clone, Debug)]
 pub struct Tcp {
     upgrade: Upgrade,
+    #[cfg(feature = "tls")]
+    trust: Trust,
 }
 
 impl Tcp {
-    /// Dials this URL.
+    /// Dials this URL. A `wss://` server has to be one that the machine trusts, unless something else is
+    /// [set](steadfast_driver::Builder::trust).
     ///
     /// # Errors
     ///
-    /// The URL makes no sense, or asks for TLS, which this dialer does not have.
+    /// The URL makes no sense, or asks for TLS, which this build has not.
     pub fn to(url: &str) -> Result<Self, BadAddress> {
-        let address = url.parse().and_then(Address::without_tls)?;
-        Ok(Self { upgrade: Upgrade::to(address) })
+        let address: Address = url.parse()?;
+        Ok(Self {
+            #[cfg(not(feature = "tls"))]
+            upgrade: Upgrade::to(address.without_tls()?),
+            #[cfg(feature = "tls")]
+            upgrade: Upgrade::to(address),
+            #[cfg(feature = "tls")]
+            trust: Trust::platform(),
+        })
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn secure(&self, stream: TcpStream) -> Result<MaybeTls<TokioIo<TcpStream>>, Cause> {
+        Ok(MaybeTls::Plain(TokioIo(stream)))
+    }
+
+    #[cfg(feature = "tls")]
+    async fn secure(&self, stream: TcpStream) -> Result<MaybeTls<TokioIo<TcpStream>>, Cause> {
+        let (address, io) = (self.upgrade.address(), TokioIo(stream));
+        if !address.is_secure() {
+            return Ok(MaybeTls::Plain(io));
+        }
+        self.trust.open(io, address.host()).await.map(MaybeTls::Tls)
     }
 }
 
@@ -35,16 +62,29 @@ impl Upgrading for Tcp {
     }
 }
 
+#[cfg(feature = "tls")]
+impl Securing for Tcp {
+    fn trust(&mut self, trust: Trust) {
+        self.trust = trust;
+    }
+}
+
 impl Dialer for Tcp {
-    type Transport = Ws<TokioIo<TcpStream>>;
+    type Transport = Ws<MaybeTls<TokioIo<TcpStream>>>;
     type Dial = Pin<Box<dyn Future<Output = Dial<Self::Transport>> + Send>>;
 
+    #[cfg(feature = "tls")]
+    fn check(&self) -> Result<(), BuildError> {
+        if self.upgrade.address().is_secure() { self.trust.check().map_err(BuildError::Trust) } else { Ok(()) }
+    }
+
     fn dial(&mut self, attempt: Attempt) -> Self::Dial {
-        let upgrade = self.upgrade.clone();
+        let tcp = self.clone();
         Box::pin(async move {
-            let stream = open_tcp(upgrade.address(), &attempt).await?;
+            let stream = open_tcp(tcp.upgrade.address(), &attempt).await?;
             let peer = stream.peer_addr().ok();
-            let (link, mut handshake) = open_ws(stream, &upgrade, &attempt).await?;
+            let io = tcp.secure(stream).await?;
+            let (link, mut handshake) = tcp.upgrade.over(io, &attempt, || Tokio::new().now()).await?;
             handshake.address = peer.map(|peer| peer.to_string().into());
             Ok((link, handshake))
         })
@@ -75,7 +115,7 @@ pub async fn open_tcp(address: &Address, attempt: &Attempt) -> Result<TcpStream,
     Ok(stream)
 }
 
-/// Does the handshake over a stream that the embedder has opened: TLS, a Unix socket, a proxy's tunnel.
+/// Does the handshake over a stream that the embedder has opened: a Unix socket, a proxy's tunnel.
 ///
 /// ```no_run
 /// use steadfast::Attempt;
@@ -156,7 +196,15 @@ mod tests {
     fn what_cannot_be_dialled_is_refused_before_anything_is() {
         assert!(Tcp::to("ws://localhost:9001/").is_ok());
         assert_eq!(Tcp::to("localhost:9001").err(), Some(BadAddress::NoScheme));
-        assert_eq!(Tcp::to("wss://localhost").err(), Some(BadAddress::NoTls));
+        assert_eq!(Tcp::to("wss://localhost").is_ok(), cfg!(feature = "tls"));
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn a_build_without_tls_says_which_feature_it_lacks() {
+        let bad = Tcp::to("wss://localhost").expect_err("there is no TLS");
+        assert_eq!(bad, BadAddress::NoTls);
+        assert!(bad.to_string().contains("feature `tls`"), "{bad}");
     }
 
     #[test]

@@ -24,7 +24,30 @@
 //! ```
 //!
 //! All that is said there and in [`Client`], [`Events`] and [`Driver`] holds for every runtime. This package
-//! adds tokio's clock and timers, its streams, and a dialer for `ws://`.
+//! adds tokio's clock and timers, its streams, and a dialer for `ws://` and, with the feature `tls` (on by default),
+//! `wss://`.
+//!
+//! # TLS
+//!
+//! Whom the machine trusts is trusted, and nothing has to be set. [`Builder::trust`] changes that:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[cfg(feature = "tls")] {
+//! use steadfast_tokio::Trust;
+//!
+//! let trust = Trust::platform()
+//!     .and(std::fs::read("company-root.pem")?)? // Trust::only: nobody but this one
+//!     .identity(std::fs::read("client.pem")?, std::fs::read("client.key")?)?;
+//! let (client, events, driver) = steadfast_tokio::connect("wss://prices.example/live").trust(trust).build()?;
+//! # }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A server whose certificate is not accepted ends the session at once and says why
+//! ([`Cause::Tls`](steadfast::Cause::Tls)): no retry would change it. Everything else that can go wrong in TLS is tried
+//! again.
 
 mod clock;
 mod dial;
@@ -37,6 +60,8 @@ pub use clock::Tokio;
 pub use dial::{Tcp, cause_of, open_tcp, open_ws};
 pub use io::TokioIo;
 pub use sleep::Timer;
+#[cfg(feature = "tls")]
+pub use steadfast_driver::{BadTrust, Trust};
 pub use steadfast_driver::{
     BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, LAST_DRAIN, Lagged,
     Mailbox, Ticket, Upgrade,
@@ -47,7 +72,7 @@ pub type Driver<P, D = Tcp> = steadfast_driver::Driver<P, Tokio, D>;
 /// A session in one piece. See [`steadfast_driver::Socket`].
 pub type Socket<P, D = Tcp> = steadfast_driver::Socket<P, Tokio, D>;
 
-/// A session with the server at this `ws://` URL.
+/// A session with the server at this `ws://` or `wss://` URL.
 ///
 /// What is wrong with the URL is said by [`Builder::build`].
 #[must_use]
@@ -55,7 +80,7 @@ pub fn connect(url: &str) -> Builder<Plain, Tokio, Tcp> {
     Builder::new(Tokio::new(), Tcp::to(url).map_err(BuildError::Address))
 }
 
-/// A session over links that the embedder opens: TLS, a Unix socket, a proxy.
+/// A session over links that the embedder opens: a Unix socket, a proxy, TLS of its own.
 #[must_use]
 pub fn over<D: Dialer>(dialer: D) -> Builder<Plain, Tokio, D> {
     Builder::new(Tokio::new(), Ok(dialer))

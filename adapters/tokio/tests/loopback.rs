@@ -397,7 +397,7 @@ async fn one_owner_spawns_nothing() {
 
 #[test]
 fn what_makes_no_sense_is_said_when_it_is_built() {
-    for url in ["http://example.org", "wss://example.org", "ws://", "example.org"] {
+    for url in ["http://example.org", "wss://", "ws://", "example.org"] {
         assert!(matches!(connect(url).build(), Err(BuildError::Address(_))), "{url}");
     }
     let split = connect("ws://example.org").header("x", "a\r\nb").build();

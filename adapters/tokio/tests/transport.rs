@@ -13,7 +13,7 @@ use futures_util::{SinkExt, StreamExt};
 use steadfast::{
     Action, Attempt, Cause, CloseCode, Command, Config, Frame, Handshake, Input, Machine, Plain, Session, Timestamp,
 };
-use steadfast_driver::{Dialer, Io, Transport, Upgrade, Upgrading, Ws};
+use steadfast_driver::{Dialer, Io, MaybeTls, Transport, Upgrade, Upgrading, Ws};
 use steadfast_tokio::{Tcp, TokioIo, open_tcp, open_ws};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -76,11 +76,11 @@ fn tcp(address: SocketAddr) -> Tcp {
     Tcp::to(&format!("ws://{address}/")).expect("a good address")
 }
 
-async fn dial(address: SocketAddr) -> Result<(Ws<TokioIo<TcpStream>>, Handshake), Cause> {
+async fn dial(address: SocketAddr) -> Result<(Ws<MaybeTls<TokioIo<TcpStream>>>, Handshake), Cause> {
     soon(tcp(address).dial(attempt())).await
 }
 
-async fn connect(address: SocketAddr) -> Ws<TokioIo<TcpStream>> {
+async fn connect(address: SocketAddr) -> Ws<MaybeTls<TokioIo<TcpStream>>> {
     dial(address).await.expect("a link").0
 }
 
@@ -136,7 +136,7 @@ async fn frames_go_both_ways_and_a_close_is_echoed() {
     .await;
     let (mut link, handshake) = dial(address).await.expect("a link");
     assert_eq!(handshake.address, Some(address.to_string().into()));
-    assert!(link.io().0.nodelay().expect("it can be asked"));
+    assert!(link.io().io().0.nodelay().expect("it can be asked"));
 
     let sent = [Frame::from("grüße"), Frame::from(vec![0_u8; 100_000]), Frame::Ping(Bytes::from_static(b"?"))];
     sent.iter().cloned().for_each(|frame| link.feed(frame));

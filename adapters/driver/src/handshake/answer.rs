@@ -13,7 +13,7 @@ use steadfast::{Cause, Handshake, HttpAnswer, Text, Timestamp};
 use tungstenite::handshake::derive_accept_key;
 
 use super::date;
-use crate::{Io, ws::broken};
+use crate::{Io, told::cause_of};
 
 /// The longest head of an answer, interim answers included. Servers take 8 to 16 KiB of ours.
 const HEAD: usize = 16 << 10;
@@ -55,7 +55,8 @@ impl Answer {
                 None => match poll_fn(|cx| poll_read(io, cx, &mut rest)).await {
                     Ok(0) => return Err(Cause::Ended),
                     Ok(_) => {}
-                    Err(error) => return Err(broken(&error)),
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(Cause::Ended),
+                    Err(error) => return Err(cause_of(&error)),
                 },
             }
         }
