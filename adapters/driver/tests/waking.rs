@@ -4,7 +4,12 @@
 
 mod world;
 
-use std::{task::Poll, thread, time::Duration};
+use std::{
+    sync::{Arc, Barrier},
+    task::Poll,
+    thread,
+    time::Duration,
+};
 
 use steadfast::{Cause, Class, Event, Frame, OpId, Outcome, SendOptions, Ttl};
 use steadfast_driver::{Drain, Item};
@@ -203,14 +208,16 @@ fn a_flood_lets_others_run() {
     assert!(!texts(&mut events).is_empty());
 }
 
+/// They start each message together, so that their turns alternate on a busy machine too.
 #[test]
 fn what_several_threads_send_leaves_in_the_order_of_acceptance() {
-    const EACH: usize = 5_000;
+    const EACH: usize = 2_000;
     let world = World::new();
     let (client, _events, mut driver) = online(&world);
+    let together = Arc::new(Barrier::new(2));
     let threads: Vec<_> = (0..2)
         .map(|thread| {
-            let client = client.clone();
+            let (client, together) = (client.clone(), Arc::clone(&together));
             thread::spawn(move || {
                 let send = |n| loop {
                     match client.send(format!("{thread} {n}")) {
@@ -218,7 +225,12 @@ fn what_several_threads_send_leaves_in_the_order_of_acceptance() {
                         Err(_) => thread::yield_now(),
                     }
                 };
-                (0..EACH).map(send).collect::<Vec<(OpId, String)>>()
+                let mut accepted: Vec<(OpId, String)> = Vec::new();
+                for n in 0..EACH {
+                    together.wait();
+                    accepted.push(send(n));
+                }
+                accepted
             })
         })
         .collect();
