@@ -27,7 +27,7 @@ use tungstenite::{
 };
 
 use crate::{Io, Transport};
-use input::{Head, Input};
+use input::{Input, Stop};
 use lent::Lent;
 use out::Out;
 
@@ -77,41 +77,35 @@ impl<S: Io> Ws<S> {
         &self.io
     }
 
-    /// Reads until there are so many frames, or the stream has no more: that is what arms the waker. A runtime
-    /// that remembers a short read says so without asking the operating system.
+    /// Reads until there are so many frames, or a large read is used up, or the stream has no more: that is what arms
+    /// the waker. A runtime that remembers a short read says so without asking the operating system.
     fn poll_frames(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Frame>, most: usize) -> Poll<Result<(), Cause>> {
         let before = frames.len();
         loop {
             if let Err(cause) = self.understand(frames, before.saturating_add(most)) {
                 return Poll::Ready(Err(cause));
             }
-            if frames.len() - before >= most {
+            let has_some = frames.len() > before;
+            if frames.len() - before >= most || has_some && self.input.is_full() {
                 return Poll::Ready(Ok(()));
             }
             match self.input.poll_more(&mut self.io, cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.out.end(Cause::Ended))),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.out.end(ended(&error)))),
-                Poll::Pending if frames.len() == before => return Poll::Pending,
-                Poll::Pending => return Poll::Ready(Ok(())),
+                Poll::Pending => return if has_some { Poll::Ready(Ok(())) } else { Poll::Pending },
             }
         }
     }
 
     /// Makes frames of what is there, until there are so many.
     fn understand(&mut self, frames: &mut Vec<Frame>, most: usize) -> Result<(), Cause> {
-        while frames.len() < most {
-            frames.push(match self.input.next() {
-                Head::Text(text) => Frame::Text(Text::claimed(text)),
-                Head::Binary(bytes) => Frame::Binary(bytes),
-                Head::Lent(bytes) => match read(&mut self.framing, &mut self.out, bytes)? {
-                    Some(frame) => frame,
-                    None => continue,
-                },
-                Head::Unfinished => break,
-            });
+        loop {
+            match self.input.take_messages(frames, most) {
+                Stop::Enough | Stop::Unfinished => return Ok(()),
+                Stop::Lent(bytes) => frames.extend(read(&mut self.framing, &mut self.out, bytes)?),
+            }
         }
-        Ok(())
     }
 }
 

@@ -3,9 +3,8 @@
 use std::{future::poll_fn, net::SocketAddr, task::Poll};
 
 use steadfast::{Action, Attempt, Command, Config, Frame, Input, Machine, Plain, Session, Timestamp};
-use steadfast_driver::{Dialer, Transport, Ws};
-use steadfast_tokio::{Tcp, TokioIo};
-use tokio::net::TcpStream;
+use steadfast_driver::{Dialer, Transport};
+use steadfast_tokio::Tcp;
 
 use super::{PAYLOAD, Sample, Stopwatch, WINDOW};
 use crate::{Outcome, host};
@@ -15,7 +14,8 @@ const FRAMES: usize = 512;
 /// What waits is flushed when it is so many bytes, so that the server works in the meantime.
 const ENOUGH: usize = 32 << 10;
 
-type Link = Ws<TokioIo<TcpStream>>;
+/// The link that `steadfast-tokio` opens.
+type Link = <Tcp as Dialer>::Transport;
 
 pub(super) async fn echo(server: SocketAddr, messages: u64) -> Outcome<Sample> {
     let mut link = open(server).await?;

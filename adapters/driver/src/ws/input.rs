@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use steadfast::{Frame, Text};
 use tungstenite::protocol::frame::{
     FrameHeader,
     coding::{Data, OpCode},
@@ -44,23 +44,22 @@ pub(super) struct Input {
     payloads: Payloads,
 }
 
-/// What stands at the head of the input.
-pub(super) enum Head<'a> {
-    /// A text, which has been checked.
-    Text(Bytes),
-    Binary(Bytes),
-    /// A frame, or a piece of one, for the framing layer. It has to take all of it.
-    Lent(&'a [u8]),
-    /// Nothing, or the beginning of a frame.
+/// Why no more messages were taken.
+pub(super) enum Stop<'a> {
+    /// There are as many as were asked for.
+    Enough,
+    /// What comes next is the beginning of a frame, or nothing.
     Unfinished,
+    /// What comes next is a frame, or a piece of one, for the framing layer. It has to take all of it.
+    Lent(&'a [u8]),
 }
 
 /// What a header says of its frame.
-enum Frame {
+enum Kind {
     /// It is not known yet.
     Unfinished,
-    /// Text, or else binary: so long a header, so long a payload.
-    Whole { is_text: bool, header: usize, payload: usize },
+    /// A message, text or else binary: so long a header, so long a payload.
+    Message { is_text: bool, header: usize, payload: usize },
     /// For the framing layer: so many bytes.
     Other(u64),
 }
@@ -81,28 +80,30 @@ impl Input {
         }
     }
 
-    /// Takes what is at the head.
-    pub(super) fn next(&mut self) -> Head<'_> {
-        if self.lent > 0 {
-            return self.lend();
-        }
-        match self.look() {
-            Frame::Unfinished => Head::Unfinished,
-            Frame::Whole { is_text, header, payload } => {
-                let start = self.start + header;
-                self.start = start + payload;
-                let payload = self.payloads.copy(&self.bytes[start..self.start], self.end - self.start);
-                if is_text { Head::Text(payload) } else { Head::Binary(payload) }
-            }
-            Frame::Other(length) => {
-                self.lent = length;
-                self.lend()
+    /// Takes messages until there are so many.
+    pub(super) fn take_messages(&mut self, frames: &mut Vec<Frame>, most: usize) -> Stop<'_> {
+        while frames.len() < most {
+            match self.look() {
+                Kind::Unfinished => return Stop::Unfinished,
+                Kind::Message { is_text, header, payload } => {
+                    let bytes = self.payloads.take(&self.bytes[self.start..self.end], header, payload);
+                    self.start += header + payload;
+                    frames.push(if is_text { Frame::Text(Text::claimed(bytes)) } else { Frame::Binary(bytes) });
+                }
+                Kind::Other(length) => return self.lend(length),
             }
         }
+        Stop::Enough
+    }
+
+    /// Whether the last read filled the scratch, so that there is probably more.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_scratch && self.end == self.bytes.len()
     }
 
     /// Reads more, behind what is unfinished; 0 is the end of the stream.
     pub(super) fn poll_more(&mut self, io: &mut impl Io, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.payloads.forget();
         if self.is_scratch {
             self.bytes.copy_within(self.start..self.end, 0);
         } else {
@@ -119,51 +120,55 @@ impl Input {
 
     /// The poll is over: keeps what is left of the scratch, and gives it back.
     pub(super) fn settle(&mut self) {
-        self.payloads.end();
         if self.is_scratch {
             let kept = self.bytes[self.start..self.end].to_vec();
             (self.start, self.end) = (0, kept.len());
             scratch::give_back(std::mem::replace(&mut self.bytes, kept));
             self.is_scratch = false;
         }
-    }
-
-    /// The part of the framing layer's frame that is here.
-    fn lend(&mut self) -> Head<'_> {
-        let here = self.end - self.start;
-        let count = usize::try_from(self.lent).map_or(here, |lent| lent.min(here));
-        if count == 0 {
-            return Head::Unfinished;
+        if self.start == self.end {
+            self.payloads.forget();
         }
-        self.lent -= count as u64;
-        self.start += count;
-        Head::Lent(&self.bytes[self.start - count..self.start])
     }
 
-    fn look(&mut self) -> Frame {
+    /// The part that is here of a frame of so many bytes.
+    fn lend(&mut self, length: u64) -> Stop<'_> {
+        let here = self.end - self.start;
+        let count = usize::try_from(length).map_or(here, |length| length.min(here));
+        self.lent = length - count as u64;
+        self.start += count;
+        self.payloads.forget();
+        if count == 0 { Stop::Unfinished } else { Stop::Lent(&self.bytes[self.start - count..self.start]) }
+    }
+
+    /// Finds out what comes next.
+    fn look(&mut self) -> Kind {
+        if self.lent > 0 {
+            return Kind::Other(self.lent);
+        }
         let here = &self.bytes[self.start..self.end];
         let mut cursor = Cursor::new(here);
         let (header, payload) = match FrameHeader::parse(&mut cursor) {
             Ok(Some(parsed)) => parsed,
-            Ok(None) => return Frame::Unfinished,
+            Ok(None) => return Kind::Unfinished,
             // The framing layer comes to the same verdict.
-            Err(_) => return Frame::Other(u64::MAX),
+            Err(_) => return Kind::Other(u64::MAX),
         };
         let length = cursor.position().saturating_add(payload);
         if payload <= self.limit {
             if length <= here.len() as u64 {
                 let (head, payload) = (cursor.position() as usize, payload as usize);
                 if let Some(is_text) = self.message(&header, &here[head..head + payload]) {
-                    return Frame::Whole { is_text, header: head, payload };
+                    return Kind::Message { is_text, header: head, payload };
                 }
             } else if length <= PATIENCE as u64 {
-                return Frame::Unfinished;
+                return Kind::Unfinished;
             }
         }
         if matches!(header.opcode, OpCode::Data(_)) {
             self.is_fragmented = !header.is_final;
         }
-        Frame::Other(length)
+        Kind::Other(length)
     }
 
     /// If this frame is a message, whether it is text.
@@ -173,7 +178,8 @@ impl Input {
             return None;
         }
         match opcode {
-            OpCode::Data(Data::Text) => std::str::from_utf8(payload).is_ok().then_some(true),
+            // Most text is ASCII, which is found out faster.
+            OpCode::Data(Data::Text) => (payload.is_ascii() || std::str::from_utf8(payload).is_ok()).then_some(true),
             OpCode::Data(Data::Binary) => Some(false),
             OpCode::Data(Data::Continue | Data::Reserved(_)) | OpCode::Control(_) => None,
         }

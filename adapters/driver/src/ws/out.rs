@@ -166,14 +166,13 @@ impl fmt::Debug for Out {
     }
 }
 
-/// Lays the mask over a payload, two words of it at a time.
+/// Lays the mask over a payload, a word at a time, which the compiler widens.
 fn cover(payload: &mut [u8], mask: [u8; 4]) {
-    let [a, b, c, d] = mask;
-    let key = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let mut words = payload.chunks_exact_mut(8);
+    let key = u32::from_ne_bytes(mask);
+    let mut words = payload.chunks_exact_mut(mask.len());
     for word in &mut words {
-        let word: &mut [u8; 8] = word.try_into().expect("it has eight bytes");
-        *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
+        let covered = u32::from_ne_bytes([word[0], word[1], word[2], word[3]]) ^ key;
+        word.copy_from_slice(&covered.to_ne_bytes());
     }
-    words.into_remainder().iter_mut().zip(key.to_ne_bytes()).for_each(|(byte, key)| *byte ^= key);
+    words.into_remainder().iter_mut().zip(mask).for_each(|(byte, key)| *byte ^= key);
 }

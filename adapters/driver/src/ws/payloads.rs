@@ -1,11 +1,13 @@
 //! What does a received message keep alive? A copy of its payload, never the memory it was read into.
 //!
-//! A small payload shares its allocation with the few that came in the same read right behind it, because an
-//! allocation for each costs more than the copies.
+//! Small payloads share a copy of what stands next to them in the same read, because an allocation for each costs more
+//! than copying a few headers.
 
-use bytes::{Bytes, BytesMut};
+use std::mem::take;
 
-/// How much small payloads share: what somebody who keeps one of them keeps at most.
+use bytes::{Buf, Bytes};
+
+/// How much is copied at once: what somebody who keeps one small payload keeps at most.
 const SHARED: usize = 4 << 10;
 
 /// A payload of more bytes than this has its own allocation.
@@ -14,64 +16,69 @@ const SMALL: usize = SHARED / 8;
 /// Copies of payloads.
 #[derive(Debug, Default)]
 pub(super) struct Payloads {
-    chunk: BytesMut,
+    /// A copy of the head of the input, as far as it goes.
+    copied: Bytes,
 }
 
 impl Payloads {
-    /// A copy of a payload. `more` is how many bytes came behind it: about so much is going to be copied.
-    pub(super) fn copy(&mut self, payload: &[u8], more: usize) -> Bytes {
-        if payload.len() > SMALL {
-            return Bytes::copy_from_slice(payload);
-        }
-        if self.chunk.capacity() < payload.len() {
-            if more < payload.len() {
-                // It is the last one, so it would share with nobody.
-                return Bytes::copy_from_slice(payload);
+    /// The payload of the frame at the head of the input: a header of `header` bytes, then `length` bytes.
+    pub(super) fn take(&mut self, input: &[u8], header: usize, length: usize) -> Bytes {
+        let frame = header + length;
+        if self.copied.len() < frame {
+            // The last one would share with nobody.
+            if length > SMALL || frame == input.len() {
+                self.forget();
+                return Bytes::copy_from_slice(&input[header..frame]);
             }
-            self.chunk = BytesMut::with_capacity(SHARED.min(payload.len() + more));
+            self.copied = Bytes::copy_from_slice(&input[..SHARED.min(input.len())]);
         }
-        self.chunk.extend_from_slice(payload);
-        self.chunk.split().freeze()
+        self.copied.advance(header);
+        self.copied.split_to(length)
     }
 
-    /// The read is over: what comes later shares with what is copied now no more.
-    pub(super) fn end(&mut self) {
-        if self.chunk.capacity() > 0 {
-            self.chunk = BytesMut::new();
-        }
+    /// The head of the input is another one.
+    pub(super) fn forget(&mut self) {
+        drop(take(&mut self.copied));
     }
 }
+
+// What is small fits into a copy, with its header.
+const _: () = assert!(SMALL + 14 < SHARED);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn small_payloads_share_a_chunk_and_no_more() {
-        let mut payloads = Payloads::default();
-        let copies: Vec<Bytes> = (0..100_u8).map(|n| payloads.copy(&[n; 100], 60_000)).collect();
-        assert!(copies.iter().zip(0..).all(|(copy, n)| copy[..] == [n; 100]));
-        let chunks = copies.windows(2).filter(|two| two[0].as_ptr_range().end != two[1].as_ptr()).count() + 1;
-        assert_eq!(chunks, 100_usize.div_ceil(SHARED / 100));
+    fn small_payloads_share_a_copy_and_no_more() {
+        let (mut payloads, mut input) = (Payloads::default(), vec![0; 100 * 102]);
+        input.chunks_mut(102).zip(0..).for_each(|(frame, n)| frame[2..].fill(n));
+        let taken: Vec<Bytes> = (0..100).map(|n| payloads.take(&input[102 * n..], 2, 100)).collect();
+        assert!(taken.iter().zip(0..).all(|(payload, n)| payload[..] == [n; 100]));
+        let shared = |two: &[Bytes]| two[0].as_ptr().wrapping_add(102) == two[1].as_ptr();
+        let copies = taken.windows(2).filter(|two| !shared(two)).count() + 1;
+        assert_eq!(copies, 100_usize.div_ceil(SHARED / 102));
     }
 
     #[test]
-    fn a_payload_that_comes_alone_keeps_nothing_else_alive() {
-        let mut payloads = Payloads::default();
-        for length in [0, 1, 100, SMALL, SMALL + 1, 60_000] {
-            let copy = payloads.copy(&vec![7; length], 0);
-            assert_eq!(copy, vec![7; length]);
-            assert_eq!(payloads.chunk.capacity(), 0, "{length}");
+    fn a_payload_that_is_large_or_comes_alone_keeps_nothing_else_alive() {
+        for (length, more) in [(0, 0), (1, 0), (SMALL, 0), (SMALL + 1, 0), (SMALL + 1, 9_000), (60_000, 9_000)] {
+            let mut payloads = Payloads::default();
+            let payload = payloads.take(&vec![7; 4 + length + more], 4, length);
+            assert_eq!(payload, vec![7; length]);
+            assert!(payload.is_empty() || payload.is_unique());
+            assert!(payloads.copied.is_empty(), "{length} and {more}");
         }
     }
 
     #[test]
-    fn nothing_is_shared_across_reads() {
+    fn a_large_one_between_small_ones_disturbs_nothing() {
         let mut payloads = Payloads::default();
-        let first = payloads.copy(b"first", 1_000);
-        payloads.end();
-        let second = payloads.copy(b"second", 1_000);
-        assert_ne!(first.as_ptr_range().end, second.as_ptr());
-        assert!(first.is_unique() && first.try_into_mut().is_ok(), "nobody else holds its chunk");
+        let input: Vec<u8> = (0..20_000_u32).map(|n| (n % 251) as u8).collect();
+        let mut at = 0;
+        for length in [100, 9_000, 50, 3, 600, 0, 7] {
+            assert_eq!(payloads.take(&input[at..], 2, length), input[at + 2..at + 2 + length]);
+            at += 2 + length;
+        }
     }
 }
