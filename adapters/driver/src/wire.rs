@@ -23,6 +23,8 @@ pub(crate) struct Wire {
     pub(crate) write_error: Option<io::ErrorKind>,
     /// How many writes were tried.
     pub(crate) writes: usize,
+    /// How many reads were tried.
+    pub(crate) reads: usize,
     /// The smallest buffer that a read was offered.
     pub(crate) smallest_read: usize,
 }
@@ -45,6 +47,7 @@ impl Wire {
             piece: usize::MAX,
             write_error: None,
             writes: 0,
+            reads: 0,
             smallest_read: usize::MAX,
         }
     }
@@ -76,6 +79,7 @@ impl Wire {
 
 impl Io for Wire {
     fn poll_read(&mut self, _cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.reads += 1;
         self.smallest_read = self.smallest_read.min(buf.len());
         match self.script.pop_front() {
             None | Some(Step::Pending) => Poll::Pending,

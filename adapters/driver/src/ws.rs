@@ -638,6 +638,105 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_of_any_length_leaves_whole_and_masked() {
+        for length in [0, 1, 3, 4, 5, 125, 126, 127, 65_535] {
+            let payload: Vec<u8> = (0..length).map(|n: u32| (n % 251) as u8).collect();
+            let mut ws = link();
+            ws.feed(Frame::from(payload.clone()));
+            assert_eq!(flush(&mut ws), Poll::Ready(()));
+            assert!(unmasked(&ws.io.written) == [(BINARY, payload)], "{length} bytes");
+        }
+        let mut ws = link();
+        ws.feed(Frame::from("x".repeat(65_536)));
+        assert_eq!(flush(&mut ws), Poll::Ready(()));
+        assert_eq!(ws.io.written[..10], [TEXT, 0xff, 0, 0, 0, 0, 0, 1, 0, 0]);
+        assert_eq!(ws.io.written.len(), 10 + 4 + 65_536);
+    }
+
+    #[test]
+    fn pending_is_what_was_fed_and_has_not_left() {
+        let mut ws = link();
+        (0..10).for_each(|_| ws.feed(Frame::from("hello")));
+        assert_eq!(ws.pending(), 10 * (2 + 4 + 5));
+        ws.io.room = 7;
+        assert_eq!(flush(&mut ws), Poll::Pending);
+        assert_eq!(ws.pending(), 103);
+        ws.shrink();
+        ws.io.room = usize::MAX;
+        assert_eq!(flush(&mut ws), Poll::Ready(()));
+        assert_eq!((ws.pending(), unmasked(&ws.io.written).len()), (0, 10));
+    }
+
+    #[test]
+    fn a_blocked_link_keeps_what_waits_and_nothing_that_has_left() {
+        let mut ws = link();
+        ws.io.room = 0;
+        (0..1_000).for_each(|n| ws.feed(Frame::from(format!("{n}"))));
+        while flush(&mut ws).is_pending() {
+            ws.feed(Frame::from("more"));
+            ws.io.room = 100;
+            assert!(ws.pending() <= 20_000, "{}", ws.pending());
+        }
+        let written = unmasked(&ws.io.written);
+        assert!(written.iter().take(1_000).zip(0..).all(|(frame, n)| frame.1 == format!("{n}").as_bytes()));
+        assert_eq!((written.len() as u64, ws.left()), (ws.fed(), ws.fed()));
+    }
+
+    #[test]
+    fn no_pong_comes_after_our_close() {
+        let mut ws = link();
+        ws.io.room = 0;
+        ws.feed(Frame::from("fed"));
+        assert_eq!(flush(&mut ws), Poll::Pending);
+        ws.io.arrive(frame(PING, b"too late to answer"));
+        assert_eq!(read(&mut ws).0.len(), 1);
+        ws.close(CloseCode::NORMAL, "");
+        ws.io.room = usize::MAX;
+        assert_eq!(flush(&mut ws), Poll::Ready(()));
+        let kinds: Vec<u8> = unmasked(&ws.io.written).into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(kinds, [TEXT, CLOSE]);
+    }
+
+    #[test]
+    fn large_messages_come_out_whole_however_they_arrive() {
+        for length in [4_000, 4_090, 4_096, 60_000, 65_535] {
+            for piece in [1_000, 4_096, 70_000] {
+                let payload = vec![b'x'; length];
+                let stream = [frame(TEXT, b"before"), frame(BINARY, &payload), frame(TEXT, b"after")].concat();
+                let mut ws = Ws::new(Wire::new(), Vec::new(), 1 << 20);
+                stream.chunks(piece).for_each(|piece| ws.io.arrive(piece));
+                let frames: Vec<_> = std::iter::repeat_with(|| read(&mut ws).0).take(3).flatten().collect();
+                let expected = [Frame::from("before"), Frame::from(payload), Frame::from("after")];
+                assert!(frames == expected, "{length} bytes in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_flood_is_read_in_large_pieces_and_in_order() {
+        let mut ws = link();
+        ws.io.arrive((0..50_000_u32).flat_map(|n| frame(BINARY, &n.to_be_bytes())).collect::<Vec<_>>());
+        let mut frames = Vec::new();
+        while ws.poll_read(&mut idle(), &mut frames, 512).is_ready() {}
+        assert!(frames.iter().zip(0..).all(|(frame, n): (_, u32)| frame.payload()[..] == n.to_be_bytes()));
+        assert_eq!(frames.len(), 50_000);
+        assert!(ws.io.reads <= 50_000 * 6 / (scratch::SCRATCH / 2), "{} reads", ws.io.reads);
+    }
+
+    #[test]
+    fn links_of_one_thread_do_not_mix_what_they_have_read() {
+        let (mut one, mut other) = (link(), link());
+        let (first, second) = (frame(TEXT, b"first of one"), frame(TEXT, b"second of other"));
+        one.io.arrive(&first[..5]);
+        other.io.arrive(&second[..9]);
+        assert!(read(&mut one).1.is_pending() && read(&mut other).1.is_pending());
+        one.io.arrive(&first[5..]);
+        other.io.arrive(&second[9..]);
+        assert_eq!(read(&mut one).0, [Frame::from("first of one")]);
+        assert_eq!(read(&mut other).0, [Frame::from("second of other")]);
+    }
+
+    #[test]
     fn messages_that_the_application_keeps_do_not_shrink_the_reads() {
         for rest in [vec![], frame(TEXT, b"first")] {
             let mut ws = Ws::new(Wire::new(), rest, LIMIT);
