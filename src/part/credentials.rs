@@ -283,6 +283,7 @@ mod tests {
         credentials.on_accepted();
         assert!(!credentials.on_cut_off(), "not in a row");
         assert_eq!(credentials.on_refused(), Refusal::First, "to be hung up on is not to be refused");
+        assert!(!credentials.on_cut_off() && !credentials.on_cut_off(), "a word between ends the row");
     }
 
     #[test]

@@ -185,7 +185,6 @@ impl Endpoints {
         self.failed = 0;
         match self.list.iter().position(|endpoint| endpoint.address == address) {
             Some(at) => (self.at, self.guest) = (at, None),
-            None if self.current().address == address => {}
             None => self.guest = Some(Endpoint::new(address)),
         }
     }
@@ -335,6 +334,20 @@ mod tests {
         endpoints.on_named(&"c".into());
         endpoints.on_failed();
         assert_eq!(walk(&mut endpoints, 4), "c a b|c ");
+        endpoints.on_named(&"x".into());
+        next(&mut endpoints);
+        endpoints.on_named(&"b".into());
+        assert_eq!(walk(&mut endpoints, 1), "b ", "and a guest is done with");
+    }
+
+    /// A link that closes politely, to be idle or suspended, has not failed.
+    #[test]
+    fn a_named_address_is_followed_without_a_failure_too() {
+        let mut endpoints = endpoints(&["a", "b", "c"]);
+        walk(&mut endpoints, 2);
+        next(&mut endpoints);
+        endpoints.on_named(&"b".into());
+        assert_eq!(walk(&mut endpoints, 4), "b c a|b ");
     }
 
     /// Each of a circle of servers sends us on: every dial costs a step of the backoff.
@@ -391,8 +404,9 @@ mod tests {
         next(&mut endpoints);
         endpoints.on_stable();
         assert_eq!(walk(&mut endpoints, 2), "a|a ");
-        assert_eq!(endpoints.set(texts(&["x", "a"])), Ok(Destination::Gone));
-        assert_eq!(walk(&mut endpoints, 2), "a x|");
+        assert_eq!(endpoints.set(texts(&["x"])), Ok(Destination::Gone));
+        assert_eq!(endpoints.set(texts(&["y", "a"])), Ok(Destination::Gone));
+        assert_eq!(walk(&mut endpoints, 2), "a y|");
     }
 
     /// A host that sets its list again and again must not get around the backoff.

@@ -138,6 +138,8 @@ mod tests {
         let mut identity = Identity::new(&Choice::Assigned, 8);
         identity.recall(Some("a".into()), 36);
         assert_eq!((identity.client_id(), identity.incarnation_text()), (Some(&"a".into()), "10".into()));
+        identity.recall(None, 37);
+        assert_eq!(identity.client_id(), Some(&"a".into()), "to know nothing is to say nothing");
         let mut given = Identity::new(&Choice::Given("mine".into()), 8);
         given.recall(Some("a".into()), 36);
         assert_eq!(given.client_id(), Some(&"mine".into()), "the host's word comes first");

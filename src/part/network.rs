@@ -169,6 +169,15 @@ mod tests {
         assert_eq!(network, first);
     }
 
+    #[test]
+    fn what_was_drawn_before_the_network_was_lost_is_over() {
+        let (mut network, mut rng) = (Network::default(), Rng::new(1));
+        network.on_back(at(0), WITHIN, &mut rng);
+        network.on_lost(at(5), HOLD);
+        network.on_back(at(20), WITHIN, &mut rng);
+        assert!(network.dial_at(Wait::Own(at(30))) > Some(at(20)), "else they all come at once");
+    }
+
     /// The session's rule: never closer than the floor to the last dial, applied after the hints.
     #[test]
     fn lost_and_back_in_a_loop_dials_no_closer_than_the_floor() {

@@ -18,7 +18,7 @@ const LONGEST_TEXT: usize = 256;
 /// How much is put up with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Failed attempts in a row.
+    /// Failed attempts in a row; with none a lost link is not dialed again.
     pub(crate) attempts: Option<u32>,
     /// Time since the first failure.
     pub(crate) elapsed: Option<Duration>,
@@ -92,7 +92,7 @@ impl Patience {
     pub(crate) fn is_over(&self, now: Timestamp, limits: &Limits) -> Option<Limit> {
         match limits {
             _ if limits.first_must_succeed && !self.began && self.attempts > 0 => Some(Limit::First),
-            Limits { attempts: Some(most), .. } if self.attempts > 0 && self.attempts >= *most => Some(Limit::Attempts),
+            Limits { attempts: Some(most), .. } if self.attempts >= *most => Some(Limit::Attempts),
             _ if self.ends_at(limits).is_some_and(|at| at <= now) => Some(Limit::Elapsed),
             _ => None,
         }
@@ -183,6 +183,10 @@ mod tests {
         assert_eq!(patience.is_over(at(1), &one), None, "the loss is not an attempt");
         fail(&mut patience, 2, true);
         assert_eq!(patience.is_over(at(2), &one), Some(Limit::Attempts));
+        patience.on_stable();
+        fail(&mut patience, 3, false);
+        assert_eq!(patience.is_over(at(3), &one), None, "a link that held ends the row");
+        assert_eq!(patience.is_over(at(3), &Limits { attempts: Some(0), ..NONE }), Some(Limit::Attempts));
     }
 
     #[test]
@@ -219,6 +223,8 @@ mod tests {
         assert_eq!(patience.deadline(&MINUTE), None, "and does not spin");
         fail(&mut patience, 28_810, true);
         assert_eq!(patience.is_over(at(28_810), &MINUTE), Some(Limit::Elapsed));
+        let day = Limits { elapsed: Some(Duration::from_secs(86_400)), ..NONE };
+        assert_eq!(patience.deadline(&day), Some(at(86_410)), "it is there again for those who wait longer");
     }
 
     #[test]

@@ -91,7 +91,6 @@ impl Quality {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match self.better {
             Some(better) => better.since.after(HELD),
-            None if self.level == Level::Good => None,
             None => self.failures.iter().flatten().min().and_then(|at| at.after(REMEMBERED)),
         }
     }
@@ -175,6 +174,15 @@ mod tests {
         assert_eq!(quality.update(at(11), WELL), Some(Level::Shaky));
         assert_eq!(quality.update(at(20), WELL), None);
         assert_eq!(quality.update(at(21), WELL), Some(Level::Good));
+    }
+
+    #[test]
+    fn it_gets_worse_at_once_also_while_it_is_getting_better() {
+        let mut quality = Quality::default();
+        quality.update(at(0), CROWDED);
+        assert_eq!(quality.update(at(5), WELL), None);
+        assert_eq!(quality.update(at(6), Signs { degraded: true, ..WELL }), Some(Level::Bad));
+        assert_eq!(quality.update(at(11), WELL), None, "and starts to get better anew");
     }
 
     #[test]

@@ -443,6 +443,19 @@ mod tests {
     }
 
     #[test]
+    fn each_field_has_a_limit() {
+        for (has, most) in [(2, LONGEST_ENDPOINT), (4, LONGEST_CLIENT_ID), (8, LONGEST_PROTOCOL)] {
+            let read = |length: usize| {
+                let mut bytes = [&b"SFks\x01"[..], &[0; 24], &[has]].concat();
+                put_bytes(&vec![b'x'; length], &mut bytes);
+                bytes.extend([0; 4 + 8]);
+                Keepsake::from_bytes(sealed(bytes)).is_ok()
+            };
+            assert!(read(most) && !read(most + 1), "{has}: {most}");
+        }
+    }
+
+    #[test]
     fn it_is_bounded() {
         let mut keepsake = full();
         let kept = |op, length| Kept {
