@@ -94,7 +94,7 @@ mod rng;
 mod secret;
 mod session;
 mod time;
-#[cfg(test)]
+#[cfg(any(feature = "serde", test))]
 mod written;
 
 pub use error::{

@@ -30,6 +30,7 @@ use super::Row;
 ///
 #[doc = include_str!("table.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct ErrorPolicy {
     /// Whether fatal is fatal, whatever has worked before. **false**
@@ -37,6 +38,7 @@ pub struct ErrorPolicy {
     /// How many fatal failures in a row are forgiven to what has worked before. **5**
     pub proven_limit: u32,
     /// Failures closer than this to the last one that counted do not count. Zero counts each. **5 min**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub proven_gap: Duration,
     /// How many links a message may take down with it before it is given up. **3**
     pub poison_limit: u32,

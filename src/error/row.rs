@@ -16,20 +16,25 @@ use super::{Kind, Recovery};
 /// # let _ = deploy;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Row {
     /// Which failures.
     pub what: Match,
     /// How far the link must have come; `None` is any stage.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub stage: Option<Stage>,
     /// What else must be the case.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub occasion: Occasion,
     /// What kind of failure it is. `None`, for rows of your own, leaves that to the table.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub kind: Option<Kind>,
     /// What is done about it.
     pub remedy: Remedy,
     /// Whether it is taken at its word. Of the table's rows most are not: what has worked before is given time; see
     /// [`ErrorPolicy`](crate::ErrorPolicy). Rows of your own are.
+    #[cfg_attr(feature = "serde", serde(default = "crate::written::yes"))]
     pub is_final: bool,
 }
 
@@ -70,12 +75,15 @@ impl Row {
 
 /// What a row fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Match {
     /// The peer closed with such a code. 1005 is a Close frame without a code, 1006 the end of the stream without a
     /// Close frame.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::codes"))]
     Close(Codes),
     /// The server answered the upgrade with such a status.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::codes"))]
     Http(Codes),
     /// Reading or writing failed, for instance by a reset.
     Broken,
@@ -187,6 +195,7 @@ impl fmt::Display for Codes {
 
 /// How far a link had come when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Stage {
     /// It was being dialled, or the upgrade was not answered yet.
     Dialing,
@@ -211,6 +220,7 @@ impl fmt::Display for Stage {
 
 /// What else must be the case for a row to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Occasion {
     /// Nothing.
     #[default]
@@ -225,10 +235,12 @@ pub enum Occasion {
 
 /// What a row does about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Remedy {
     /// Try again with the backoff, or when the server asks for it.
     Retry,
     /// Try again, and not before this time has passed.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     RetryAfter(Duration),
     /// Try again when the server asks for it, else after the longest delay of our own.
     RetryAtCap,

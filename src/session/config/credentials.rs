@@ -4,6 +4,7 @@ use core::time::Duration;
 
 /// When a credential is used, and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct CredentialPolicy {
     /// When it is used. **at login**
@@ -11,9 +12,12 @@ pub struct CredentialPolicy {
     /// Whether the host is asked for one before each attempt, instead of being told once. **false**
     pub asked: bool,
     /// How long the host may take for its answer. Without one the attempt has failed. **30 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub answer_timeout: Duration,
-    /// So long before a credential expires, as the peer's answer to the login says, a fresh one is asked for and, where
-    /// the protocol can, put in place without a new link. Zero: none is; it serves until the peer refuses it. **60 s**
+    /// So long before the login expires, as the peer's answer to it says, a fresh credential is asked for and, where the
+    /// protocol can, the login renewed on the link that is there. If it lives for less than twice as long: when half of
+    /// its time is over. Zero: it serves until the peer refuses it. **60 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub refresh_before: Duration,
 }
 
@@ -30,6 +34,7 @@ impl Default for CredentialPolicy {
 
 /// When a credential is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum CredentialUse {
     /// Never: nobody is asked for one, and one that was given is not used.

@@ -54,7 +54,7 @@ impl Config {
 /// One setting.
 pub(super) struct Field {
     pub(super) name: &'static str,
-    counts: Counts,
+    pub(super) counts: Counts,
     differs: fn(&Config, &Config) -> bool,
     #[cfg(test)]
     pub(super) shown: fn(&Config) -> alloc::string::String,

@@ -4,15 +4,19 @@ use core::time::Duration;
 
 /// How a dead link is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct HeartbeatPolicy {
     /// After this much silence the peer is probed (up to a tenth earlier, by the seed). `Duration::MAX`
     /// switches it off. **25 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub interval: Duration,
     /// How long the peer may stay silent after a probe before the link is dropped. **10 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub timeout: Duration,
     /// Something goes out at least this often, for peers that drop clients which only listen.
     /// `Duration::MAX` switches it off. **25 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub keepalive: Duration,
     /// Whether only the answer to a probe proves that the peer lives, instead of any frame. **false**
     pub pong_only: bool,

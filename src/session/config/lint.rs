@@ -147,7 +147,7 @@ impl Config {
 
     // A table: one rule, one row.
     fn link_rules(&self) -> [Rule; 6] {
-        let connect = &self.connect;
+        let (connect, interval) = (&self.connect, self.heartbeat.interval);
         [
             (
                 self.connect_timeout == NEVER,
@@ -168,9 +168,7 @@ impl Config {
                 "set it to at least stable_for",
             ),
             (
-                connect.idle_close >= self.stable_for
-                    && connect.idle_close <= self.heartbeat.interval
-                    && connect.idle_close != NEVER,
+                (self.stable_for..=interval).contains(&connect.idle_close) && interval != NEVER,
                 &["connect.idle_close", "heartbeat.interval"],
                 "a link without messages is closed before its first probe, so that the heartbeat does nothing",
                 "set it to several intervals, or switch the heartbeat off",
@@ -273,7 +271,7 @@ impl Config {
             (
                 refreshes && own.refresh_before >= TOKEN_LIFE,
                 &["credentials.refresh_before"],
-                "tokens commonly live for an hour and would be refreshed as soon as they come",
+                "tokens commonly live for an hour, and all such would be refreshed when half of their time is over",
                 "choose a minute or a few",
             ),
         ]
@@ -387,6 +385,7 @@ mod tests {
             ("login_timeout", |c| c.login_timeout = NEVER),
             ("connect.idle_close, stable_for", |c| c.connect.idle_close = secs(4)),
             ("connect.idle_close, heartbeat.interval", |c| c.connect.idle_close = secs(25)),
+            ("heartbeat.interval, heartbeat.timeout", |c| (c.heartbeat.interval, c.connect.idle_close) = (NEVER, secs(25))),
             ("connect.network_wait", |c| c.connect.network_wait = NEVER),
             ("connect.lazy, retry.first", |c| (c.connect.lazy, c.retry.first) = (true, FirstAttempt::FailFast)),
             ("heartbeat.interval, heartbeat.timeout", |c| c.heartbeat.interval = NEVER),

@@ -10,6 +10,8 @@ mod lint;
 mod presets;
 mod queue;
 mod retry;
+#[cfg(all(feature = "serde", test))]
+mod serde_tests;
 #[cfg(test)]
 mod table;
 
@@ -47,8 +49,28 @@ use crate::ErrorPolicy;
 /// Every setting can be changed while a session runs, and a change is checked like the settings at the beginning. The
 /// rule: **what is under way is not disturbed**. A wait that was announced, a deadline that runs, a link that is open
 /// keep what they began with; what is looked at anew each time counts at once. [`changes`](Self::changes) says of each
-/// setting which of the two it is.
+/// setting that differs which of the two it is, and the table of [`presets`](Self::presets) says it of all.
+///
+/// # In files
+///
+/// With the feature `serde` a config can be read and written. Names are those of the fields, enums are in snake case. A
+/// field that is missing has its default; one that does not exist is an error. A duration is text, a whole number with
+/// its unit (`h`, `min`, `s`, `ms`, `us`, `ns`), so that nobody has to guess it, and `never` is `Duration::MAX`:
+///
+/// ```toml
+/// login_timeout = "5 s"
+/// [retry]
+/// base = "250 ms"
+/// jitter = { additive = "1 s" }
+/// [heartbeat]
+/// keepalive = "never"
+/// [identity.metadata]
+/// region = "eu"
+/// ```
+///
+/// What was read is not checked yet; a session checks it when it is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Config {
     /// How long to wait between attempts, and when to give up.
@@ -68,15 +90,20 @@ pub struct Config {
     /// Who this session is.
     pub identity: Identity,
     /// How long an attempt may take until the transport is open. **10 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub connect_timeout: Duration,
     /// How long the login may take, greeting included. **10 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub login_timeout: Duration,
     /// How long to wait for the peer's answer to our Close. **2 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub close_timeout: Duration,
     /// How long a link must have been online before the count of failures starts anew. **5 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub stable_for: Duration,
     /// After so long without a link the session is called degraded, for hosts that have another way meanwhile. Zero: at
     /// once. `Duration::MAX`: never. **30 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub degraded_after: Duration,
     /// Whether a normal closure (1000) by the peer is followed by a reconnect, as it is within
     /// [`stable_for`](Self::stable_for) in any case. **false**

@@ -10,7 +10,8 @@ use crate::{Match, Recovery, Row, Stage};
 impl Config {
     /// All presets by name, the default first.
     ///
-    /// Side by side; an empty cell is as in the default:
+    /// Side by side; an empty cell is as in the default. The last column says from when a change counts in a session
+    /// that runs; see [`Counts`](crate::Counts):
     ///
     #[doc = include_str!("presets.md")]
     #[must_use]
@@ -38,8 +39,8 @@ impl Config {
     /// normal closure ends the session, and a refused credential is not tried again.
     ///
     /// Not in a config are the health report every 30 s (ask [`Session::health`](crate::Session::health) as often as
-    /// you like) and both spellings of names (the `json` protocol reads both by itself). That 1011 is followed by 5 s of
-    /// waiting says the table of errors.
+    /// you like), both spellings of names (`Json::both_spellings`), and, as long as there is no batching, batches of ten
+    /// messages or 100 ms. That 1011 is followed by 5 s of waiting says the table of errors.
     #[must_use]
     pub fn dashboard() -> Self {
         let mut config = Self::default();
@@ -136,6 +137,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error_table;
 
     #[test]
     fn presets_are_sound_and_differ() {
@@ -155,11 +157,22 @@ mod tests {
         assert_eq!(config.retry.max_attempts, Some(5));
         assert_eq!((config.heartbeat.interval, config.heartbeat.keepalive), (30 * second, 30 * second));
         assert!(!config.long_lived, "1000 stops");
+        for row in [
+            "close 1000 | online, stable | connection_failed | Fatal",
+            "close 1011 | | service_unavailable | Retry after 5s",
+        ] {
+            assert!(error_table().contains(row), "{row} is the table's own");
+        }
     }
 
     /// Each way in which a peer says that it does not accept us ends a dashboard's session, at the row's word.
     #[test]
     fn a_dashboard_never_retries_authentication() {
+        let table = error_table();
+        let refusals = table.lines().filter(|row| row.contains("authentication_failed"));
+        let known =
+            ["close 1000, 1008", "close 3000, 4401, HTTP 401, login refused", "close 3003, 4403, HTTP 403, 407"];
+        assert!(refusals.map(|row| row.split('|').nth(1).unwrap_or_default().trim()).eq(known), "all are known here");
         let rows = Config::dashboard().errors.rows;
         let refusals = [Match::LoginRefused]
             .into_iter()

@@ -2,6 +2,7 @@
 
 /// How much is kept for the peer: queued and unacknowledged messages together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct QueuePolicy {
     /// How many messages. **16,384**
@@ -27,6 +28,7 @@ impl Default for QueuePolicy {
 /// never makes room for another; if nothing else is left, the new message is refused. A message that made room has
 /// ended `Dropped(Overflow)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Overflow {
     /// The new message is refused and comes back. For what must not be lost unnoticed: orders, commands.
@@ -47,6 +49,7 @@ pub enum Overflow {
 /// How much may be with the transport at once. It bounds memory and, when a link dies, doubt. One frame
 /// is allowed however large it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Window {
     /// How many frames. **1,024**

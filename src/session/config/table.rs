@@ -11,7 +11,7 @@ use core::{fmt, time::Duration};
 use std::{env, fs, path::Path};
 
 use super::{
-    ClientId, Config, CredentialUse, FirstAttempt, Jitter, Overflow,
+    ClientId, Config, Counts, CredentialUse, FirstAttempt, Jitter, Overflow,
     fields::{FIELDS, Field},
 };
 use crate::{Row, Text, written::span::Span};
@@ -105,13 +105,18 @@ fn row<T: fmt::Display>(cells: impl IntoIterator<Item = T>) -> String {
 fn table() -> String {
     let presets = Config::presets();
     let names = presets.iter().map(|(name, _)| format!("`{name}`"));
-    let mut table = row(core::iter::once(String::new()).chain(names));
-    table += &row(core::iter::repeat_n("---", presets.len() + 1));
+    let mut table = row([String::new()].into_iter().chain(names).chain(["a change counts".into()]));
+    table += &row(core::iter::repeat_n("---", presets.len() + 2));
     for field in FIELDS {
         let usual = cell(field, &presets[0].1);
         let own = presets[1..].iter().map(|(_, config)| cell(field, config));
         let own = own.map(|cell| if cell == usual { String::new() } else { cell });
-        table += &row([format!("`{}`", field.name), usual.clone()].into_iter().chain(own));
+        let counts = match field.counts {
+            Counts::AtOnce => "at once",
+            Counts::NextTime => "the next time",
+            Counts::NextLink => "on the next link",
+        };
+        table += &row([format!("`{}`", field.name), usual.clone()].into_iter().chain(own).chain([counts.into()]));
     }
     table.replace("|  |", "| |")
 }
