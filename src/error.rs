@@ -25,6 +25,7 @@ use crate::{CloseCode, LinkId, Text};
 
 /// Why a link ended or could not be had, as the transport saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Cause {
     /// A Close frame was read; the code is 1005 if it carried none.
     Closed {
@@ -66,20 +67,25 @@ pub enum Cause {
 
 /// An answer to the upgrade that was not 101.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct HttpAnswer {
     /// The status.
     pub status: u16,
     /// How long `Retry-After` asks to wait (a date has been turned into a duration by the transport).
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span::option"))]
     pub retry_after: Option<Duration>,
     /// The headers, bounded by the transport.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::headers"))]
     pub headers: Vec<(Text, Bytes)>,
     /// The beginning of the body, bounded by the transport.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::bytes"))]
     pub body: Bytes,
 }
 
 /// What kind of failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Kind {
     /// The peer ended the connection, or would not have it.
     ConnectionFailed,
@@ -118,10 +124,12 @@ impl fmt::Display for Kind {
 
 /// What is done about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Recovery {
     /// Try again, with the backoff.
     Retry,
     /// Try again, and not before this time has passed.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     RetryAfter(Duration),
     /// Try again with fresh credentials.
     Reauthenticate,
@@ -132,6 +140,7 @@ pub enum Recovery {
 /// The number that the peer or the protocol gave to a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Code {
     /// A WebSocket close code.
     Close(CloseCode),
@@ -154,6 +163,7 @@ impl fmt::Display for Code {
 /// One failure of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Error {
     /// Its number in this session, counted from 1; events refer to it.
     pub number: u64,
@@ -169,6 +179,7 @@ pub struct Error {
     /// What is done about it.
     pub recovery: Recovery,
     /// How long the peer asked us to stay away, by any means.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span::option"))]
     pub retry_after: Option<Duration>,
     /// Which attempt in a row it was; see [`crate::Attempt::attempt`].
     pub attempt: u64,
@@ -190,16 +201,19 @@ impl core::error::Error for Error {}
 
 /// The peer said no: to a login, a request, a topic, a message.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Rejected {
     /// The peer's own name for the reason.
     pub code: Option<Text>,
     /// What the peer says.
     pub message: Text,
     /// When the peer asks to try again.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span::option"))]
     pub retry_after: Option<Duration>,
     /// What the protocol knows should be done; `None` leaves it to the table.
     pub recovery: Option<Recovery>,
     /// The peer's answer as it came, for those who want to look; of a long one the beginning.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::maybe_bytes::serialize"))]
     pub data: Option<Bytes>,
 }
 
@@ -226,6 +240,7 @@ pub struct Refused<M> {
 /// Why a message was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Why {
     /// The queue is at its bound. `Event::Room` says when to try again.
     Full,
@@ -272,6 +287,7 @@ impl<M> core::error::Error for Refused<M> {}
 
 /// Why a protocol can never send a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Unfit(pub Text);
 
 impl fmt::Display for Unfit {

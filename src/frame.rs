@@ -157,14 +157,18 @@ impl fmt::Display for Text {
 /// close handshake are the transport's.)
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[repr(u64)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Frame {
     /// A text message.
     Text(Text),
     /// A binary message.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::bytes"))]
     Binary(Bytes),
     /// A ping. Sent as a probe; received only as a sign of life, because the transport answers it.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::bytes"))]
     Ping(Bytes),
     /// A pong. Received as the answer to a probe.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::bytes"))]
     Pong(Bytes),
 }
 
@@ -243,6 +247,7 @@ impl From<Bytes> for Frame {
 
 /// A WebSocket close code (RFC 6455 section 7.4 and the IANA registry).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CloseCode(pub u16);
 
 impl CloseCode {

@@ -92,10 +92,14 @@ mod part;
 pub mod protocol;
 mod rng;
 mod secret;
+#[cfg(feature = "serde")]
+mod serial;
 mod session;
 mod time;
 #[cfg(any(feature = "serde", test))]
 mod written;
+#[cfg(feature = "trace")]
+pub mod trace;
 
 pub use error::{
     Cause, Code, Codes, Error, ErrorPolicy, HttpAnswer, Kind, Match, Occasion, Recovery, Refused, Rejected, Remedy, Row,

@@ -17,6 +17,7 @@ use core::{fmt, time::Duration};
 /// assert_eq!(start.to_string(), "1.000000s");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Timestamp(u64);
 
 impl Timestamp {

@@ -29,6 +29,8 @@ pub struct Scenario {
     pub lasts: Duration,
     /// Whether the run ends as soon as all messages have ended and all faults are over.
     pub until_settled: bool,
+    /// Whether the story keeps what the session was told, to be told to another one.
+    pub keep_inputs: bool,
 }
 
 impl Scenario {
@@ -47,6 +49,7 @@ impl Scenario {
             faults: Faults::default(),
             lasts: Duration::from_secs(3_600),
             until_settled: true,
+            keep_inputs: false,
         }
     }
 }

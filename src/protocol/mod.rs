@@ -149,6 +149,7 @@ pub struct Limits {
 
 /// Who probes the link, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Pings {
     /// We do, with the WebSocket's own ping frames (RFC 6455 section 5.5.2).
     #[default]
@@ -329,6 +330,7 @@ pub struct Outgoing<'a, M> {
 
 /// A type without values: the topic of a protocol that has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Never {}
 
 const _: () = assert!(size_of::<Heard<Frame, Never>>() <= 64);

@@ -10,18 +10,22 @@ use crate::{CloseCode, Text};
 /// What a message carries beside its content: nothing, most of the time, and then it costs one null
 /// pointer.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Mark(Option<Box<Marks>>);
 
 /// What a [`Mark`] can hold.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Marks {
     /// The peer's id of the message.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::maybe_bytes::serialize"))]
     pub id: Option<Bytes>,
     /// Whether the peer wants that id acknowledged once the application has taken the message.
     pub ack: bool,
     /// Where in the peer's stream it stands.
     pub position: Option<u64>,
     /// The peer's call, to be answered.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::maybe_bytes::serialize"))]
     pub call: Option<Bytes>,
 }
 
@@ -50,6 +54,7 @@ impl Mark {
 
 /// Whether the peer kept our session over a reconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Resumed {
     /// It did not, or does not know such a thing.
     #[default]
@@ -75,8 +80,10 @@ pub struct Tuning {
 /// The server asks us to leave.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct GoAway {
     /// When to come back.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span::option"))]
     pub after: Option<Duration>,
     /// Where to.
     pub address: Option<Text>,
@@ -86,6 +93,7 @@ pub struct GoAway {
 
 /// The peer said something that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Complaint {
     /// What is wrong with it.
     pub message: Text,

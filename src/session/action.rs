@@ -8,11 +8,13 @@ use crate::{CloseCode, Complaint, Error, Frame, GoAway, Mark, Rejected, Resumed,
 /// The number of an attempt to connect, and of the link that may come of it. Never used twice in a
 /// session, so a late report of an old link can do no harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LinkId(pub u64);
 
 /// The id of something that a session was asked to do: a message, a request, a subscription operation.
 /// One row of numbers for all, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OpId(pub u64);
 
 impl fmt::Display for LinkId {
@@ -29,6 +31,7 @@ impl fmt::Display for OpId {
 
 /// What the driver shall do. Not `non_exhaustive`, so that a driver that forgets one does not compile.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Action<I, T> {
     /// Dial. The result comes as `Report::Up` or `Report::Down` of this link.
     Connect(Box<Attempt>),
@@ -96,6 +99,7 @@ impl<I: fmt::Debug, T: fmt::Debug> fmt::Debug for Action<I, T> {
 /// What is needed to dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Attempt {
     /// The number that reports about it carry.
     pub link: LinkId,
@@ -121,6 +125,7 @@ impl Attempt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[repr(u64)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Event<I, T> {
     /// A message of the peer.
     Message {
@@ -156,6 +161,7 @@ pub enum Event<I, T> {
 /// A change of phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Change {
     /// The phase that was left.
     pub from: Phase,
@@ -177,6 +183,7 @@ pub struct Change {
 
 /// Where a session stands. Derived from what it wants and has, never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Phase {
     /// Not asked to connect yet.
     #[default]
@@ -202,6 +209,7 @@ pub enum Phase {
 /// Why a session stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum StopCause {
     /// It was told to.
     User,
@@ -229,6 +237,7 @@ impl fmt::Display for Phase {
 /// What became of a message. Each accepted message has exactly one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Outcome {
     /// It is with the operating system. The peer may have it.
     Written,
@@ -249,6 +258,7 @@ pub enum Outcome {
 /// Why a message was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Dropped {
     /// A newer message needed the room.
     Overflow,
@@ -260,6 +270,7 @@ pub enum Dropped {
 
 /// What the caller of a command must know at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Answer<M> {
     /// Nothing to tell.
     Done,

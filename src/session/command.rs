@@ -10,6 +10,7 @@ use crate::{Acks, Frame, OpId, Protocol, Secret, Timestamp, Why, part::Standing}
 /// What the application wants. Every command is legal in every phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(u64)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Command<M> {
     /// Be online. Changes nothing while a link is there or on its way; starts a stopped session again, and takes back
     /// a stop or a drain that is not over.
@@ -24,6 +25,7 @@ pub enum Command<M> {
     /// `within` stop in any case.
     Drain {
         /// How long it may take.
+        #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
         within: Duration,
     },
     /// Send a message.
@@ -40,12 +42,14 @@ pub enum Command<M> {
     /// The application has taken a message that wanted an acknowledgement ([`crate::Mark::wants_ack`]).
     Taken {
         /// Its id.
+        #[cfg_attr(feature = "serde", serde(with = "crate::serial::bytes"))]
         id: Bytes,
     },
 }
 
 /// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct SendOptions {
     /// What is promised.
     pub class: Class,
@@ -58,6 +62,7 @@ pub struct SendOptions {
 /// What is promised for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Class {
     /// Sent once. If the link dies while it is on its way it ends in doubt.
     #[default]
@@ -69,6 +74,7 @@ pub enum Class {
 
 /// How long it makes sense to send a message: a duration of at least a microsecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ttl(core::num::NonZeroU64);
 
 impl Ttl {

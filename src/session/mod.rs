@@ -46,6 +46,7 @@ use crate::{
 
 /// One input of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Input<M> {
     /// The application wants something.
     Command(Command<M>),

@@ -10,6 +10,7 @@ use crate::{Cause, CloseCode, Frame, Limits, Protocol, Recovery, Text, Timestamp
 /// All that a transport can say about a link. Not `non_exhaustive`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(u64)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Report {
     /// The link is open.
     Up(Box<Handshake>),
@@ -32,6 +33,7 @@ pub enum Report {
 
 /// The end of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Down {
     /// Why.
     pub cause: Cause,
@@ -44,12 +46,14 @@ pub struct Down {
 /// What was negotiated when a link opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct Handshake {
     /// The subprotocol that the server took.
     pub subprotocol: Option<Text>,
     /// The address of the peer.
     pub address: Option<Text>,
     /// The headers of the answer that the host asked for.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::headers"))]
     pub headers: Vec<(Text, Bytes)>,
     /// Whether this transport can send ping frames. (A browser cannot.)
     pub pings: bool,

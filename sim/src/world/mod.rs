@@ -43,6 +43,8 @@ pub struct Story {
     pub ended_at: Timestamp,
     /// How many inputs the session was given.
     pub turns: u64,
+    /// All of them, if the scenario asks for it.
+    pub inputs: Vec<(Timestamp, Input<Text>)>,
     /// A digest of every turn: time, answer and actions.
     pub digest: Digest,
     /// When the session dialled.
@@ -215,6 +217,9 @@ impl World {
 
     /// One input, and what follows from it.
     fn turn(&mut self, input: Input<Text>) {
+        if self.scenario.keep_inputs {
+            self.story.inputs.push((self.now, input.clone()));
+        }
         let answer = self.session.handle(self.now, input, &mut self.actions);
         self.story.digest.add(&(self.now, &answer, &self.actions));
         self.perform();

@@ -18,6 +18,7 @@ use crate::{Text, Timestamp};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Message {
     pub(super) name: Text,
     pub(super) data: Option<Raw>,
@@ -78,6 +79,7 @@ impl Message {
 /// A message that was received. Its content is JSON text, a slice of the frame, until somebody asks for a
 /// type.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Incoming(Box<Packet>);
 
 impl Incoming {

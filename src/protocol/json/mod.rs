@@ -61,6 +61,7 @@ use crate::{BadConfig, Frame, Handshake, OpId, Text, Timestamp, Unfit};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Json {
     /// The incarnation and a dash.
     prefix: Text,
@@ -76,6 +77,7 @@ pub struct Json {
 
 /// Whether the server greets before the login.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Greeting {
     /// It does not.
     #[default]
@@ -88,6 +90,7 @@ pub enum Greeting {
 
 /// A login by message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Login {
     name: Text,
     accepted: Text,
@@ -124,6 +127,7 @@ impl Login {
 
 /// Who we are to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 enum ClientId {
     Given(Text),
     /// By the server, once it has.

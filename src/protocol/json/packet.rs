@@ -18,6 +18,7 @@ use crate::{BadConfig, Complaint, Text, Timestamp};
 /// The names of the fields that the envelope knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Fields {
     /// What is said; the one field that must be there. **`type`**
     pub kind: Cow<'static, str>,
@@ -96,24 +97,33 @@ impl Fields {
 /// something in them was escaped.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Packet {
     /// What is said.
     pub kind: Text,
     /// The channel it belongs to.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub channel: Option<Text>,
     /// The content.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub data: Option<Raw>,
     /// The members of a batch.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub messages: Option<Raw>,
     /// The id that an acknowledgement or a reply refers to.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub id: Option<Text>,
     /// The id of what is answered.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub reply_to: Option<Text>,
     /// When it was said.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub timestamp: Option<Timestamp>,
     /// Who says it.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub client_id: Option<Text>,
     /// An object of the members that the envelope does not know, in their order.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub others: Option<Raw>,
 }
 

@@ -9,6 +9,7 @@ use crate::Timestamp;
 
 /// How points in time are written. All forms are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Stamps {
     /// `"2026-11-20T10:00:00.120Z"`: ISO 8601 in UTC, with milliseconds.
     #[default]

@@ -1,0 +1,385 @@
+//! What must not be in a trace is taken out of the inputs, before anything is written.
+
+use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
+
+use bytes::Bytes;
+
+use super::{
+    scrub::{Pen, Rule, scrub},
+    stand_in::StandIns,
+};
+use crate::{Cause, Command, Down, Frame, Handshake, HttpAnswer, Input, Report, Secret, Text};
+
+/// What is taken out of a trace beside the credentials, which always are.
+///
+/// ```
+/// use steadfast::trace::Redaction;
+///
+/// let mut redaction = Redaction::default();
+/// redaction.payloads = true;
+/// redaction.hide.push("pin".into());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Redaction {
+    /// Whether what is sent and received is replaced too: the strings and numbers in JSON but for the members to
+    /// [`keep`](Self::keep), other texts and bytes as a whole. A protocol that is not JSON will not know them again;
+    /// it is recorded with its payloads or not at all. **false**
+    pub payloads: bool,
+    /// With `payloads`, the names of members whose values stay, because the protocol lives on them, at any depth.
+    /// **those of the `json` protocol**
+    pub keep: Vec<Text>,
+    /// Names of members whose values are secret, and of headers, beside those that look like it. **none**
+    pub hide: Vec<Text>,
+}
+
+impl Default for Redaction {
+    fn default() -> Self {
+        let keep = [
+            "type",
+            "channel",
+            "id",
+            "reply_to",
+            "timestamp",
+            "client_id",
+            "code",
+            "retry_after",
+            "expires_at",
+            "ping_interval",
+            "ping_timeout",
+            "max_message",
+        ];
+        Self { payloads: false, keep: keep.map(Text::from_static).into(), hide: Vec::new() }
+    }
+}
+
+/// What is secret by its name, wherever it stands. Names are compared in small letters, without punctuation.
+const SECRET_NAMES: [&str; 10] =
+    ["token", "secret", "passw", "apikey", "accesskey", "authoriz", "credential", "cookie", "jwt", "privatekey"];
+
+/// What can be redacted: frames and texts, and with them the messages of a protocol.
+///
+/// ```
+/// use steadfast::trace::{Redact, Redactor};
+/// use steadfast::Text;
+///
+/// struct Order { table: u32, guest: Text }
+///
+/// impl Redact for Order {
+///     fn redacted(&self, redactor: &mut Redactor) -> Self {
+///         Self { table: self.table, guest: redactor.text(&self.guest) }
+///     }
+/// }
+/// ```
+pub trait Redact {
+    /// The same without what must not be seen. Equal values stay equal, and as long.
+    #[must_use]
+    fn redacted(&self, redactor: &mut Redactor) -> Self;
+}
+
+/// Takes out of inputs what must not be seen, and remembers what stands in for it.
+#[derive(Clone, Debug)]
+pub struct Redactor {
+    redaction: Redaction,
+    secrets: StandIns,
+    payloads: StandIns,
+    /// Credentials that were seen, in all their spellings, and what stands in for them. The last few.
+    needles: Vec<Needle>,
+}
+
+#[derive(Clone, Debug)]
+struct Needle {
+    secret: String,
+    stand_in: String,
+}
+
+/// A shorter secret is not looked for in texts: it would be found in half of them.
+const SHORTEST: usize = 4;
+/// So many spellings of secrets are looked for.
+const NEEDLES: usize = 32;
+
+impl Redactor {
+    /// One that has seen nothing yet.
+    #[must_use]
+    pub fn new(redaction: Redaction) -> Self {
+        let (secrets, payloads) = (StandIns::new("secret"), StandIns::new("payload"));
+        Self { redaction, secrets, payloads, needles: Vec::new() }
+    }
+
+    /// A text of the application or the peer.
+    #[must_use]
+    pub fn text(&mut self, text: &Text) -> Text {
+        match self.changed(text.as_str()) {
+            Some(changed) => changed.into(),
+            None => text.clone(),
+        }
+    }
+
+    /// Bytes of the application or the peer.
+    #[must_use]
+    pub fn bytes(&mut self, bytes: &Bytes) -> Bytes {
+        match core::str::from_utf8(bytes) {
+            Ok(text) => self.changed(text).map_or_else(|| bytes.clone(), Bytes::from),
+            Err(_) if self.redaction.payloads => self.payloads.opaque(bytes).into(),
+            Err(_) => bytes.clone(),
+        }
+    }
+
+    /// A whole input; `None` if there is nothing in it to be replaced.
+    pub(super) fn input<M: Redact>(&mut self, input: &Input<M>) -> Option<Input<M>> {
+        match input {
+            Input::Command(command) => self.command(command).map(Input::Command),
+            Input::Report(link, report) => self.report(report).map(|report| Input::Report(*link, report)),
+            Input::Wake => None,
+        }
+    }
+
+    /// No command is forgotten: a new one has to say here whether there is something to hide in it.
+    fn command<M: Redact>(&mut self, command: &Command<M>) -> Option<Command<M>> {
+        match command {
+            Command::Send { message, options } => {
+                Some(Command::Send { message: message.redacted(self), options: *options })
+            }
+            Command::Authenticate(Some(secret)) => Some(Command::Authenticate(Some(self.secret(secret)))),
+            Command::Authenticate(None)
+            | Command::Connect
+            | Command::ConnectNow
+            | Command::Stop
+            | Command::Drain { .. }
+            | Command::Cancel(_)
+            | Command::Taken { .. } => None,
+        }
+    }
+
+    fn report(&mut self, report: &Report) -> Option<Report> {
+        match report {
+            Report::Up(handshake) => {
+                let headers = self.headers(&handshake.headers);
+                Some(Report::Up(Box::new(Handshake { headers, ..(**handshake).clone() })))
+            }
+            Report::Frame(frame) => Some(Report::Frame(frame.redacted(self))),
+            Report::Down(down) => {
+                let Down { cause, left, verdict } = &**down;
+                Some(Report::Down(Box::new(Down { cause: self.cause(cause), left: *left, verdict: *verdict })))
+            }
+            Report::Flushed { .. } | Report::Progress | Report::Paused | Report::Resumed => None,
+        }
+    }
+
+    fn cause(&mut self, cause: &Cause) -> Cause {
+        let said = |text: &Text| self.said(text);
+        match cause {
+            Cause::Closed { code, reason } => Cause::Closed { code: *code, reason: said(reason) },
+            Cause::Ended => Cause::Ended,
+            Cause::Broken(why) => Cause::Broken(said(why)),
+            Cause::Unreachable(why) => Cause::Unreachable(said(why)),
+            Cause::Unresolved(why) => Cause::Unresolved(said(why)),
+            Cause::Tls { certificate, message } => Cause::Tls { certificate: *certificate, message: said(message) },
+            Cause::Http(answer) => {
+                let (headers, body) = (self.headers(&answer.headers), self.bytes(&answer.body));
+                let HttpAnswer { status, retry_after, .. } = **answer;
+                Cause::Http(Box::new(HttpAnswer { status, retry_after, headers, body }))
+            }
+            Cause::Handshake(why) => Cause::Handshake(said(why)),
+            Cause::Violation { code, message } => Cause::Violation { code: *code, message: said(message) },
+            Cause::Impossible(why) => Cause::Impossible(said(why)),
+        }
+    }
+
+    /// A text that is about the link: it stays, without the secrets that we know.
+    fn said(&self, text: &Text) -> Text {
+        match self.without_secrets(text.as_str()) {
+            Cow::Borrowed(_) => text.clone(),
+            Cow::Owned(changed) => changed.into(),
+        }
+    }
+
+    fn headers(&mut self, headers: &[(Text, Bytes)]) -> Vec<(Text, Bytes)> {
+        let mut redacted = Vec::with_capacity(headers.len());
+        for (name, value) in headers {
+            let value = match (self.rule(name.as_str()), core::str::from_utf8(value)) {
+                (Rule::Secret, _) => self.secrets.plain(value).into(),
+                (Rule::Keep | Rule::Payload, Ok(text)) => Bytes::from(self.without_secrets(text).into_owned()),
+                (Rule::Keep | Rule::Payload, Err(_)) => value.clone(),
+            };
+            redacted.push((name.clone(), value));
+        }
+        redacted
+    }
+
+    /// What stands in for a credential. From now on it is looked for in all texts.
+    fn secret(&mut self, secret: &Secret) -> Secret {
+        let bytes = secret.expose();
+        let stand_in = Bytes::from(self.secrets.plain(bytes));
+        if let (Ok(secret), Ok(text)) = (core::str::from_utf8(bytes), core::str::from_utf8(&stand_in)) {
+            if secret.len() >= SHORTEST {
+                self.look_for(secret, text);
+            }
+        }
+        Secret::standing_in(stand_in)
+    }
+
+    fn look_for(&mut self, secret: &str, stand_in: &str) {
+        let spellings: [fn(&str) -> String; 3] = [|text| text.into(), quoted, |text| quoted(text).replace('/', "\\/")];
+        for spell in spellings {
+            // A slash stands for a slash that is escaped: the stand-in has none, and must not become shorter.
+            let (secret, mut stand_in) = (spell(secret), spell(stand_in));
+            stand_in.extend(core::iter::repeat_n('.', secret.len().saturating_sub(stand_in.len())));
+            if !self.needles.iter().any(|needle| needle.secret == secret) {
+                self.needles.push(Needle { secret, stand_in });
+            }
+        }
+        let excess = self.needles.len().saturating_sub(NEEDLES);
+        self.needles.drain(..excess);
+    }
+
+    /// A text as it may be seen, if it is another.
+    fn changed(&mut self, text: &str) -> Option<String> {
+        let known = self.without_secrets(text);
+        if let Some(scrubbed) = scrub(&known, self) {
+            return String::from_utf8(scrubbed).ok().filter(|scrubbed| scrubbed != text);
+        }
+        if self.redaction.payloads {
+            return String::from_utf8(self.payloads.plain(known.as_bytes())).ok();
+        }
+        if let Cow::Owned(changed) = known { Some(changed) } else { None }
+    }
+
+    fn without_secrets<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let found = self.needles.iter().filter(|needle| text.contains(&needle.secret));
+        found.fold(Cow::Borrowed(text), |text, Needle { secret, stand_in }| text.replace(secret, stand_in).into())
+    }
+}
+
+impl Pen for Redactor {
+    fn rule(&self, name: &str) -> Rule {
+        let bare = bare(name);
+        let is = |other: &Text| self::bare(other.as_str()) == bare;
+        if self.redaction.hide.iter().any(is) || SECRET_NAMES.iter().any(|secret| bare.contains(secret)) {
+            Rule::Secret
+        } else if self.redaction.keep.iter().any(is) {
+            Rule::Keep
+        } else {
+            Rule::Payload
+        }
+    }
+
+    fn replace(&mut self, rule: Rule, inside: &str) -> Option<Vec<u8>> {
+        match rule {
+            // What stands in for a credential already stays.
+            Rule::Secret if self.needles.iter().any(|needle| needle.stand_in == inside) => None,
+            Rule::Secret => Some(self.secrets.quoted(inside)),
+            Rule::Payload if self.redaction.payloads => Some(self.payloads.quoted(inside)),
+            Rule::Payload | Rule::Keep => None,
+        }
+    }
+
+    fn blots(&self, rule: Rule) -> bool {
+        match rule {
+            Rule::Secret => true,
+            Rule::Payload => self.redaction.payloads,
+            Rule::Keep => false,
+        }
+    }
+}
+
+/// A name in small letters, without punctuation.
+fn bare(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+/// A text as it stands between the quotes of a JSON string.
+fn quoted(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().into()
+}
+
+impl Redact for Text {
+    fn redacted(&self, redactor: &mut Redactor) -> Self {
+        redactor.text(self)
+    }
+}
+
+impl Redact for Frame {
+    /// Pings and pongs stay: their numbers tell which answers which.
+    fn redacted(&self, redactor: &mut Redactor) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(redactor.text(text)),
+            Self::Binary(bytes) => Self::Binary(redactor.bytes(bytes)),
+            Self::Ping(_) | Self::Pong(_) => self.clone(),
+        }
+    }
+}
+
+#[cfg(feature = "json")]
+impl Redact for crate::protocol::json::Message {
+    /// The name and the channel stay, as in the frames that are made of them.
+    fn redacted(&self, redactor: &mut Redactor) -> Self {
+        let mut message = Self::bare(self.name());
+        if let Some(data) = self.data() {
+            let data = redactor.text(&data.into());
+            message = Self::raw(self.name(), data).unwrap_or(message);
+        }
+        match self.channel() {
+            Some(channel) => message.on(channel),
+            None => message,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::ToString, vec};
+
+    use super::*;
+    use crate::LinkId;
+
+    fn heard(redactor: &mut Redactor, text: &str) -> String {
+        redactor.text(&text.into()).to_string()
+    }
+
+    fn learn(redactor: &mut Redactor, secret: &str) -> Bytes {
+        redactor.secret(&secret.into()).expose().clone()
+    }
+
+    #[test]
+    fn a_credential_is_found_again_wherever_it_is_said() {
+        let mut redactor = Redactor::new(Redaction::default());
+        assert_eq!(learn(&mut redactor, "s3cr3t/key\"1"), "secret-1..\".");
+        assert_eq!(heard(&mut redactor, "no s3cr3t/key\"1 here"), "no secret-1..\". here");
+        assert_eq!(heard(&mut redactor, r#"{"said":"s3cr3t\/key\"1"}"#), r#"{"said":"secret-1..\".."}"#);
+        let reason = Cause::Closed { code: crate::CloseCode(4401), reason: "bad s3cr3t/key\"1".into() };
+        let Cause::Closed { reason, .. } = redactor.cause(&reason) else { panic!("still a close") };
+        assert_eq!(reason.as_str(), "bad secret-1..\".");
+    }
+
+    #[test]
+    fn what_is_secret_by_its_name_always_goes() {
+        let mut redactor = Redactor::new(Redaction::default());
+        let said = r#"{"type":"connected","data":{"client_id":"c-17","sessionToken":"abcdefghij","note":"hello"}}"#;
+        let left = r#"{"type":"connected","data":{"client_id":"c-17","sessionToken":"secret-1..","note":"hello"}}"#;
+        assert_eq!(heard(&mut redactor, said), left);
+        let headers = [("Set-Cookie".into(), Bytes::from("sid=1234567")), ("Server".into(), Bytes::from("nginx"))];
+        let headers = redactor.headers(&headers);
+        assert_eq!((&headers[0].1[..], &headers[1].1[..]), (&b"secret-2..."[..], &b"nginx"[..]));
+    }
+
+    #[test]
+    fn payloads_go_if_asked_and_the_protocol_lives_on() {
+        let mut redactor = Redactor::new(Redaction { payloads: true, ..Redaction::default() });
+        let said = r#"{"type":"order","id":"k-1","data":{"guest":"Mrs. Miller","table":42,"code":"x"}}"#;
+        let left = r#"{"type":"order","id":"k-1","data":{"guest":"payload-1..","table":11,"code":"x"}}"#;
+        assert_eq!(heard(&mut redactor, said), left);
+        assert_eq!(heard(&mut redactor, "not JSON at all"), "payload-2......");
+        let frame = Frame::from(vec![1, 2, 3, 255]);
+        assert_eq!(frame.redacted(&mut redactor), Frame::from(b"---1".to_vec()));
+    }
+
+    #[test]
+    fn what_needs_nothing_is_not_copied() {
+        let mut redactor = Redactor::new(Redaction::default());
+        assert!(redactor.input::<Text>(&Input::Wake).is_none());
+        assert!(redactor.input::<Text>(&Input::Report(LinkId(1), Report::Flushed { frames: 1 })).is_none());
+        assert_eq!(heard(&mut redactor, "hello"), "hello");
+    }
+}
