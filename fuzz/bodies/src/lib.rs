@@ -9,9 +9,11 @@ mod outbox;
 mod rig;
 mod session;
 mod settings;
+mod trace;
 mod ws;
 
 pub use json::json;
 pub use outbox::outbox;
 pub use session::session;
+pub use trace::trace;
 pub use ws::ws;
