@@ -38,6 +38,13 @@ async fn at_most_once_nothing_comes_twice() {
 }
 
 #[tokio::test]
+async fn inside_of_tls_all_is_accounted_for() {
+    let table = holds(&["--class", "at-least-once", "--tls"]).await;
+    assert!(table.contains("acked 500\n") && table.contains("missing 0"), "{table}");
+    holds(&["--class", "at-most-once", "--tls"]).await;
+}
+
+#[tokio::test]
 async fn without_faults_nothing_reconnects() {
     let output = run(steadfast(&["demo", "--messages", "100", "--faults", "0"])).await;
     let table = String::from_utf8_lossy(&output.stdout);
@@ -64,4 +71,5 @@ async fn the_server_may_be_written_in_python() {
     }
     holds(&["--server", "python", "--class", "at-least-once"]).await;
     holds(&["--server", "python", "--class", "at-most-once"]).await;
+    holds(&["--server", "python", "--class", "at-least-once", "--tls"]).await;
 }

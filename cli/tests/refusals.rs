@@ -15,7 +15,7 @@ async fn refuses(words: &[&str], parts: &[&str]) {
 
 #[tokio::test]
 async fn wrong_words_are_named() {
-    refuses(&[], &["which command", "demo, connect, chaos", "--help"]).await;
+    refuses(&[], &["which command", "demo, connect, chaos, replay, explain", "--help"]).await;
     refuses(&["dance"], &["'dance'", "--help"]).await;
     refuses(&["demo", "--messages", "many"], &["'many'", "--messages", "a whole number from 1 to"]).await;
     refuses(&["demo", "--messages", "0"], &["--messages", "a whole number from 1 to"]).await;
@@ -62,9 +62,18 @@ async fn chaos_says_that_the_port_is_taken() {
 async fn connect_wants_a_url_that_it_can_dial() {
     refuses(&["connect", "nonsense"], &["ws://"]).await;
     refuses(&["connect", "http://127.0.0.1/"], &["ws://"]).await;
-    refuses(&["connect", "wss://127.0.0.1/"], &["TLS", "ws://"]).await;
     refuses(&["connect", "ws://127.0.0.1:70000/"], &["port", "65535"]).await;
     refuses(&["connect", "ws://127.0.0.1/", "--header", "Host: x"], &["Host"]).await;
+}
+
+#[tokio::test]
+async fn connect_wants_certificates_that_are_there_and_of_use() {
+    refuses(&["connect", "ws://127.0.0.1/", "--ca", "Cargo.toml"], &["--ca", "wss://"]).await;
+    refuses(&["connect", "wss://127.0.0.1/", "--ca", "no/such/file"], &["--ca: cannot read no/such/file"]).await;
+    refuses(&["connect", "wss://127.0.0.1/", "--ca", "Cargo.toml"], &["--ca: Cargo.toml", "PEM"]).await;
+    refuses(&["connect", "wss://127.0.0.1/", "--cert", "Cargo.toml"], &["--key"]).await;
+    let words = ["connect", "wss://127.0.0.1/", "--cert", "Cargo.toml", "--key", "Cargo.toml"];
+    refuses(&words, &["--cert, --key: Cargo.toml", "no certificate"]).await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(20);
 fn start(kind: Kind, acks: bool, name: &str) -> Option<Server> {
     let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.log"));
     let _ = fs::remove_file(&log);
-    match Server::start(kind, &log, acks) {
+    match Server::start(kind, &log, acks, None) {
         Ok(server) => Some(server),
         Err(failure) if kind == Kind::Python => {
             eprintln!("SKIPPED: {failure}");

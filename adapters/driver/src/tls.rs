@@ -2,6 +2,8 @@
 //! all runtimes.
 
 mod refusal;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 use std::{
@@ -60,11 +62,15 @@ impl<S: Io> Tls<S> {
     /// Does the handshake.
     async fn open(io: S, config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Cause> {
         let impossible = |error: rustls::Error| Cause::Impossible(error.to_string().into());
-        let mut session = Box::new(ClientConnection::new(config, name).map_err(impossible)?);
-        session.set_buffer_limit(Some(RECORD));
-        let mut tls = Self { io, session, sent: 0, unwritable: None, unreadable: None };
+        let mut tls = Self::new(io, config, name).map_err(impossible)?;
         poll_fn(|cx| tls.poll_handshake(cx)).await.map_err(|error| cause_of(&error))?;
         Ok(tls)
+    }
+
+    fn new(io: S, config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, rustls::Error> {
+        let mut session = Box::new(ClientConnection::new(config, name)?);
+        session.set_buffer_limit(Some(RECORD));
+        Ok(Self { io, session, sent: 0, unwritable: None, unreadable: None })
     }
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -122,7 +128,7 @@ impl<S: Io> Tls<S> {
             self.unwritable.get_or_insert_with(|| failure.clone());
             self.unreadable = Some(failure);
         }
-        // Nor does reading wait for what it makes necessary, like the answer to new keys.
+        // Nor does reading wait for what it makes necessary: a step of the handshake, a warning.
         let _ = self.push(cx);
         Poll::Ready(Ok(count))
     }

@@ -2,9 +2,10 @@
 
 use std::{
     convert::Infallible,
-    env,
+    env, fs,
     future::pending,
     io::{self, BufRead, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
     thread,
     time::Duration,
@@ -15,7 +16,7 @@ use steadfast::{
     Change, Class, Config, Error, Event, Frame, Kind, Phase, Plain, Protocol, SendOptions, Stats, StopCause,
     protocol::json::{Incoming, Json, Login, Message},
 };
-use steadfast_tokio::{Builder, Client, Drain, Driver, Events, Item, Tcp, Tokio};
+use steadfast_tokio::{BadTrust, Builder, Client, Drain, Driver, Events, Item, Tcp, Tokio, Trust};
 use tokio::{
     join, select,
     signal::ctrl_c,
@@ -32,7 +33,7 @@ const LOST: u8 = 1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The server, as ws://host:port/path
+    /// The server, as ws://host:port/path or wss://host/path
     url: String,
     /// What is spoken
     #[arg(long, default_value = "plain")]
@@ -40,6 +41,15 @@ pub(super) struct Args {
     /// A header for the handshake, as 'Name: value'; may be repeated
     #[arg(long, value_name = "HEADER", value_parser = header)]
     header: Vec<(String, String)>,
+    /// A PEM file with root certificates to trust instead of those of the machine (wss)
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// A PEM file with a client certificate to show to the server (wss)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// A PEM file with the private key of that certificate
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
     /// The credential for the login of json; 'env:NAME' takes it from the environment
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
@@ -67,10 +77,14 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     if args.protocol == Tongue::Plain && (args.acks || args.token.is_some()) {
         return Err(Failure::new("--acks and --token are for --protocol json; a plain server may want --header"));
     }
+    let is_secure = args.url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss://"));
+    if !is_secure && (args.ca.is_some() || args.cert.is_some()) {
+        return Err(Failure::new("--ca, --cert and --key are for TLS: write wss:// instead of ws://"));
+    }
     let mut config = Config::default();
     // Whoever sits at the terminal says when it is over, not the server.
     config.long_lived = true;
-    let builder = steadfast_tokio::connect(&args.url).config(config);
+    let builder = steadfast_tokio::connect(&args.url).config(config).trust(args.trust()?);
     let builder = args.header.iter().fold(builder, |builder, (name, value)| builder.header(name, value));
     match args.protocol {
         Tongue::Plain => hold(builder, Habit { read: |line| Ok(line.into()), show: frame }, &args).await,
@@ -86,6 +100,20 @@ impl Args {
             Some(secret) => builder.protocol(json.login(Login::default())).credential(secret),
             None => builder.protocol(json),
         })
+    }
+
+    /// Whom to trust, and what to show.
+    fn trust(&self) -> Result<Trust, Failure> {
+        let trust = match &self.ca {
+            None => Trust::platform(),
+            Some(path) => Trust::only(pem("--ca", path)?).map_err(|bad| unusable("--ca", path, &bad))?,
+        };
+        match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => trust
+                .identity(pem("--cert", cert)?, pem("--key", key)?)
+                .map_err(|bad| unusable("--cert, --key", cert, &bad)),
+            _ => Ok(trust),
+        }
     }
 
     fn secret(&self) -> Result<Option<String>, Failure> {
@@ -110,6 +138,14 @@ impl Args {
         let class = if self.acks { Class::AtLeastOnce } else { Class::AtMostOnce };
         SendOptions { class, tracked: false, ttl: None }
     }
+}
+
+fn pem(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::new(format!("{option}: cannot read {}: {error}", path.display())))
+}
+
+fn unusable(option: &str, path: &Path, bad: &BadTrust) -> Failure {
+    Failure::new(format!("{option}: {}: {bad}", path.display()))
 }
 
 /// How lines become messages and messages lines.
@@ -240,7 +276,8 @@ impl<'a> Watch<'a> {
     fn never_there(&self, dropped: u64) -> Failure {
         let unsent = if dropped > 0 { format!("; {dropped} messages could not be sent") } else { String::new() };
         let (url, error) = (self.args.shown(), &self.last_error);
-        Failure::new(format!("cannot connect to {url}: {error}{unsent}; is the server there?"))
+        let hint = if self.is_hint_due { "; is the server there?" } else { "" };
+        Failure::new(format!("cannot connect to {url}: {error}{unsent}{hint}"))
     }
 
     fn tell<I, T>(&mut self, item: Item<I, T>) -> Result<(), Failure> {
@@ -275,11 +312,11 @@ impl<'a> Watch<'a> {
 
     fn failed(&mut self, error: &Error) -> Result<(), Failure> {
         self.last_error = error.to_string();
+        self.is_hint_due |= matches!(error.kind, Kind::NetworkError | Kind::Timeout);
         if self.args.fail_fast && !self.was_online {
             return Err(self.never_there(0));
         }
         tell(&self.last_error);
-        self.is_hint_due |= matches!(error.kind, Kind::NetworkError | Kind::Timeout);
         self.tried.send_replace(true);
         Ok(())
     }

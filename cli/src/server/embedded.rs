@@ -1,6 +1,7 @@
 //! The server in this process: tokio-tungstenite on a thread and a runtime of its own.
 
 use std::{
+    error,
     fs::File,
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -10,13 +11,18 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, runtime, select, sync::oneshot};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    runtime, select,
+    sync::oneshot,
+};
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::{
     WebSocketStream, accept_async,
-    tungstenite::{Error, Message, Result},
+    tungstenite::{Error, Message, Result as Heard},
 };
 
-use super::Arrival;
+use super::{Arrival, Identity};
 
 /// The server. Dropping it ends its thread.
 #[derive(Debug)]
@@ -28,10 +34,11 @@ pub(super) struct Embedded {
 
 impl Embedded {
     /// Starts it on a free port.
-    pub(super) fn start(log: &Path, acks: bool) -> io::Result<Self> {
+    pub(super) fn start(log: &Path, acks: bool, identity: Option<&Identity>) -> Result<Self, Box<dyn error::Error>> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
+        let tls = identity.map(Identity::acceptor).transpose()?;
         let mut desk = Desk { log: File::create_new(log)?, acks, connection: 0 };
         let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
         let (stop, stopped) = oneshot::channel();
@@ -39,7 +46,7 @@ impl Embedded {
             runtime.block_on(async {
                 select! {
                     _ = stopped => {}
-                    _ = desk.serve(listener) => {}
+                    _ = desk.serve(listener, tls) => {}
                 }
             });
         })?;
@@ -70,18 +77,28 @@ struct Desk {
 
 impl Desk {
     /// One connection after the other.
-    async fn serve(&mut self, listener: TcpListener) -> io::Result<()> {
+    async fn serve(&mut self, listener: TcpListener, tls: Option<TlsAcceptor>) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         loop {
             let Ok((stream, _)) = listener.accept().await else { continue };
-            let Ok(socket) = accept_async(stream).await else { continue };
-            self.connection += 1;
             // How a connection ends is the client's affair: what came before is in the log.
-            let _ = self.talk(socket).await;
+            let _ = match &tls {
+                None => self.host(stream).await,
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => self.host(stream).await,
+                    Err(error) => Err(error.into()),
+                },
+            };
         }
     }
 
-    async fn talk(&mut self, mut socket: WebSocketStream<TcpStream>) -> Result<()> {
+    async fn host(&mut self, stream: impl AsyncRead + AsyncWrite + Unpin) -> Heard<()> {
+        let socket = accept_async(stream).await?;
+        self.connection += 1;
+        self.talk(socket).await
+    }
+
+    async fn talk(&mut self, mut socket: WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>) -> Heard<()> {
         while let Some(message) = socket.next().await {
             let Message::Text(text) = message? else { continue };
             if let Some(answer) = self.heard(&text)? {
@@ -92,7 +109,7 @@ impl Desk {
     }
 
     /// Writes a message down and says what to answer. Whoever talks nonsense is hung up on.
-    fn heard(&mut self, text: &str) -> Result<Option<Value>> {
+    fn heard(&mut self, text: &str) -> Heard<Option<Value>> {
         let message: Value = serde_json::from_str(text).map_err(io::Error::other)?;
         if message["type"] == "ping" {
             return Ok(Some(json!({ "type": "pong" })));

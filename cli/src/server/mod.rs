@@ -5,17 +5,19 @@
 //! order, so only a server that does this can say in which order a client's messages came.
 
 mod embedded;
+mod identity;
 mod log;
 mod python;
 
 use std::{
-    io,
+    error::Error,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use clap::ValueEnum;
 
+pub use identity::Identity;
 pub use log::{Arrival, read};
 
 use crate::Failure;
@@ -48,19 +50,19 @@ enum Running {
 
 impl Server {
     /// Starts a server on a free port of this machine. It makes the file `log` and, if `acks`,
-    /// confirms each message after it has written it down.
+    /// confirms each message after it has written it down. With an identity it speaks TLS.
     ///
     /// # Errors
     ///
     /// What is missing to start it, and what to do.
-    pub fn start(kind: Kind, log: &Path, acks: bool) -> Result<Self, Failure> {
+    pub fn start(kind: Kind, log: &Path, acks: bool, identity: Option<&Identity>) -> Result<Self, Failure> {
         let (address, running) = match kind {
             Kind::Embedded => {
-                let server = embedded::Embedded::start(log, acks).map_err(|error| cannot_start(&error))?;
+                let server = embedded::Embedded::start(log, acks, identity).map_err(|error| cannot_start(&*error))?;
                 (server.address(), Running::Thread(server))
             }
             Kind::Python => {
-                let server = python::Python::start(log, acks)?;
+                let server = python::Python::start(log, acks, identity)?;
                 (server.address(), Running::Child(server))
             }
         };
@@ -80,6 +82,6 @@ impl Server {
     }
 }
 
-fn cannot_start(error: &io::Error) -> Failure {
+fn cannot_start(error: &dyn Error) -> Failure {
     Failure::new(format!("cannot start the server: {error}; is the temporary directory writable?"))
 }

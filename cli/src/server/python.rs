@@ -1,14 +1,16 @@
 //! The server in a child process: a script for Python's `websockets`.
 
 use std::{
-    io::{self, BufRead, BufReader},
+    fs::{self, OpenOptions},
+    io::{self, BufRead, BufReader, Write},
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
 
+use super::Identity;
 use crate::Failure;
 
 const SCRIPT: &str = include_str!("server.py");
@@ -29,11 +31,13 @@ pub(super) struct Python {
 
 impl Python {
     /// Starts it and waits until it listens.
-    pub(super) fn start(log: &Path, acks: bool) -> Result<Self, Failure> {
+    pub(super) fn start(log: &Path, acks: bool, identity: Option<&Identity>) -> Result<Self, Failure> {
+        let pem = identity.map(|identity| Pem::new(log, identity)).transpose().map_err(|error| no_pem(&error))?;
         let mut child = Command::new("python3")
             .args(["-c", SCRIPT])
             .arg(log)
             .arg(if acks { "yes" } else { "no" })
+            .args(pem.as_ref().map(|pem| &pem.0))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -52,6 +56,29 @@ impl Python {
 impl Drop for Python {
     fn drop(&mut self) {
         end(&mut self.child);
+    }
+}
+
+/// The certificate and its key in a file, because Python takes them from nowhere else. It goes as soon as the server
+/// listens.
+struct Pem(PathBuf);
+
+impl Pem {
+    fn new(log: &Path, identity: &Identity) -> io::Result<Self> {
+        let pem = Self(log.with_extension("pem"));
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&pem.0)?.write_all(identity.pem().as_bytes())?;
+        Ok(pem)
+    }
+}
+
+impl Drop for Pem {
+    fn drop(&mut self) {
+        // The key is worth nothing once the server has ended.
+        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -74,6 +101,10 @@ fn end(child: &mut Child) {
     // Both fail only if the child has ended and been waited for.
     let _ = child.kill();
     let _ = child.wait();
+}
+
+fn no_pem(error: &io::Error) -> Failure {
+    Failure::new(format!("cannot write a certificate: {error}; is the temporary directory writable?"))
 }
 
 fn no_python(error: &io::Error) -> Failure {

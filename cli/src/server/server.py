@@ -1,9 +1,11 @@
-"""A server that knows nothing of its clients: `python3 server.py LOG ACKS`, where ACKS is yes or no.
+"""A server that knows nothing of its clients: `python3 server.py LOG ACKS [PEM]`, where ACKS is yes or no.
+
+With the file PEM, of a certificate and its key, it speaks TLS.
 
 It prints its port, writes one line for each message (connection, id, sequence number) and answers with an
 acknowledgement. It ends with its standard input.
 """
-import asyncio, json, logging, sys
+import asyncio, json, logging, ssl, sys
 
 try:
     from websockets.asyncio.server import serve
@@ -37,8 +39,15 @@ async def handle(socket):
             pass
 
 
+def tls(pem):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
 async def main():
-    async with serve(handle, "127.0.0.1", 0) as server:
+    context = tls(sys.argv[3]) if sys.argv[3:] else None
+    async with serve(handle, "127.0.0.1", 0, ssl=context) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

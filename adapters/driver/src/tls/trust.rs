@@ -137,7 +137,7 @@ impl Trust {
         Self(Arc::new(Inner { settings, ready: OnceLock::new() }))
     }
 
-    fn config(&self) -> Result<Arc<ClientConfig>, BadTrust> {
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, BadTrust> {
         self.0.ready.get_or_init(|| self.0.settings.config().map(Arc::new)).clone()
     }
 }

@@ -1,29 +1,46 @@
 //! The client of the demo: `steadfast` on tokio, speaking `json`.
 
-use std::net::SocketAddr;
+use std::{error::Error, net::SocketAddr};
 
 use steadfast::Text;
 use steadfast::protocol::json::{Incoming, Message};
+use steadfast_tokio::{Trust, connect};
 
 pub(super) use steadfast::protocol::json::Json;
 
 use super::{check::Class, plan::Plan};
-use crate::Failure;
+use crate::{Failure, server::Identity};
 
 pub(super) type Client = steadfast_tokio::Client<Json>;
 pub(super) type Events = steadfast_tokio::Events<Json>;
 pub(super) type Item = steadfast_tokio::Item<Incoming, Text>;
 pub(super) type Driver = steadfast_tokio::Driver<Json>;
 
-/// A client of the server at this address. Nothing happens before its driver is polled.
+/// A client of the server at this address, inside of TLS if it has an identity. Nothing happens before its driver is
+/// polled.
 ///
 /// # Errors
 ///
 /// Something does not fit together.
-pub(super) fn open(plan: &Plan, address: SocketAddr) -> Result<(Client, Events, Driver), Failure> {
+pub(super) fn open(
+    plan: &Plan,
+    address: SocketAddr,
+    server: Option<&Identity>,
+) -> Result<(Client, Events, Driver), Failure> {
     let protocol = Json::new(plan.seed).acks(plan.class == Class::AtLeastOnce);
-    let builder = steadfast_tokio::connect(&format!("ws://{address}/")).config(plan.config.clone()).seed(plan.seed);
-    builder.protocol(protocol).build().map_err(|error| Failure::new(format!("cannot build the client: {error}")))
+    let builder = match server {
+        None => connect(&format!("ws://{address}/")),
+        Some(server) => {
+            let trust = Trust::only(server.root()).map_err(|bad| cannot_build(&bad))?;
+            connect(&format!("wss://{address}/")).trust(trust)
+        }
+    };
+    let builder = builder.config(plan.config.clone()).seed(plan.seed);
+    builder.protocol(protocol).build().map_err(|error| cannot_build(&error))
+}
+
+fn cannot_build(error: &dyn Error) -> Failure {
+    Failure::new(format!("cannot build the client: {error}"))
 }
 
 /// The message of this number.

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     Failure,
     chaos::{Counts, Fault, Proxy, Storm},
+    server::Identity,
 };
 
 /// How long the client may take to close when all outcomes are known.
@@ -46,14 +47,14 @@ pub(super) struct Course {
     pub(super) last_error: Option<String>,
 }
 
-/// Runs the plan against the server behind the proxy.
+/// Runs the plan against the server behind the proxy, inside of TLS if the server has an identity.
 ///
 /// # Errors
 ///
 /// The client cannot be built.
-pub(super) async fn run(plan: &Plan, proxy: &Arc<Proxy>) -> Result<Course, Failure> {
+pub(super) async fn run(plan: &Plan, proxy: &Arc<Proxy>, server: Option<&Identity>) -> Result<Course, Failure> {
     let start = Instant::now();
-    let (client, events, driver) = client::open(plan, proxy.address())?;
+    let (client, events, driver) = client::open(plan, proxy.address(), server)?;
     let journal = tokio::spawn(Journal::keep(events));
     let mut storm = JoinSet::new();
     let faults = rage(&mut storm, Storm::new(Arc::clone(proxy), plan.schedule()));

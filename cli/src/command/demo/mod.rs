@@ -31,7 +31,7 @@ use super::number;
 use crate::{
     Failure,
     chaos::Proxy,
-    server::{self, Server},
+    server::{self, Identity, Server},
 };
 
 /// The exit code if a message is unaccounted for.
@@ -56,6 +56,9 @@ pub(super) struct Args {
     /// Which server
     #[arg(long, default_value = "embedded")]
     server: server::Kind,
+    /// Inside of TLS, with a certificate authority made on the fly; the faults strike below it
+    #[arg(long)]
+    tls: bool,
     /// The settings that the crate has by default, instead of quick ones; takes many minutes
     #[arg(long)]
     defaults: bool,
@@ -65,14 +68,15 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let plan = Plan::new(&args);
     let log = Log::new();
-    let server = Server::start(args.server, &log.0, plan.class == Class::AtLeastOnce)?;
+    let identity = args.tls.then(Identity::new).transpose()?;
+    let server = Server::start(args.server, &log.0, plan.class == Class::AtLeastOnce, identity.as_ref())?;
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let proxy = Proxy::start(any, server.address()).await;
     let proxy = proxy.map_err(|error| Failure::new(format!("cannot start the proxy: {error}")))?;
     let proxy = Arc::new(proxy);
     say(&plan.to_string());
     let course = select! {
-        course = course::run(&plan, &proxy) => course?,
+        course = course::run(&plan, &proxy, identity.as_ref()) => course?,
         _ = ctrl_c() => {
             eprintln!("steadfast: interrupted; nothing was judged");
             return Ok(ExitCode::from(INTERRUPTED));
