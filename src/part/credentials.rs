@@ -4,52 +4,11 @@
 //! attempt (or to the refresh of the link) that keeps it as an [`Ask`]: when that is gone, so is the question, and an
 //! answer that comes late finds nobody. The host knows why it is asked, and so whether what it has in its cache will do.
 
-use core::time::Duration;
-
-use crate::{Secret, Timestamp};
+use crate::{CredentialPolicy, CredentialUse, Secret, Timestamp};
 
 /// So many network errors in a row while logging in, and the credential is suspected: some servers do not say no, they
 /// hang up.
 const SUSPICIOUS: u32 = 3;
-
-/// When a credential is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub(crate) enum CredentialUse {
-    /// Not at all.
-    Never,
-    /// In the login of the protocol.
-    #[default]
-    AtLogin,
-    /// In the dial, as a header for instance.
-    AtDial,
-    /// In both.
-    Both,
-}
-
-/// Where credentials come from, and when they are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CredentialPolicy {
-    /// When a credential is used. **at login**
-    pub(crate) when: CredentialUse,
-    /// Whether the host is asked for one before each attempt. **false**
-    pub(crate) asked: bool,
-    /// How long the host may take to answer. **30 s**
-    pub(crate) answer_timeout: Duration,
-    /// How long before it runs out a login is refreshed; at the latest when half its time is over. Zero switches it
-    /// off. **60 s**
-    pub(crate) refresh_before: Duration,
-}
-
-impl Default for CredentialPolicy {
-    fn default() -> Self {
-        Self {
-            when: CredentialUse::AtLogin,
-            asked: false,
-            answer_timeout: Duration::from_secs(30),
-            refresh_before: Duration::from_secs(60),
-        }
-    }
-}
 
 /// Why the host is asked for a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -192,6 +151,8 @@ impl Credentials {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     const STATIC: CredentialPolicy = CredentialPolicy {

@@ -14,9 +14,9 @@ const STEP: Duration = Duration::from_secs(5);
 const KEPT: usize = 12;
 const MINUTE: Duration = STEP.saturating_mul(KEPT as u32);
 
-/// Counts since the session was made.
+/// Totals since the session was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) struct Counts {
+pub(crate) struct Totals {
     pub(crate) messages_in: u64,
     pub(crate) bytes_in: u64,
     pub(crate) messages_out: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Counts {
 /// What came and went within a time of at most about a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Passed {
-    pub(crate) counts: Counts,
+    pub(crate) counts: Totals,
     pub(crate) within: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Passed {
 
     /// Of a thousand messages either way, so many failures. Without a message, each failure stands for all.
     pub(crate) fn error_rate(&self) -> u32 {
-        let Counts { messages_in, messages_out, errors, .. } = self.counts;
+        let Totals { messages_in, messages_out, errors, .. } = self.counts;
         let all = u128::from(messages_in) + u128::from(messages_out) + u128::from(errors);
         u32::try_from(u128::from(errors) * 1_000 / all.max(1)).unwrap_or(1_000)
     }
@@ -59,7 +59,7 @@ pub(crate) struct Flow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 struct Picture {
     at: Timestamp,
-    counts: Counts,
+    counts: Totals,
 }
 
 impl Default for Flow {
@@ -77,24 +77,24 @@ impl Flow {
 
     /// Takes a picture. Nothing has been counted since the last turn, so it is as good as one taken on time.
     #[inline(never)]
-    pub(crate) fn on_due(&mut self, now: Timestamp, counts: Counts) {
+    pub(crate) fn on_due(&mut self, now: Timestamp, counts: Totals) {
         self.at = (self.at + 1) % KEPT;
         self.pictures[self.at] = Picture { at: now, counts };
         self.next = now.after(STEP).unwrap_or(Timestamp::MAX);
     }
 
     /// What has passed in the last minute, or since the first turn; asking changes nothing.
-    pub(crate) fn passed(&self, now: Timestamp, counts: Counts) -> Passed {
+    pub(crate) fn passed(&self, now: Timestamp, counts: Totals) -> Passed {
         let mut oldest_first = (1..=KEPT).map(|ago| &self.pictures[(self.at + ago) % KEPT]);
         match oldest_first.find(|picture| now.since(picture.at) <= MINUTE) {
             Some(picture) => Passed { counts: counts.since(&picture.counts), within: now.since(picture.at) },
             // What was counted after the latest was counted within a step of it.
-            None => Passed { counts: Counts::default(), within: MINUTE },
+            None => Passed { counts: Totals::default(), within: MINUTE },
         }
     }
 }
 
-impl Counts {
+impl Totals {
     const fn since(&self, before: &Self) -> Self {
         Self {
             messages_in: self.messages_in.saturating_sub(before.messages_in),
@@ -118,7 +118,7 @@ mod tests {
     #[derive(Default)]
     struct Book {
         flow: Flow,
-        counts: Counts,
+        counts: Totals,
     }
 
     impl Book {
@@ -156,7 +156,7 @@ mod tests {
         book.turn(5_000, 0);
         book.turn(5_002, 40);
         assert_eq!(book.a_second(5_004), 10_000);
-        assert_eq!(Flow::default().passed(at(9), Counts::default()).counts, Counts::default());
+        assert_eq!(Flow::default().passed(at(9), Totals::default()).counts, Totals::default());
     }
 
     #[test]
@@ -189,10 +189,10 @@ mod tests {
         for (messages_in, messages_out, errors, rate) in
             [(0, 0, 0, 0), (90, 9, 1, 10), (0, 0, 3, 1_000), (u64::MAX, u64::MAX, u64::MAX, 333)]
         {
-            let counts = Counts { messages_in, messages_out, errors, ..Counts::default() };
+            let counts = Totals { messages_in, messages_out, errors, ..Totals::default() };
             assert_eq!(Passed { counts, within: STEP }.error_rate(), rate, "{counts:?}");
         }
-        let passed = Passed { counts: Counts::default(), within: Duration::ZERO };
+        let passed = Passed { counts: Totals::default(), within: Duration::ZERO };
         assert_eq!(passed.a_second(u64::MAX), u64::MAX);
     }
 }

@@ -4,7 +4,7 @@
 //! our messages: another number in every process, so that a server which remembers ids does not take the first
 //! messages of a new process for those of the old.
 
-use crate::{Rng, Text};
+use crate::{ClientId, Rng, Text};
 
 /// The longest id that is taken from a server or a host, in bytes.
 pub(crate) const LONGEST_ID: usize = 256;
@@ -12,37 +12,25 @@ pub(crate) const LONGEST_ID: usize = 256;
 /// Sets our draws apart from the session's delays, which are pinned by what has been recorded.
 const OWN_STREAM: u64 = 0x6964_656e_7469_7479;
 
-/// Where the client id comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub(crate) enum Choice {
-    /// From the server, if it gives one.
-    #[default]
-    Assigned,
-    /// From the seed.
-    Generated,
-    /// From the host.
-    Given(Text),
-}
-
-/// Who a session is, for as long as it lives.
+/// The ids of a session, for as long as it lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct Ids {
+    choice: ClientId,
     client_id: Option<Text>,
-    assigned: bool,
     incarnation: u64,
 }
 
-impl Identity {
+impl Ids {
     /// The same seed makes the same ids.
-    pub(crate) fn new(choice: &Choice, seed: u64) -> Self {
+    pub(crate) fn new(choice: &ClientId, seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ OWN_STREAM);
         let (incarnation, generated) = (rng.next(), rng.next());
         let client_id = match choice {
-            Choice::Assigned => None,
-            Choice::Generated => Some(base36(generated)),
-            Choice::Given(id) => Some(id.clone()),
+            ClientId::Assigned => None,
+            ClientId::Generated => Some(base36(generated)),
+            ClientId::Given(id) => Some(id.clone()),
         };
-        Self { client_id, assigned: *choice == Choice::Assigned, incarnation }
+        Self { choice: choice.clone(), client_id, incarnation }
     }
 
     /// The client id, once there is one.
@@ -53,7 +41,7 @@ impl Identity {
     /// The server gave us an id: it is kept over reconnects, until the server gives another. `false` if it is not
     /// taken: because ours is not the server's to give, or because it is empty or too long.
     pub(crate) fn on_assigned(&mut self, id: &Text) -> bool {
-        let takes = self.assigned && !id.is_empty() && id.len() <= LONGEST_ID;
+        let takes = self.choice == ClientId::Assigned && !id.is_empty() && id.len() <= LONGEST_ID;
         if takes && self.client_id.as_ref() != Some(id) {
             // A copy: it is a piece of a frame, and would keep all of it.
             self.client_id = Some(id.as_str().into());
@@ -71,12 +59,12 @@ impl Identity {
         base36(self.incarnation)
     }
 
-    /// Goes on as who we were in another life.
-    pub(crate) fn recall(&mut self, client_id: Option<Text>, incarnation: u64) {
-        if self.assigned {
+    /// Goes on as who we were in another life; the incarnation only where ids of that life are still to be sent.
+    pub(crate) fn recall(&mut self, client_id: Option<Text>, incarnation: Option<u64>) {
+        if !matches!(self.choice, ClientId::Given(_)) {
             self.client_id = client_id.or(self.client_id.take());
         }
-        self.incarnation = incarnation;
+        self.incarnation = incarnation.unwrap_or(self.incarnation);
     }
 }
 
@@ -97,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_seed_decides() {
-        let new = |seed| Identity::new(&Choice::Generated, seed);
+        let new = |seed| Ids::new(&ClientId::Generated, seed);
         assert_eq!(new(7), new(7));
         let (a, b) = (new(7), new(8));
         assert_ne!(a.incarnation(), b.incarnation());
@@ -108,40 +96,44 @@ mod tests {
     /// What a session draws for its delays stays as it was recorded.
     #[test]
     fn ids_are_not_drawn_from_the_delays() {
-        assert_ne!(Identity::new(&Choice::Assigned, 7).incarnation(), Rng::new(7).next());
+        assert_ne!(Ids::new(&ClientId::Assigned, 7).incarnation(), Rng::new(7).next());
     }
 
     #[test]
     fn a_servers_id_is_kept_until_it_gives_another() {
-        let mut identity = Identity::new(&Choice::Assigned, 7);
-        assert_eq!(identity.client_id(), None);
-        assert!(identity.on_assigned(&"a".into()));
+        let mut ids = Ids::new(&ClientId::Assigned, 7);
+        assert_eq!(ids.client_id(), None);
+        assert!(ids.on_assigned(&"a".into()));
         let long = "x".repeat(LONGEST_ID + 1);
-        assert!(!identity.on_assigned(&"".into()) && !identity.on_assigned(&long.as_str().into()));
-        assert_eq!(identity.client_id(), Some(&"a".into()));
-        assert!(identity.on_assigned(&"b".into()));
-        assert_eq!(identity.client_id(), Some(&"b".into()));
+        assert!(!ids.on_assigned(&"".into()) && !ids.on_assigned(&long.as_str().into()));
+        assert_eq!(ids.client_id(), Some(&"a".into()));
+        assert!(ids.on_assigned(&"b".into()));
+        assert_eq!(ids.client_id(), Some(&"b".into()));
     }
 
     #[test]
     fn an_id_of_our_own_is_not_the_servers_to_give() {
-        for choice in [Choice::Given("mine".into()), Choice::Generated] {
-            let mut identity = Identity::new(&choice, 7);
-            let before = identity.clone();
-            assert!(!identity.on_assigned(&"theirs".into()));
-            assert_eq!(identity, before);
+        for choice in [ClientId::Given("mine".into()), ClientId::Generated] {
+            let mut ids = Ids::new(&choice, 7);
+            let before = ids.clone();
+            assert!(!ids.on_assigned(&"theirs".into()));
+            assert_eq!(ids, before);
         }
     }
 
     #[test]
     fn a_recalled_session_is_who_it_was() {
-        let mut identity = Identity::new(&Choice::Assigned, 8);
-        identity.recall(Some("a".into()), 36);
-        assert_eq!((identity.client_id(), identity.incarnation_text()), (Some(&"a".into()), "10".into()));
-        identity.recall(None, 37);
-        assert_eq!(identity.client_id(), Some(&"a".into()), "to know nothing is to say nothing");
-        let mut given = Identity::new(&Choice::Given("mine".into()), 8);
-        given.recall(Some("a".into()), 36);
+        for choice in [ClientId::Assigned, ClientId::Generated] {
+            let mut ids = Ids::new(&choice, 8);
+            let fresh = ids.incarnation();
+            ids.recall(Some("a".into()), None);
+            assert_eq!((ids.client_id(), ids.incarnation()), (Some(&"a".into()), fresh), "{choice:?}");
+            ids.recall(None, Some(36));
+            assert_eq!(ids.client_id(), Some(&"a".into()), "to know nothing is to say nothing");
+            assert_eq!(ids.incarnation_text(), "10".into());
+        }
+        let mut given = Ids::new(&ClientId::Given("mine".into()), 8);
+        given.recall(Some("a".into()), Some(36));
         assert_eq!(given.client_id(), Some(&"mine".into()), "the host's word comes first");
     }
 

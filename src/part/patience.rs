@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 
-use crate::{Text, Timestamp};
+use crate::{FirstAttempt, RetryPolicy, Text, Timestamp};
 
 /// A deadline that is looked at more than this late was slept through, with the computer or behind a busy thread. It
 /// ends nothing: one more attempt is due by then.
@@ -14,17 +14,6 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// The longest text of a cause that is kept, in bytes.
 const LONGEST_TEXT: usize = 256;
-
-/// How much is put up with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// Failed attempts in a row; with none a lost link is not dialed again.
-    pub(crate) attempts: Option<u32>,
-    /// Time since the first failure.
-    pub(crate) elapsed: Option<Duration>,
-    /// Nothing at all, as long as no link has ever been online.
-    pub(crate) first_must_succeed: bool,
-}
 
 /// What was too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,23 +78,24 @@ impl Patience {
     }
 
     /// Whether this failure was the last. To be asked after [`on_failed`](Self::on_failed).
-    pub(crate) fn is_over(&self, now: Timestamp, limits: &Limits) -> Option<Limit> {
-        match limits {
-            _ if limits.first_must_succeed && !self.began && self.attempts > 0 => Some(Limit::First),
-            Limits { attempts: Some(most), .. } if self.attempts >= *most => Some(Limit::Attempts),
-            _ if self.ends_at(limits).is_some_and(|at| at <= now) => Some(Limit::Elapsed),
+    pub(crate) fn is_over(&self, now: Timestamp, policy: &RetryPolicy) -> Option<Limit> {
+        let first_must_succeed = policy.first == FirstAttempt::FailFast && !self.began;
+        match policy {
+            _ if first_must_succeed && self.attempts > 0 => Some(Limit::First),
+            RetryPolicy { max_attempts: Some(most), .. } if self.attempts >= *most => Some(Limit::Attempts),
+            _ if self.ends_at(policy).is_some_and(|at| at <= now) => Some(Limit::Elapsed),
             _ => None,
         }
     }
 
     /// When the time is up, while the next dial is waited for. An attempt that is under way, and a link, may try.
-    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Timestamp> {
-        self.ends_at(limits).filter(|_| !self.spared)
+    pub(crate) fn deadline(&self, policy: &RetryPolicy) -> Option<Timestamp> {
+        self.ends_at(policy).filter(|_| !self.spared)
     }
 
     /// The time is up: was that it?
-    pub(crate) fn on_due(&mut self, now: Timestamp, limits: &Limits) -> Option<Limit> {
-        let due = self.deadline(limits).filter(|due| *due <= now)?;
+    pub(crate) fn on_due(&mut self, now: Timestamp, policy: &RetryPolicy) -> Option<Limit> {
+        let due = self.deadline(policy).filter(|due| *due <= now)?;
         self.spared = now.since(due) > LATE;
         (!self.spared).then_some(Limit::Elapsed)
     }
@@ -115,8 +105,8 @@ impl Patience {
         (self.first.as_ref(), self.last.as_ref())
     }
 
-    fn ends_at(&self, limits: &Limits) -> Option<Timestamp> {
-        self.since?.after(limits.elapsed?)
+    fn ends_at(&self, policy: &RetryPolicy) -> Option<Timestamp> {
+        self.since?.after(policy.max_elapsed?)
     }
 }
 
@@ -124,10 +114,17 @@ impl Patience {
 mod tests {
     use super::*;
 
-    const NONE: Limits = Limits { attempts: None, elapsed: None, first_must_succeed: false };
-    const FIVE: Limits = Limits { attempts: Some(5), ..NONE };
-    const MINUTE: Limits = Limits { elapsed: Some(Duration::from_secs(60)), ..NONE };
-    const FIRST: Limits = Limits { first_must_succeed: true, ..NONE };
+    fn policy() -> RetryPolicy {
+        RetryPolicy::default()
+    }
+
+    fn attempts(most: u32) -> RetryPolicy {
+        RetryPolicy { max_attempts: Some(most), ..policy() }
+    }
+
+    fn elapsed(seconds: u64) -> RetryPolicy {
+        RetryPolicy { max_elapsed: Some(Duration::from_secs(seconds)), ..policy() }
+    }
 
     const fn at(seconds: u64) -> Timestamp {
         Timestamp::from_millis(seconds * 1_000)
@@ -143,8 +140,8 @@ mod tests {
         let mut patience = Patience { attempts: u32::MAX, ..Patience::default() };
         fail(&mut patience, 1, true);
         assert_eq!(patience.attempts, u32::MAX);
-        assert_eq!(patience.is_over(Timestamp::MAX, &NONE), None);
-        assert_eq!(patience.deadline(&NONE), None);
+        assert_eq!(patience.is_over(Timestamp::MAX, &policy()), None);
+        assert_eq!(patience.deadline(&policy()), None);
     }
 
     #[test]
@@ -154,10 +151,10 @@ mod tests {
         fail(&mut patience, 1, false);
         for dial in 1..=4 {
             fail(&mut patience, 1 + dial, true);
-            assert_eq!(patience.is_over(at(1 + dial), &FIVE), None);
+            assert_eq!(patience.is_over(at(1 + dial), &attempts(5)), None);
         }
         fail(&mut patience, 6, true);
-        assert_eq!(patience.is_over(at(6), &FIVE), Some(Limit::Attempts));
+        assert_eq!(patience.is_over(at(6), &attempts(5)), Some(Limit::Attempts));
     }
 
     #[test]
@@ -167,26 +164,24 @@ mod tests {
             fail(&mut patience, round, false);
             fail(&mut patience, round, true);
         }
-        assert_eq!(patience.is_over(at(9), &FIVE), None);
+        assert_eq!(patience.is_over(at(9), &attempts(5)), None);
         fail(&mut patience, 5, false);
-        assert_eq!(patience.is_over(at(9), &FIVE), None);
+        assert_eq!(patience.is_over(at(9), &attempts(5)), None);
         fail(&mut patience, 5, true);
-        assert_eq!(patience.is_over(at(9), &FIVE), Some(Limit::Attempts));
+        assert_eq!(patience.is_over(at(9), &attempts(5)), Some(Limit::Attempts));
     }
 
     #[test]
     fn one_attempt_means_one() {
-        let one = Limits { attempts: Some(1), ..NONE };
         let mut patience = Patience::default();
         patience.on_stable();
         fail(&mut patience, 1, false);
-        assert_eq!(patience.is_over(at(1), &one), None, "the loss is not an attempt");
+        assert_eq!(patience.is_over(at(1), &attempts(1)), None, "the loss is not an attempt");
         fail(&mut patience, 2, true);
-        assert_eq!(patience.is_over(at(2), &one), Some(Limit::Attempts));
+        assert_eq!(patience.is_over(at(2), &attempts(1)), Some(Limit::Attempts));
         patience.on_stable();
         fail(&mut patience, 3, false);
-        assert_eq!(patience.is_over(at(3), &one), None, "a link that held ends the row");
-        assert_eq!(patience.is_over(at(3), &Limits { attempts: Some(0), ..NONE }), Some(Limit::Attempts));
+        assert_eq!(patience.is_over(at(3), &attempts(1)), None, "a link that held ends the row");
     }
 
     #[test]
@@ -194,12 +189,12 @@ mod tests {
         let mut patience = Patience::default();
         fail(&mut patience, 10, true);
         fail(&mut patience, 30, true);
-        assert_eq!(patience.deadline(&MINUTE), Some(at(70)));
-        assert_eq!(patience.is_over(at(69), &MINUTE), None);
-        assert_eq!(patience.on_due(at(69), &MINUTE), None);
-        assert_eq!(patience.on_due(at(70), &MINUTE), Some(Limit::Elapsed));
+        assert_eq!(patience.deadline(&elapsed(60)), Some(at(70)));
+        assert_eq!(patience.is_over(at(69), &elapsed(60)), None);
+        assert_eq!(patience.on_due(at(69), &elapsed(60)), None);
+        assert_eq!(patience.on_due(at(70), &elapsed(60)), Some(Limit::Elapsed));
         fail(&mut patience, 70, true);
-        assert_eq!(patience.is_over(at(70), &MINUTE), Some(Limit::Elapsed));
+        assert_eq!(patience.is_over(at(70), &elapsed(60)), Some(Limit::Elapsed));
     }
 
     #[test]
@@ -207,11 +202,11 @@ mod tests {
         let mut patience = Patience::default();
         fail(&mut patience, 10, true);
         patience.on_online();
-        assert_eq!(patience.deadline(&MINUTE), Some(at(70)));
+        assert_eq!(patience.deadline(&elapsed(60)), Some(at(70)));
         patience.on_stable();
-        assert_eq!((patience.deadline(&MINUTE), patience.blames()), (None, (None, None)));
+        assert_eq!((patience.deadline(&elapsed(60)), patience.blames()), (None, (None, None)));
         fail(&mut patience, 100, false);
-        assert_eq!(patience.deadline(&MINUTE), Some(at(160)));
+        assert_eq!(patience.deadline(&elapsed(60)), Some(at(160)));
     }
 
     /// A laptop that wakes after a night tries again before it despairs.
@@ -219,25 +214,29 @@ mod tests {
     fn a_deadline_that_was_slept_through_spares_one_attempt() {
         let mut patience = Patience::default();
         fail(&mut patience, 10, true);
-        assert_eq!(patience.on_due(at(28_800), &MINUTE), None);
-        assert_eq!(patience.deadline(&MINUTE), None, "and does not spin");
+        assert_eq!(patience.on_due(at(28_800), &elapsed(60)), None);
+        assert_eq!(patience.deadline(&elapsed(60)), None, "and does not spin");
         fail(&mut patience, 28_810, true);
-        assert_eq!(patience.is_over(at(28_810), &MINUTE), Some(Limit::Elapsed));
-        let day = Limits { elapsed: Some(Duration::from_secs(86_400)), ..NONE };
-        assert_eq!(patience.deadline(&day), Some(at(86_410)), "it is there again for those who wait longer");
+        assert_eq!(patience.is_over(at(28_810), &elapsed(60)), Some(Limit::Elapsed));
+        assert_eq!(
+            patience.deadline(&elapsed(86_400)),
+            Some(at(86_410)),
+            "it is there again for those who wait longer"
+        );
     }
 
     #[test]
     fn the_first_attempt_can_be_asked_to_succeed() {
+        let first = RetryPolicy { first: FirstAttempt::FailFast, ..policy() };
         let mut patience = Patience::default();
         fail(&mut patience, 1, false);
-        assert_eq!(patience.is_over(at(1), &FIRST), None, "there are other endpoints");
+        assert_eq!(patience.is_over(at(1), &first), None, "there are other endpoints");
         fail(&mut patience, 1, true);
-        assert_eq!(patience.is_over(at(1), &FIRST), Some(Limit::First));
+        assert_eq!(patience.is_over(at(1), &first), Some(Limit::First));
         patience.restart();
         patience.on_online();
         fail(&mut patience, 2, true);
-        assert_eq!(patience.is_over(at(2), &FIRST), None, "it did succeed, for a while");
+        assert_eq!(patience.is_over(at(2), &first), None, "it did succeed, for a while");
     }
 
     #[test]
@@ -256,7 +255,7 @@ mod tests {
 
     #[test]
     fn an_elapsed_time_that_cannot_be_named_is_no_limit() {
-        let forever = Limits { elapsed: Some(Duration::MAX), ..NONE };
+        let forever = RetryPolicy { max_elapsed: Some(Duration::MAX), ..policy() };
         let mut patience = Patience::default();
         fail(&mut patience, 1, true);
         assert_eq!((patience.deadline(&forever), patience.is_over(Timestamp::MAX, &forever)), (None, None));

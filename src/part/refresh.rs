@@ -113,7 +113,7 @@ fn next(now: Timestamp, expires: Timestamp, before: Duration) -> Option<Timestam
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::credentials::{CredentialPolicy, Credentials};
+    use crate::{CredentialPolicy, part::Credentials};
 
     const BEFORE: Duration = Duration::from_secs(60);
 
