@@ -4,8 +4,8 @@
 # Usage: bench/instructions.sh [GATE_OUT [GATE_IN]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-aim=300
-gate_out=${1:-950} gate_in=${2:-500}
+aim_out=300 aim_in=180
+gate_out=${1:-500} gate_in=${2:-200}
 if ! command -v valgrind >/dev/null; then
     echo "SKIPPED: valgrind is not installed" >&2
     exit 77
@@ -25,7 +25,7 @@ for way in out in alone; do
     many=$(count $way 70400)
     each=$(((many - few) / 64000))
     gate=gate_$way
-    verdict="gate ${!gate-}, aim $aim"
+    aim=aim_$way verdict="gate ${!gate-}, aim ${!aim-}"
     # One by one a message bears a whole flush alone; that is shown, not gated.
     if [[ $way == alone ]]; then
         verdict="no gate"

@@ -131,11 +131,11 @@ impl<M> Outbox<M> {
     #[inline]
     pub(crate) fn make_room(&mut self, policy: &QueuePolicy, bytes: u32, end: &mut impl FnMut(Ended)) -> bool {
         let fits = self.books.live < policy.max_messages && self.books.bytes + u64::from(bytes) <= policy.max_bytes;
-        fits || self.drop_oldest(policy, bytes, end)
+        fits || self.at_the_bound(policy, bytes, end)
     }
 
     #[cold]
-    fn drop_oldest(&mut self, policy: &QueuePolicy, bytes: u32, end: &mut impl FnMut(Ended)) -> bool {
+    fn at_the_bound(&mut self, policy: &QueuePolicy, bytes: u32, end: &mut impl FnMut(Ended)) -> bool {
         let messages = (u64::from(self.books.live) + 1).saturating_sub(policy.max_messages.into());
         let bytes = (self.books.bytes + u64::from(bytes)).saturating_sub(policy.max_bytes);
         let until = match policy.overflow {
@@ -381,10 +381,9 @@ impl<M> Books<M> {
     /// Ends a message, and leaves a tombstone.
     #[inline(always)]
     fn end(&mut self, entry: &mut Entry<M>, outcome: Outcome, end: &mut impl FnMut(Ended)) {
+        let Some(message) = entry.message.take() else { return };
+        self.dead.push(message);
         let Label { id, bytes, class: _, tracked, expires } = entry.label;
-        if entry.message.is_none() {
-            return;
-        }
         if expires {
             self.expiries.remove(id);
         }
@@ -393,7 +392,6 @@ impl<M> Books<M> {
         if self.wanted == Wanted::Refused {
             self.wanted = Wanted::Freed;
         }
-        self.dead.extend(entry.message.take());
         end(Ended { id, tracked, outcome });
     }
 }

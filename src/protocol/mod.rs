@@ -78,6 +78,24 @@ pub trait Protocol {
         frames: &mut Vec<Frame>,
     );
 
+    /// The short way for a frame that is one message and says nothing else: the message without topic and mark that
+    /// [`decode`](Self::decode) would make of it. Any other frame comes back, and is decoded.
+    ///
+    /// # Errors
+    ///
+    /// The frame, if it has to go the long way. Protocols with an envelope leave this out.
+    #[inline]
+    fn as_message(&mut self, _link: &mut Self::Link, frame: Frame) -> Result<Self::Incoming, Frame> {
+        Err(frame)
+    }
+
+    /// The short way for a message that becomes one frame as it is: the frame that [`encode`](Self::encode) would make
+    /// of it. `None` if it has to be encoded.
+    #[inline]
+    fn as_frame(&mut self, _link: &mut Self::Link, _message: &Self::Message) -> Option<Frame> {
+        None
+    }
+
     /// Its own close codes, asked before the table.
     fn classify(&self, _code: CloseCode, _reason: &str) -> Option<Recovery> {
         None

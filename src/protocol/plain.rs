@@ -47,8 +47,18 @@ impl Protocol for Plain {
     #[inline]
     fn encode(&mut self, (): &mut (), _: Timestamp, say: Say<'_, Frame, Never>, frames: &mut Vec<Frame>) {
         if let Say::Message(out) = say {
-            frames.extend_from_slice(core::slice::from_ref(out.message));
+            frames.push(out.message.clone());
         }
+    }
+
+    #[inline]
+    fn as_message(&mut self, (): &mut (), frame: Frame) -> Result<Frame, Frame> {
+        Ok(frame)
+    }
+
+    #[inline]
+    fn as_frame(&mut self, (): &mut (), message: &Frame) -> Option<Frame> {
+        Some(message.clone())
     }
 }
 
@@ -67,6 +77,13 @@ mod tests {
         let mut heard = Vec::new();
         Plain.decode(&mut (), message.clone(), &mut heard);
         assert_eq!(heard, [Heard::Message { message, topic: None, mark: Mark::NONE }]);
+    }
+
+    #[test]
+    fn the_short_way_says_the_same() {
+        let message = Frame::from("hello");
+        assert_eq!(Plain.as_frame(&mut (), &message).as_ref(), Some(&message));
+        assert_eq!(Plain.as_message(&mut (), message.clone()), Ok(message));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::{Acks, Frame, OpId, Protocol, Secret, Timestamp, Why, part::Standing}
 
 /// What the application wants. Every command is legal in every phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[repr(u64)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[repr(u64)]
 pub enum Command<M> {
     /// Be online. Changes nothing while a link is there or on its way; starts a stopped session again, and takes back
     /// a stop or a drain that is not over.
@@ -157,7 +157,7 @@ impl<P: Protocol> Session<P> {
         end.at_once |= by.is_none();
     }
 
-    #[inline(never)]
+    #[inline]
     fn send(
         &mut self,
         now: Timestamp,

@@ -5,7 +5,9 @@ use core::{mem, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Action, Actions, Event, Link, LinkId, OpId, Place, Session, Stage, Stir, lifecycle::Parting, tell};
+use super::{
+    Action, Actions, Event, Link, LinkId, OpId, Place, Session, Stage, Stir, append, lifecycle::Parting, tell,
+};
 use crate::{
     CloseCode, Complaint, Frame, Heard, Mark, Protocol, Rejected, Resumed, Text, Timestamp, Tuning,
     error::Failure,
@@ -14,7 +16,7 @@ use crate::{
 
 impl<P: Protocol> Session<P> {
     /// A frame came. Every frame is a sign of life; text and binary mean something to the protocol.
-    #[inline(never)]
+    #[inline]
     pub(super) fn on_frame(&mut self, now: Timestamp, place: Place, frame: Frame, out: &mut Actions<P>) {
         self.stats.frames_in += 1;
         self.stats.bytes_in += frame.len() as u64;
@@ -45,17 +47,26 @@ impl<P: Protocol> Session<P> {
         };
         let Some(link) = link else { return };
         let (id, was_online) = (link.id, link.was_online());
-        self.protocol.decode(&mut link.protocol, frame, &mut self.heard);
-        if self.heard.len() > 1 {
-            return self.on_many(now, id, out);
-        }
-        match self.heard.pop() {
-            // The common case, without a second look at the link.
-            Some(Heard::Message { message, topic, mark }) if was_online => {
-                self.deliver(id, message, topic, mark, out);
+        match self.protocol.as_message(&mut link.protocol, frame) {
+            Ok(message) if was_online => {
+                self.stats.received += 1;
+                append(out, message, |message| {
+                    Action::Emit(Event::Message { message, topic: None, mark: Mark::NONE, link: id })
+                });
             }
-            Some(meaning) => self.on_heard(now, id, meaning, out),
-            None => {}
+            Ok(message) => self.on_message(now, id, message, None, Mark::NONE, out),
+            Err(frame) => {
+                self.protocol.decode(&mut link.protocol, frame, &mut self.heard);
+                self.on_decoded(now, id, out);
+            }
+        }
+    }
+
+    fn on_decoded(&mut self, now: Timestamp, id: LinkId, out: &mut Actions<P>) {
+        if self.heard.len() > 1 {
+            self.on_many(now, id, out);
+        } else if let Some(meaning) = self.heard.pop() {
+            self.on_heard(now, id, meaning, out);
         }
     }
 
@@ -125,20 +136,8 @@ impl<P: Protocol> Session<P> {
             let text = Text::from_static("a message before the login was answered");
             return self.on_bad(now, id, Complaint::minor(text), out);
         }
-        self.deliver(id, message, topic, mark, out);
-    }
-
-    #[inline]
-    fn deliver(
-        &mut self,
-        link: LinkId,
-        message: P::Incoming,
-        topic: Option<P::Topic>,
-        mark: Mark,
-        out: &mut Actions<P>,
-    ) {
         self.stats.received += 1;
-        out.push(Action::Emit(Event::Message { message, topic, mark, link }));
+        out.push(Action::Emit(Event::Message { message, topic, mark, link: id }));
     }
 
     /// The peer answered a message: it has it, or will not have it. Either way its frames have arrived. A "no" comes

@@ -23,7 +23,7 @@ mod timers;
 mod writes;
 
 use alloc::{collections::VecDeque, vec::Vec};
-use core::fmt;
+use core::{fmt, iter};
 
 use bytes::Bytes;
 
@@ -282,7 +282,7 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    #[inline(never)]
+    #[inline]
     fn settle_queue(&mut self, now: Timestamp, out: &mut Actions<P>) {
         self.writes(now, out);
         if self.outbox.take_room(&self.config.queue) {
@@ -341,6 +341,12 @@ impl<P: Protocol> Machine for Session<P> {
         debug_assert!(self.not_before <= earliest.unwrap_or(Timestamp::MAX), "no deadline moves up unsettled");
         earliest
     }
+}
+
+/// Appends an action that is made in its place. (`push` has it made on the stack first, and copied.)
+#[inline(always)]
+fn append<T, A>(out: &mut Vec<A>, from: T, make: impl FnMut(T) -> A) {
+    out.extend(iter::once(from).map(make));
 }
 
 /// Takes the outcomes of messages: counts them, and tells those that somebody wants to know or should.

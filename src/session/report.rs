@@ -9,8 +9,8 @@ use crate::{Cause, CloseCode, Frame, Limits, Protocol, Recovery, Text, Timestamp
 
 /// All that a transport can say about a link. Not `non_exhaustive`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[repr(u64)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[repr(u64)]
 pub enum Report {
     /// The link is open.
     Up(Box<Handshake>),

@@ -4,10 +4,11 @@
 //! queue. The order stands in one function and belongs to nobody who called first.
 
 use alloc::{collections::VecDeque, vec::Vec};
+use core::mem;
 
 use bytes::Bytes;
 
-use super::{Action, Actions, Dropped, Link, Session, Stage, Stats, tell};
+use super::{Action, Actions, Dropped, Link, Session, Stage, Stats, append, tell};
 use crate::{
     Frame, Outgoing, Pings, Protocol, Say, Timestamp,
     part::{Credentials, Next, Outbox},
@@ -137,9 +138,14 @@ impl<P: Protocol> Writer<'_, P> {
                 self.outbox.drop_next(Dropped::TooBig, &mut tell(self.stats, self.out));
                 continue;
             }
-            let say = Say::Message(Outgoing { op: id, message, number: None, ack, again });
-            self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
-            let frames = self.send(false);
+            let frames = if let Some(frame) = self.protocol.as_frame(&mut self.link.protocol, message) {
+                self.send_one(frame, false);
+                1
+            } else {
+                let say = Say::Message(Outgoing { op: id, message, number: None, ack, again });
+                self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
+                self.send(false)
+            };
             self.stats.resent += u64::from(again);
             self.link.flights.hand(id, frames, bytes);
             self.outbox.on_handed();
@@ -150,7 +156,7 @@ impl<P: Protocol> Writer<'_, P> {
     fn flush(&mut self) {
         if self.link.needs_flush() {
             self.link.flushing = true;
-            self.out.extend(Some(Action::FlushQueue(self.link.id)));
+            append(self.out, self.link.id, Action::FlushQueue);
         }
     }
 
@@ -159,7 +165,6 @@ impl<P: Protocol> Writer<'_, P> {
         self.hand_control(secret);
     }
 
-    #[inline(never)]
     fn hand_control(&mut self, secret: bool) {
         let bytes = self.frames.iter().map(|frame| frame.len() as u64).sum();
         let frames = self.send(secret);
@@ -167,24 +172,22 @@ impl<P: Protocol> Writer<'_, P> {
     }
 
     /// Turns the encoded frames into actions; says how many.
-    #[inline(always)]
     fn send(&mut self, secret: bool) -> u32 {
-        let (link, count) = (self.link.id, self.frames.len());
-        self.stats.frames_out += count as u64;
-        let action = |frame: Frame| {
-            self.stats.bytes_out += frame.len() as u64;
-            Action::Send { link, frame, secret }
-        };
-        if count == 1 {
-            // The common case, without the cost of a drain.
-            self.out.extend(self.frames.pop().into_iter().map(action));
-        } else {
-            self.out.extend(self.frames.drain(..).map(action));
-        }
-        let now = self.now;
+        let mut frames = mem::take(self.frames);
+        let count = frames.len();
+        frames.drain(..).for_each(|frame| self.send_one(frame, secret));
+        *self.frames = frames;
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    #[inline(always)]
+    fn send_one(&mut self, frame: Frame, secret: bool) {
+        let (link, now) = (self.link.id, self.now);
+        self.stats.frames_out += 1;
+        self.stats.bytes_out += frame.len() as u64;
+        append(self.out, frame, |frame| Action::Send { link, frame, secret });
         if let Some(heartbeat) = self.link.heartbeat() {
             heartbeat.on_said(now);
         }
-        u32::try_from(count).unwrap_or(u32::MAX)
     }
 }
