@@ -5,6 +5,7 @@ pub mod chaos;
 mod command;
 mod failure;
 pub mod server;
+mod trace;
 
 pub use command::run;
 pub use failure::Failure;

@@ -3,8 +3,10 @@
 mod chaos;
 mod connect;
 mod demo;
+mod explain;
 mod number;
 mod printable;
+mod replay;
 mod span;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -32,10 +34,14 @@ enum Command {
     Connect(connect::Args),
     /// A TCP proxy that breaks connections, by a seed
     Chaos(chaos::Args),
+    /// Hand a recorded session's inputs to a new one, and compare what it does
+    Replay(replay::Args),
+    /// A recorded session as a timeline
+    Explain(explain::Args),
 }
 
 /// Runs the command line `args`, the name of the program first, and says how it ended: 0 well, 1 a
-/// message is unaccounted for, 2 it cannot be done as asked, 130 interrupted.
+/// message is unaccounted for or a replay differs, 2 it cannot be done as asked, 130 interrupted.
 #[must_use]
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Line::try_parse_from(args) {
@@ -58,6 +64,8 @@ fn perform(command: Command) -> Result<ExitCode, Failure> {
             Command::Demo(args) => demo::run(args).await,
             Command::Connect(args) => connect::run(args).await,
             Command::Chaos(args) => chaos::run(args).await,
+            Command::Replay(args) => replay::run(&args),
+            Command::Explain(args) => explain::run(&args),
         }
     });
     runtime.shutdown_background();

@@ -1,0 +1,224 @@
+//! A trace as a timeline.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    iter,
+    path::Path,
+    time::Duration,
+};
+
+use serde_json::Value;
+use steadfast::{
+    Timestamp,
+    trace::{Header, Turn},
+};
+
+use super::{open, rows, unreadable};
+use crate::Failure;
+
+/// A trace that was read.
+#[derive(Debug)]
+pub(crate) struct Story {
+    header: Header,
+    turns: Vec<Turn>,
+}
+
+/// What happened in a turn.
+struct Row {
+    at: Duration,
+    turn: u64,
+    text: String,
+    /// What the caller was told at once.
+    answer: String,
+    /// The frame that went by, and whether it came in.
+    frame: Option<(bool, String)>,
+    is_input: bool,
+}
+
+/// So many frames one way within [`WITHIN`] are a burst.
+const BURST: usize = 20;
+const WITHIN: Duration = Duration::from_secs(1);
+/// A repetition of a shorter frame says nothing.
+const WORTH_MARKING: usize = 16;
+/// What of a value is shown, in characters.
+const SHOWN: usize = 160;
+
+impl Story {
+    /// Reads a trace.
+    ///
+    /// # Errors
+    ///
+    /// A line cannot be read.
+    pub(crate) fn of(path: &Path, text: &str) -> Result<Self, Failure> {
+        let mut reader = open(path, text)?;
+        let mut turns = Vec::new();
+        while let Some(turn) = reader.next_turn().map_err(|error| unreadable(path, &error))? {
+            turns.push(turn);
+        }
+        Ok(Self { header: reader.header().clone(), turns })
+    }
+
+    /// The version that recorded it.
+    pub(crate) fn version(&self) -> &str {
+        &self.header.version
+    }
+
+    /// The lines of the timeline.
+    pub(crate) fn lines(&self, is_long: bool) -> impl Iterator<Item = String> {
+        let rows = self.rows();
+        let bursts = bursts(&rows);
+        let mut seen = HashMap::new();
+        let lines = rows.into_iter().zip(bursts).flat_map(move |(row, burst)| {
+            let line = row.line(&mut seen, is_long);
+            burst.into_iter().chain(iter::once(line)).collect::<Vec<_>>()
+        });
+        iter::once(self.title()).chain(lines)
+    }
+
+    fn title(&self) -> String {
+        let Header { version, protocol, seed, .. } = &self.header;
+        let ends = self.turns.first().zip(self.turns.last());
+        let took = ends.map_or(Duration::ZERO, |(first, last)| last.at.since(first.at));
+        let strayed = self.turns.iter().filter(|turn| turn.has_strayed).count();
+        let strayed = if strayed > 0 { format!("; {strayed} turns are not what really was") } else { String::new() };
+        let turns = self.turns.len();
+        format!("{protocol}, seed {seed}, by version {version}: {turns} turns over {}{strayed}", seconds(took))
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let start = self.turns.first().map_or(Timestamp::ZERO, |turn| turn.at);
+        self.turns.iter().flat_map(|turn| of_turn(turn, start)).collect()
+    }
+}
+
+fn of_turn(turn: &Turn, start: Timestamp) -> Vec<Row> {
+    let value = |text: &String| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let row = |is_input, said: rows::Said, answer| {
+        let frame = said.frame.map(|frame| (is_input, frame));
+        Row { at: turn.at.since(start), turn: turn.number, text: said.text, answer, frame, is_input }
+    };
+    let input = row(true, rows::input(&value(&turn.input)), answer(turn));
+    let action = |action| row(false, rows::action(&value(action), start), String::new());
+    iter::once(input).chain(turn.actions.iter().map(action)).collect()
+}
+
+fn answer(turn: &Turn) -> String {
+    match turn.answer.as_deref() {
+        None => "  (not finished: it panicked here)".into(),
+        Some("\"done\"") => String::new(),
+        Some("\"stale\"") => "  (too late: that link is gone)".into(),
+        Some(answer) => format!("  = {}", answer.trim_matches(['{', '}']).replacen("\":", " ", 1).replacen('"', "", 1)),
+    }
+}
+
+impl Row {
+    fn line(self, seen: &mut HashMap<(bool, String), u64>, is_long: bool) -> String {
+        let mut text = if is_long { self.text } else { shortened(self.text) };
+        if let Some(frame) = self.frame.filter(|(_, frame)| frame.len() >= WORTH_MARKING) {
+            if let Some(before) = seen.insert(frame, self.turn) {
+                text.push_str(&format!("  [again, as in turn {before}]"));
+            }
+        }
+        match self.is_input {
+            true => format!("{:>5} {:>12}  {text}{}", self.turn, seconds(self.at), self.answer),
+            false => format!("{:>5} {:>12}      {text}", "", ""),
+        }
+    }
+}
+
+/// For each row what is to be said before it: that a burst begins.
+fn bursts(rows: &[Row]) -> Vec<Option<String>> {
+    let mut said: Vec<Option<String>> = rows.iter().map(|_| None).collect();
+    for is_input in [true, false] {
+        let frames: Vec<usize> = (0..rows.len()).filter(|&at| rows[at].is_frame(is_input)).collect();
+        for (first, last) in runs(rows, &frames) {
+            let (count, took) = (last - first + 1, rows[frames[last]].at - rows[frames[first]].at);
+            let way = if is_input { "in" } else { "out" };
+            said[frames[first]] =
+                Some(format!("{:>18}  -- a burst: {count} frames {way} within {} --", "", seconds(took)));
+        }
+    }
+    said
+}
+
+/// From where to where frames come so close together; both inclusive.
+fn runs(rows: &[Row], frames: &[usize]) -> Vec<(usize, usize)> {
+    let (mut window, mut runs) = (VecDeque::new(), Vec::<(usize, usize)>::new());
+    for (index, &row) in frames.iter().enumerate() {
+        window.push_back(index);
+        while window.front().is_some_and(|&first| rows[row].at - rows[frames[first]].at > WITHIN) {
+            window.pop_front();
+        }
+        let Some(&first) = window.front().filter(|_| window.len() >= BURST) else { continue };
+        match runs.last_mut() {
+            Some((_, last)) if *last >= first => *last = index,
+            _ => runs.push((first, index)),
+        }
+    }
+    runs
+}
+
+impl Row {
+    fn is_frame(&self, is_input: bool) -> bool {
+        matches!(self.frame, Some((way, _)) if way == is_input)
+    }
+}
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text,
+    }
+}
+
+pub(super) fn seconds(span: Duration) -> String {
+    format!("{}.{:03} s", span.as_secs(), span.subsec_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(turns: &[(u64, &str, &str)]) -> Vec<String> {
+        let header = r#"{"trace":1,"version":"9.9.9","protocol":"plain","parameters":null,"seed":3,"config":{}}"#;
+        let mut lines = vec![header.to_owned()];
+        lines.extend(turns.iter().enumerate().map(|(index, (at, input, actions))| {
+            let turn = index + 1;
+            format!(
+                r#"{{"turn":{turn},"at":{at},"input":{input},"answer":"done","actions":[{actions}],"deadline":null}}"#
+            )
+        }));
+        Story::of(Path::new("test"), &lines.join("\n")).expect("readable").lines(false).collect()
+    }
+
+    const FRAME: &str = r#"{"report":[1,{"frame":{"text":"the price is 17"}}]}"#;
+    const NEWS: &str = r#"{"report":[1,{"frame":{"text":"the very same news"}}]}"#;
+
+    #[test]
+    fn times_count_from_the_first_turn() {
+        let lines = told(&[
+            (5_000_000, r#"{"command":"connect"}"#, r#"{"connect":{"link":1,"attempt":1}},"news""#),
+            (6_500_000, "\"wake\"", ""),
+        ]);
+        assert_eq!(lines[0], "plain, seed 3, by version 9.9.9: 2 turns over 1.500 s");
+        assert_eq!(lines[1], "    1      0.000 s  asked to connect");
+        assert_eq!(lines[2], "                        dial link 1, attempt 1");
+        assert_eq!((lines[3].trim(), &lines[4][..]), ("news", "    2      1.500 s  time has passed"));
+    }
+
+    #[test]
+    fn what_comes_twice_is_marked() {
+        let lines = told(&[(1, NEWS, ""), (2, NEWS, ""), (3, FRAME, "")]);
+        assert!(lines[2].ends_with("the very same news  [again, as in turn 1]"), "{lines:#?}");
+        assert!(lines[3].ends_with("the price is 17"), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_burst_is_marked_once() {
+        let turns: Vec<_> = (0..60).map(|n| (n * if n < 30 { 1_000 } else { 200_000 }, FRAME, "")).collect();
+        let lines = told(&turns);
+        let bursts: Vec<_> = lines.iter().filter(|line| line.contains("a burst")).collect();
+        assert_eq!(bursts.len(), 1, "{lines:#?}");
+        assert_eq!(bursts[0].trim(), "-- a burst: 30 frames in within 0.029 s --");
+    }
+}

@@ -1,0 +1,119 @@
+//! Traces on the command line: replayed in another process, told, rewritten.
+
+mod common;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use common::{refusal, run, steadfast};
+
+/// The traces that the core's tests write.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces")
+}
+
+fn login() -> String {
+    fs::read_to_string(folder().join("login.jsonl")).expect("the story of a login")
+}
+
+/// A file of this test's own.
+fn file(name: &str, text: &str) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, text).expect("there is room");
+    path.to_str().expect("text").to_owned()
+}
+
+/// Runs these words: the exit code, and what was said.
+async fn ended(words: &[&str]) -> (Option<i32>, String) {
+    let output = run(steadfast(words)).await;
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[tokio::test]
+async fn every_trace_replays_in_another_process() {
+    let mut traces = 0;
+    for entry in fs::read_dir(folder()).expect("traces") {
+        let path = entry.expect("a file").path();
+        let (code, said) = ended(&["replay", path.to_str().expect("text")]).await;
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains(": identical, ") && said.ends_with(" turns\n"), "{said}");
+        traces += 1;
+    }
+    assert!(traces > 0);
+}
+
+#[tokio::test]
+async fn the_turn_that_differs_is_named() {
+    let changed = login().replacen(r#"\"code\":\"expired\""#, r#"\"code\":\"retired\""#, 1);
+    let (code, said) = ended(&["replay", &file("changed.jsonl", &changed)]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("turn 6 (line 7, at ") && said.contains("- recorded") && said.contains("+ replayed"),
+        "{said}"
+    );
+
+    let shorter: Vec<String> =
+        login().lines().enumerate().filter(|(at, _)| *at != 9).map(|(_, line)| line.into()).collect();
+    let (code, said) = ended(&["replay", &file("shorter.jsonl", &shorter.join("\n"))]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("turn 9 is missing: line 10 is turn 10"), "{said}");
+
+    let older = changed.replacen(r#""version":"0."#, r#""version":"0.0."#, 1);
+    let (_, said) = ended(&["replay", &file("older.jsonl", &older)]).await;
+    assert!(said.contains("it was recorded by version 0.0."), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_no_trace_is_refused_in_one_line() {
+    for (name, text, expected) in [
+        ("empty.jsonl", String::new(), "line 1: there is nothing"),
+        ("other.jsonl", "{\"hello\":1}\n".into(), "line 1: this is no trace"),
+        ("later.jsonl", "{\"trace\":7}\n".into(), "line 1: a trace of format 7"),
+        ("cut.jsonl", login()[..login().len() - 9].into(), "if the recording was cut off here, remove this line"),
+        ("toy.jsonl", login().replacen(r#""protocol":"json""#, r#""protocol":"toy""#, 1), "speaks toy"),
+        ("zero.jsonl", login().replacen(r#""login_timeout":"10 s""#, r#""login_timeout":"0 s""#, 1), "login_timeout"),
+    ] {
+        let line = refusal(&run(steadfast(&["replay", &file(name, &text)])).await);
+        assert!(line.contains(expected), "{line}");
+    }
+    let line = refusal(&run(steadfast(&["explain", "nowhere.jsonl"])).await);
+    assert!(line.contains("cannot read nowhere.jsonl"), "{line}");
+}
+
+#[tokio::test]
+async fn a_trace_that_was_cut_down_is_rewritten() {
+    // A person keeps the header and a few turns; their numbers have gaps.
+    let few: Vec<String> =
+        login().lines().enumerate().filter(|(at, _)| *at < 13 && *at != 2).map(|(_, line)| line.into()).collect();
+    let (few, target) = (file("few.jsonl", &few.join("\n")), file("rewritten.jsonl", ""));
+    fs::remove_file(&target).expect("it was just made");
+    let (code, _) = ended(&["replay", &few, "--rewrite", &target]).await;
+    assert_eq!(code, Some(1), "it is not the same as it was");
+    let (code, said) = ended(&["replay", &target]).await;
+    assert_eq!((code, said.contains("identical, 11 turns")), (Some(0), true), "{said}");
+    let line = refusal(&run(steadfast(&["replay", &few, "--rewrite", &target])).await);
+    assert!(line.contains("cannot write"), "what is there is not overwritten: {line}");
+}
+
+#[tokio::test]
+async fn a_timeline_tells_the_story() {
+    let (code, said) = ended(&["explain", folder().join("login.jsonl").to_str().expect("text")]).await;
+    assert_eq!(code, Some(0), "{said}");
+    for part in [
+        "json, seed 7, by version ",
+        "    1      0.000 s  asked to log in with secret-1..............",
+        "asked to send order {\"guest\":\"payload-1..\"",
+        "  = accepted 1",
+        "dial link 1, attempt 1",
+        "link 1 -> secret, 62 bytes",
+        "dials again at 0.501 s, attempt 2",
+        "ERROR 1 authentication_failed: payload-3........................; reauthenticate",
+        "was answered with HTTP 403; the host says {\"retry_after\":\"3 s\"}",
+        "authenticating -> ONLINE",
+        "message 1 ended: acked",
+    ] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+}
