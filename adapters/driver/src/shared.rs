@@ -262,14 +262,12 @@ impl<P: Protocol> Drop for Turn<'_, P> {
     #[inline]
     fn drop(&mut self) {
         let Some(mut core) = self.core.take() else { return };
+        let Whereabouts::Parked(_) = core.driver else { return };
         // After a panic the driver is needed to end everything.
-        let is_urgent = self.is_urgent || std::thread::panicking();
-        let woken = match core.driver {
-            Whereabouts::Parked(_) if is_urgent || core.needs_driver() => {
-                replace(&mut core.driver, Whereabouts::Awake(self.now))
-            }
-            Whereabouts::Parked(_) | Whereabouts::Unpolled | Whereabouts::Awake(_) | Whereabouts::Gone => return,
-        };
+        if !(self.is_urgent || std::thread::panicking() || core.needs_driver()) {
+            return;
+        }
+        let woken = replace(&mut core.driver, Whereabouts::Awake(self.now));
         drop(core);
         if let Whereabouts::Parked(waker) = woken {
             waker.wake();
