@@ -41,7 +41,7 @@ const RECORD: usize = 16 << 10;
 ///   itself was authenticated.
 /// * Dropping it says goodbye, if that is possible without waiting.
 ///
-/// An idle one keeps about 4 KiB for reading and nothing for writing.
+/// A burst leaves nothing behind: an idle one keeps its keys and 4 KiB to read into, and nothing to write from.
 pub struct Tls<S: Io> {
     io: S,
     session: Box<ClientConnection>,

@@ -20,7 +20,7 @@ const HOST: &str = "server.example";
 
 /// A client, and the server at the other end of its wire.
 struct Pair {
-    client: Tls<Rc<RefCell<Wire>>>,
+    client: Tls<Rc<RefCell<Far>>>,
     server: ServerConnection,
     /// Whether what the server writes arrives in pieces of one byte, each after a pause.
     trickles: bool,
@@ -46,13 +46,17 @@ impl Pair {
         let mut server = ServerConnection::new(Arc::new(config)).expect("a server");
         server.set_buffer_limit(None);
         let name = ServerName::try_from(HOST).expect("a good name");
-        let client = Tls::new(Rc::new(RefCell::new(Wire::new())), trust.config().expect("good settings"), name)
-            .expect("a client");
+        let client = Tls::new(
+            Rc::new(RefCell::new(Far { wire: Wire::new(), breaks: false })),
+            trust.config().expect("good settings"),
+            name,
+        )
+        .expect("a client");
         Self { client, server, trickles: false, heard: Vec::new() }
     }
 
     fn wire(&self) -> RefMut<'_, Wire> {
-        self.client.io.borrow_mut()
+        RefMut::map(self.client.io.borrow_mut(), |far| &mut far.wire)
     }
 
     /// Both sides after the handshake.
@@ -145,22 +149,32 @@ impl Pair {
 
     /// The kind of error that reading ends with, as often as one asks.
     fn ends_with(&mut self) -> io::ErrorKind {
-        let kinds = [self.read(), self.read()].map(|read| match read {
-            Poll::Ready(Err(error)) => error.kind(),
-            other => panic!("not the end: {other:?}"),
+        let kinds = [self.read(), self.read()].map(|read| {
+            let Poll::Ready(Err(error)) = read else { panic!("not the end: {read:?}") };
+            error.kind()
         });
         assert_eq!(kinds[0], kinds[1]);
         kinds[0]
     }
 }
 
-impl Io for Rc<RefCell<Wire>> {
+/// The stream of the client.
+struct Far {
+    wire: Wire,
+    /// Whether it breaks where it would block.
+    breaks: bool,
+}
+
+impl Io for Rc<RefCell<Far>> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.borrow_mut().poll_read(cx, buf)
+        self.borrow_mut().wire.poll_read(cx, buf)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.borrow_mut().poll_write(cx, buf)
+        let mut far = self.borrow_mut();
+        let polled = far.wire.poll_write(cx, buf);
+        let is_over = far.breaks && polled.is_pending();
+        if is_over { Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())) } else { polled }
     }
 }
 
@@ -227,6 +241,18 @@ fn handshake_writes() -> usize {
 }
 
 #[test]
+fn what_a_byte_of_has_left_was_taken() {
+    // Overhead included: nothing at all, a piece of the first record, a piece of the second one.
+    for (room, taken) in [(0, None), (1, Some(RECORD)), (20_000, Some(2 * RECORD))] {
+        let mut pair = Pair::connected();
+        pair.wire().room = room;
+        pair.client.io.borrow_mut().breaks = true;
+        assert_eq!(pair.write(&bytes(100_000)).map(Result::ok), Poll::Ready(taken), "{room}");
+        assert!(matches!(pair.write(b"more"), Poll::Ready(Err(_))));
+    }
+}
+
+#[test]
 fn reading_goes_on_when_writing_has_failed_or_is_blocked() {
     let blocked = Pair::connected();
     blocked.wire().room = 0;
@@ -284,19 +310,19 @@ fn what_came_before_a_broken_record_is_read_and_the_peer_is_told() {
 #[test]
 fn a_drop_says_goodbye_unless_something_is_stuck() {
     let pair = Pair::connected();
-    let (wire, mut server) = (Rc::clone(&pair.client.io), pair.server);
+    let (far, mut server) = (Rc::clone(&pair.client.io), pair.server);
     drop(pair.client);
-    let goodbye = wire.borrow_mut().take_written();
+    let goodbye = far.borrow_mut().wire.take_written();
     server.read_tls(&mut &goodbye[..]).expect("there is room");
     assert!(server.process_new_packets().expect("it keeps to the rules").peer_has_closed());
 
     let mut pair = Pair::connected();
     pair.wire().room = 0;
     let _ = pair.write(b"stuck");
-    let wire = Rc::clone(&pair.client.io);
-    wire.borrow_mut().room = usize::MAX;
+    let far = Rc::clone(&pair.client.io);
+    far.borrow_mut().wire.room = usize::MAX;
     drop(pair);
-    assert_eq!(wire.borrow().written, b"", "neither a goodbye nor what was stuck");
+    assert_eq!(far.borrow().wire.written, b"", "neither a goodbye nor what was stuck");
 }
 
 #[test]
