@@ -6,11 +6,11 @@
 //! everything costs the same however much is queued. When a link dies the cursor goes back to the front and
 //! normal sending goes on: there is no second queue for what must be sent again.
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    vec::Vec,
-};
+mod expiries;
+
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+
+use expiries::Expiries;
 
 use crate::{Class, Dropped, OpId, Outcome, Overflow, QueuePolicy, Rejected, Timestamp};
 
@@ -102,13 +102,7 @@ impl<M> Outbox<M> {
             flushed: 0,
             doubtful_below: OpId(0),
             droppable_from: OpId(0),
-            books: Books {
-                live: 0,
-                bytes: 0,
-                expiries: Expiries { at: BTreeMap::new(), due: BTreeSet::new() },
-                wanted: Wanted::No,
-                dead: Vec::new(),
-            },
+            books: Books { live: 0, bytes: 0, expiries: Expiries::new(), wanted: Wanted::No, dead: Vec::new() },
         }
     }
 
@@ -124,7 +118,7 @@ impl<M> Outbox<M> {
 
     /// When the next message expires.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.books.expiries.due.first().map(|(at, _)| *at)
+        self.books.expiries.deadline()
     }
 
     /// Makes room for a message of this size, as the policy says. `false`: it has to be refused.
@@ -393,35 +387,6 @@ impl<M> Books<M> {
             self.wanted = Wanted::Freed;
         }
         end(Ended { id, tracked, outcome });
-    }
-}
-
-/// Which messages expire when.
-#[derive(Clone, Debug, Default)]
-struct Expiries {
-    at: BTreeMap<OpId, Timestamp>,
-    due: BTreeSet<(Timestamp, OpId)>,
-}
-
-impl Expiries {
-    fn insert(&mut self, id: OpId, at: Timestamp) {
-        self.at.insert(id, at);
-        self.due.insert((at, id));
-    }
-
-    fn remove(&mut self, id: OpId) {
-        if let Some(at) = self.at.remove(&id) {
-            self.due.remove(&(at, id));
-        }
-    }
-
-    fn take_due(&mut self, now: Timestamp) -> Option<OpId> {
-        let (at, id) = *self.due.first()?;
-        if at > now {
-            return None;
-        }
-        self.remove(id);
-        Some(id)
     }
 }
 

@@ -19,6 +19,7 @@ mod incoming;
 mod lifecycle;
 mod link;
 mod report;
+mod stir;
 mod timers;
 mod writes;
 
@@ -37,6 +38,7 @@ pub use config::{
 pub use health::{Health, Stats, Status};
 use link::{Link, Stage};
 pub use report::{Down, Handshake, Report};
+use stir::Stir;
 pub use timers::Timer;
 
 use crate::{
@@ -147,31 +149,6 @@ struct Facts {
     last_disconnect: Option<Timestamp>,
     latency: Option<core::time::Duration>,
     latency_smoothed: Option<core::time::Duration>,
-}
-
-/// How much a transition has stirred, and so how much has to be settled. Most turns carry one message, and are to
-/// cost no more than that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stir {
-    /// A message came: it asks for nothing.
-    Nothing,
-    /// The queue or the window: perhaps something can be written.
-    Queue,
-    /// Anything else.
-    All,
-}
-
-impl Stir {
-    #[inline]
-    fn by<M>(input: &Input<M>) -> Self {
-        match input {
-            Input::Report(_, Report::Frame(Frame::Text(_) | Frame::Binary(_))) => Self::Nothing,
-            Input::Report(_, Report::Flushed { .. }) => Self::Queue,
-            // A time to live is a deadline, perhaps the first.
-            Input::Command(Command::Send { options, .. }) if options.ttl.is_none() => Self::Queue,
-            Input::Command(_) | Input::Report(..) | Input::Wake => Self::All,
-        }
-    }
 }
 
 /// One of the three places for links.
