@@ -106,7 +106,7 @@ pub use error::{
     Stage, Unfit, Why, error_table,
 };
 pub use frame::{CloseCode, Frame, Text};
-pub use machine::Machine;
+pub use machine::{Machine, Watch};
 pub use protocol::{
     Abilities, Acks, Complaint, GoAway, Heard, Limits, Mark, Marks, Never, Outgoing, Pings, Plain, Protocol, Resumed,
     Say, Topics, Tuning,

@@ -35,3 +35,15 @@ pub trait Machine {
     /// When the machine wants to be woken, if nothing else happens before.
     fn next_deadline(&self) -> Option<Timestamp>;
 }
+
+/// Sees every turn of a machine, and has no say in it: what a recording and a log of messages are.
+///
+/// Whoever runs the machine calls it, in this order: `before`, [`Machine::handle`], `after`. Where turns are run under a
+/// lock it is called under the lock, so it is to be quick and must not wait.
+pub trait Watch<M: Machine + ?Sized> {
+    /// The machine is about to be given this.
+    fn before(&mut self, now: Timestamp, input: &M::Input);
+
+    /// This is what it answered and did.
+    fn after(&mut self, now: Timestamp, machine: &M, answer: &M::Answer, actions: &[M::Action]);
+}

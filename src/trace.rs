@@ -11,7 +11,7 @@
 //! let mut lines = Vec::new();
 //! let header = Header::new("plain", &(), 7, Config::default());
 //! let sink = |line: &str| lines.push(line.to_owned());
-//! let mut recorder = Recorder::session(Plain, header, Redaction::default(), sink)?;
+//! let mut recorder = Recorder::session(Plain, &header, Redaction::default(), sink)?;
 //! let mut actions = Vec::new();
 //! recorder.send(Timestamp::ZERO, Frame::from("hello"), &mut actions)?;
 //! recorder.connect(Timestamp::ZERO, &mut actions);

@@ -65,7 +65,7 @@ impl Story {
         let mut redaction = Redaction::default();
         redaction.payloads = payloads;
         let lines = Lines::default();
-        let recorder = Recorder::session(protocol, header, redaction, sink(&lines)).expect("a sound configuration");
+        let recorder = Recorder::session(protocol, &header, redaction, sink(&lines)).expect("a sound configuration");
         let now = Timestamp::from_millis(1_795_168_800_000);
         Self { recorder, lines, now, link: LinkId(0), handed: 0, shown: String::new() }
     }
@@ -243,7 +243,7 @@ fn the_story_of_bytes_is_as_it_was_read() {
     let mut config = Config::default();
     config.queue.max_messages = 2;
     let header = Header::new("plain", &(), 11, config);
-    let mut recorder = Recorder::session(Plain, header, Redaction::default(), sink(&lines)).expect("sound");
+    let mut recorder = Recorder::session(Plain, &header, Redaction::default(), sink(&lines)).expect("sound");
     let (mut now, mut actions, link) = (Timestamp::from_millis(5), Vec::new(), LinkId(1));
     for byte in 0..3_u8 {
         // The third is one too many, and comes back.
@@ -327,7 +327,7 @@ fn storms_replay() {
         let story = World::new(scenario).run();
         let lines = Lines::default();
         let header = Header::new("toy", &(), seed, config.clone());
-        let recorder = Recorder::session(toy, header, Redaction::default(), sink(&lines));
+        let recorder = Recorder::session(toy, &header, Redaction::default(), sink(&lines));
         let (mut recorder, mut actions) = (recorder.expect("a sound configuration"), Vec::new());
         for (at, input) in story.inputs {
             recorder.handle(at, input, &mut actions);
@@ -441,7 +441,7 @@ fn a_message_that_means_something_else_without_its_payload_is_marked() {
     let header = Header::new("json", &protocol, 7, Config::default());
     let mut redaction = Redaction::default();
     (redaction.payloads, redaction.keep) = (true, Vec::new());
-    let mut recorder = Recorder::session(protocol, header, redaction, sink(&lines)).expect("a sound configuration");
+    let mut recorder = Recorder::session(protocol, &header, redaction, sink(&lines)).expect("a sound configuration");
     let (now, mut actions) = (Timestamp::ZERO, Vec::new());
     recorder.connect(now, &mut actions);
     recorder.report(now, LinkId(1), Report::Up(Box::default()), &mut actions);
@@ -484,7 +484,7 @@ fn what_cannot_be_read_is_named_with_its_place() {
 fn numbers_beyond_what_floats_can_hold_stay_exact() {
     let lines = Lines::default();
     let header = Header::new("plain", &(), u64::MAX - 1, Config::default());
-    let mut recorder = Recorder::session(Plain, header, Redaction::default(), sink(&lines)).expect("sound");
+    let mut recorder = Recorder::session(Plain, &header, Redaction::default(), sink(&lines)).expect("sound");
     let at = Timestamp::from_micros((1 << 53) + 1);
     let mut actions = Vec::new();
     recorder.connect(at, &mut actions);

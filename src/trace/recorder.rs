@@ -6,7 +6,7 @@ use core::fmt;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Header, Redact, Redaction, Tape};
-use crate::{Action, Answer, BadConfig, Input, Machine, Protocol, Session, Timestamp};
+use crate::{Action, Answer, BadConfig, Input, Machine, Protocol, Session, Timestamp, Watch};
 
 /// A machine around another one that writes a trace of it: see [the module](super).
 ///
@@ -39,10 +39,9 @@ impl<P: Protocol + Clone, S: FnMut(&str)> Recorder<Session<P>, S> {
     /// # Errors
     ///
     /// Those of [`Session::new`].
-    pub fn session(protocol: P, header: Header, redaction: Redaction, sink: S) -> Result<Self, BadConfig> {
-        let new = |protocol| Session::new(protocol, header.config.clone(), header.seed);
-        let (machine, twin) = (new(protocol.clone())?, new(protocol)?);
-        Ok(Self::new(machine, Tape::new(twin, &header, redaction, sink)))
+    pub fn session(protocol: P, header: &Header, redaction: Redaction, sink: S) -> Result<Self, BadConfig> {
+        let machine = Session::new(protocol.clone(), header.config.clone(), header.seed)?;
+        Ok(Self::new(machine, Tape::session(protocol, header, redaction, sink)?))
     }
 }
 
@@ -60,9 +59,9 @@ where
 
     fn handle(&mut self, now: Timestamp, input: Input<N>, actions: &mut Vec<Action<I, T>>) -> Answer<N> {
         let before = actions.len();
-        self.tape.begin(now, &input);
+        self.tape.before(now, &input);
         let answer = self.machine.handle(now, input, actions);
-        self.tape.finish(now, &answer, &actions[before..], self.machine.next_deadline());
+        self.tape.after(now, &self.machine, &answer, &actions[before..]);
         answer
     }
 

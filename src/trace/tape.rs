@@ -9,13 +9,13 @@ use core::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Header, Redact, Redaction, Redactor};
-use crate::{Action, Answer, Frame, Input, Machine, Timestamp};
+use crate::{Action, Answer, BadConfig, Frame, Input, Machine, Protocol, Session, Timestamp, Watch};
 
 /// Writes the turns of a machine, as a twin of it does them.
 ///
-/// For those who run the machine themselves; [`Recorder`](super::Recorder) is a machine that does both. The sink gets
-/// each line without its end. A turn that was begun and not finished (the machine has panicked) is written without an
-/// answer when the tape is dropped.
+/// It is a [`Watch`], for those who run the machine themselves; [`Recorder`](super::Recorder) is a machine that does
+/// both. The sink gets each line without its end. A turn that was begun and not finished (the machine has panicked) is
+/// written without an answer when the tape is dropped.
 pub struct Tape<M: Machine, S: FnMut(&str)> {
     twin: M,
     redactor: Redactor,
@@ -47,14 +47,21 @@ impl<M: Machine, S: FnMut(&str)> Tape<M, S> {
     pub const fn strayed(&self) -> u64 {
         self.strayed
     }
+}
 
-    fn emit(&mut self) {
-        (self.sink)(&self.line);
-        self.line.clear();
+impl<P: Protocol, S: FnMut(&str)> Tape<Session<P>, S> {
+    /// The trace of a new session of this protocol, with the settings and the seed of the header.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::new`].
+    pub fn session(protocol: P, header: &Header, redaction: Redaction, sink: S) -> Result<Self, BadConfig> {
+        let twin = Session::new(protocol, header.config.clone(), header.seed)?;
+        Ok(Self::new(twin, header, redaction, sink))
     }
 }
 
-impl<N, I, T, M, S> Tape<M, S>
+impl<N, I, T, M, S> Watch<M> for Tape<M, S>
 where
     M: Machine<Input = Input<N>, Action = Action<I, T>, Answer = Answer<N>>,
     N: Redact + Serialize + DeserializeOwned,
@@ -62,8 +69,7 @@ where
     T: Serialize,
     S: FnMut(&str),
 {
-    /// A turn begins: before the machine is given this input.
-    pub fn begin(&mut self, now: Timestamp, input: &Input<N>) {
+    fn before(&mut self, now: Timestamp, input: &Input<N>) {
         if self.is_over {
             return;
         }
@@ -79,14 +85,7 @@ where
         }
     }
 
-    /// It ends: the machine answered this, and did this.
-    pub fn finish(
-        &mut self,
-        now: Timestamp,
-        answer: &Answer<N>,
-        actions: &[Action<I, T>],
-        deadline: Option<Timestamp>,
-    ) {
+    fn after(&mut self, now: Timestamp, machine: &M, answer: &Answer<N>, actions: &[Action<I, T>]) {
         if self.is_over {
             return;
         }
@@ -98,7 +97,7 @@ where
         let mut twins = mem::take(&mut self.actions);
         let twins_answer = self.twin.handle(now, input, &mut twins);
         let twins_deadline = self.twin.next_deadline();
-        let has_strayed = deadline != twins_deadline
+        let has_strayed = machine.next_deadline() != twins_deadline
             || !is_same_answer(answer, &twins_answer)
             || actions.len() != twins.len()
             || !actions.iter().zip(&twins).all(|(ours, theirs)| is_alike(ours, theirs));
@@ -114,11 +113,13 @@ where
         twins.clear();
         self.actions = twins;
     }
+}
 
+impl<M: Machine, S: FnMut(&str)> Tape<M, S> {
     fn outcome(
         &mut self,
-        answer: &Answer<N>,
-        actions: &[Action<I, T>],
+        answer: &impl Serialize,
+        actions: &impl Serialize,
         deadline: Option<Timestamp>,
     ) -> serde_json::Result<()> {
         let (answer, deadline) = (serde_json::to_string(answer)?, serde_json::to_string(&deadline)?);
@@ -126,6 +127,11 @@ where
         // Writing into a string cannot fail.
         let _ = write!(self.line, r#","answer":{answer},"actions":{actions},"deadline":{deadline}"#);
         Ok(())
+    }
+
+    fn emit(&mut self) {
+        (self.sink)(&self.line);
+        self.line.clear();
     }
 
     fn spoil(&mut self, error: &serde_json::Error) {

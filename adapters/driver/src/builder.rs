@@ -6,18 +6,20 @@ use std::{
     sync::Arc,
 };
 
-use steadfast::{Acks, BadConfig, Cause, Config, Plain, Protocol, QueuePolicy, Recovery, Rng, Secret, Session};
+use steadfast::{
+    Acks, BadConfig, Cause, Command, Config, Input, Plain, Protocol, QueuePolicy, Recovery, Rng, Secret, Session, Watch,
+};
 
 use crate::{
     BadAddress, BadHeader, Client, Dialer, Driver, Events, Mailbox, Runtime, Socket, Upgrade, Upgrading,
     inbox::Inbox,
     links::Classifier,
     mailbox::{EVENTS_MAX, Slow},
-    shared::Shared,
+    shared::{Shared, Watching},
 };
 
 /// What a session is made of. An adapter's `connect` gives one, with its clock and its dialer filled in.
-pub struct Builder<P, R, D> {
+pub struct Builder<P: Protocol, R, D> {
     protocol: P,
     runtime: R,
     /// What was wrong is said when all is put together, so that a chain of settings needs one `?`.
@@ -27,6 +29,7 @@ pub struct Builder<P, R, D> {
     mailbox: Option<Mailbox>,
     seed: u64,
     classifier: Classifier,
+    watch: Watching<P>,
 }
 
 /// What a build gives: the handle, what happens, and the future that does the work.
@@ -46,22 +49,23 @@ impl<R: Runtime, D> Builder<Plain, R, D> {
             mailbox: None,
             seed: RandomState::new().hash_one(()),
             classifier: None,
+            watch: None,
         }
     }
 }
 
-impl<P, R, D> Builder<P, R, D> {
+impl<P: Protocol, R, D> Builder<P, R, D> {
     /// The settings of the session.
     #[must_use]
     pub fn config(self, config: Config) -> Self {
         Self { config, ..self }
     }
 
-    /// What is spoken; [`Plain`] frames unless something else is set.
+    /// What is spoken; [`Plain`] frames unless something else is set. To be set before what [watches](Self::watch).
     #[must_use]
     pub fn protocol<Q: Protocol>(self, protocol: Q) -> Builder<Q, R, D> {
-        let Self { protocol: _, runtime, dialer, config, credential, mailbox, seed, classifier } = self;
-        Builder { protocol, runtime, dialer, config, credential, mailbox, seed, classifier }
+        let Self { protocol: _, runtime, dialer, config, credential, mailbox, seed, classifier, watch: _ } = self;
+        Builder { protocol, runtime, dialer, config, credential, mailbox, seed, classifier, watch: None }
     }
 
     /// What is spoken, made from a number that no other session has. The `json` protocol needs one to tell ids
@@ -76,8 +80,8 @@ impl<P, R, D> Builder<P, R, D> {
     /// Another way to the peer: a closure that is called anew for each attempt, or any [`Dialer`].
     #[must_use]
     pub fn dialer<E: Dialer>(self, dialer: E) -> Builder<P, R, E> {
-        let Self { protocol, runtime, dialer: _, config, credential, mailbox, seed, classifier } = self;
-        Builder { protocol, runtime, dialer: Ok(dialer), config, credential, mailbox, seed, classifier }
+        let Self { protocol, runtime, dialer: _, config, credential, mailbox, seed, classifier, watch } = self;
+        Builder { protocol, runtime, dialer: Ok(dialer), config, credential, mailbox, seed, classifier, watch }
     }
 
     /// The credential to log in with.
@@ -111,9 +115,19 @@ impl<P, R, D> Builder<P, R, D> {
     pub fn classify(self, classify: impl FnMut(&Cause) -> Option<Recovery> + Send + 'static) -> Self {
         Self { classifier: Some(Box::new(classify)), ..self }
     }
+
+    /// Somebody who sees every turn of the session, from the first on: a tape that records it (`steadfast::trace`), or
+    /// a log. It is called under the session's lock, so it is to be quick: what it writes goes to a thread of its own.
+    /// If it panics the session ends, as if the protocol had.
+    ///
+    /// To be set after the protocol, and for a tape after the settings and the seed, which it has to know too.
+    #[must_use]
+    pub fn watch(self, watch: impl Watch<Session<P>> + Send + 'static) -> Self {
+        Self { watch: Some(Box::new(watch)), ..self }
+    }
 }
 
-impl<P, R, D: Upgrading> Builder<P, R, D> {
+impl<P: Protocol, R, D: Upgrading> Builder<P, R, D> {
     /// Adds a header to the request that opens a link.
     #[must_use]
     pub fn header(self, name: &str, value: &str) -> Self {
@@ -137,7 +151,7 @@ impl<P, R, D: Upgrading> Builder<P, R, D> {
 }
 
 #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
-impl<P, R, D: crate::Securing> Builder<P, R, D> {
+impl<P: Protocol, R, D: crate::Securing> Builder<P, R, D> {
     /// Whom to trust that it is the server, and what to show it; whom the machine trusts, unless something else is
     /// set. For `wss://` only.
     #[must_use]
@@ -162,12 +176,14 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
         let dialer = self.dialer?;
         dialer.check()?;
         let rest_max = EVENTS_MAX.saturating_add(self.config.queue.max_messages as usize);
-        let mut session = Session::new(self.protocol, self.config, self.seed).map_err(BuildError::Config)?;
-        if let Some(credential) = self.credential {
-            session = session.with_credential(credential);
-        }
+        let session = Session::new(self.protocol, self.config, self.seed).map_err(BuildError::Config)?;
         let sleep = self.runtime.sleep();
-        let shared = Arc::new(Shared::new(session, self.runtime, Inbox::new(mailbox, rest_max)));
+        let shared = Shared::new(session, self.runtime, Inbox::new(mailbox, rest_max), self.watch);
+        if self.credential.is_some() {
+            // A turn as any other, so that whoever watches knows of it.
+            shared.look().handle(shared.now(), Input::Command(Command::Authenticate(self.credential)));
+        }
+        let shared = Arc::new(shared);
         let client = Client::new(Arc::clone(&shared));
         let events = Events::new(Arc::clone(&shared));
         Ok((client, events, Driver::new(shared, sleep, dialer, self.classifier)))
@@ -197,7 +213,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
     }
 }
 
-impl<P, R, D> fmt::Debug for Builder<P, R, D> {
+impl<P: Protocol, R, D> fmt::Debug for Builder<P, R, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("config", &self.config).field("mailbox", &self.mailbox).finish_non_exhaustive()
     }

@@ -18,7 +18,7 @@ use std::{
 
 use steadfast::{
     Action, Answer, Change, Command, Input, Machine, OpId, Phase, Protocol, Refused, SendOptions, Session, StopCause,
-    Timestamp, Why,
+    Timestamp, Watch, Why,
 };
 
 use crate::{Clock, inbox::Inbox, ticket::Tickets, waiters::Waiters};
@@ -35,9 +35,13 @@ pub(crate) struct Shared<P: Protocol> {
     pub(crate) inbox: InboxOf<P>,
 }
 
+/// Somebody who sees every turn, if there is one.
+pub(crate) type Watching<P> = Option<Box<dyn Watch<Session<P>> + Send>>;
+
 /// What lies under the lock.
 pub(crate) struct Core<P: Protocol> {
     pub(crate) session: Session<P>,
+    watch: Watching<P>,
     /// The one buffer.
     pub(crate) actions: Vec<ActionOf<P>>,
     /// Messages that have ended, to be dropped by the driver outside the lock: how one is dropped is the
@@ -69,9 +73,10 @@ pub(crate) enum Whereabouts {
 }
 
 impl<P: Protocol> Shared<P> {
-    pub(crate) fn new(session: Session<P>, clock: impl Clock, inbox: InboxOf<P>) -> Self {
+    pub(crate) fn new(session: Session<P>, clock: impl Clock, inbox: InboxOf<P>, watch: Watching<P>) -> Self {
         let core = Core {
             session,
+            watch,
             actions: Vec::new(),
             dead: Vec::new(),
             driver: Whereabouts::Unpolled,
@@ -145,7 +150,25 @@ impl<P: Protocol> Core<P> {
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input<P::Message>) -> Answer<P::Message> {
         // Those of the turn before. The answer is returned as it is made: a copy of it costs as much as a lock.
         self.session.take_dead(&mut self.dead);
+        if self.watch.is_some() {
+            return self.handle_watched(now, input);
+        }
         self.session.handle(now, input, &mut self.actions)
+    }
+
+    /// The same, seen by somebody.
+    #[cold]
+    fn handle_watched(&mut self, now: Timestamp, input: Input<P::Message>) -> Answer<P::Message> {
+        let Self { session, watch, actions, .. } = self;
+        let before = actions.len();
+        if let Some(watch) = watch {
+            watch.before(now, &input);
+        }
+        let answer = session.handle(now, input, actions);
+        if let Some(watch) = watch {
+            watch.after(now, session, &answer, &actions[before..]);
+        }
+        answer
     }
 
     /// All that is to be done, and all that has ended, in exchange for empty buffers.

@@ -55,7 +55,7 @@ where
 
     let mut lines: Vec<String> = Vec::new();
     let sink = |line: &str| lines.push(line.to_owned());
-    let Ok(mut recorder) = Recorder::session(protocol.clone(), header.clone(), redaction, sink) else { return };
+    let Ok(mut recorder) = Recorder::session(protocol.clone(), &header, redaction, sink) else { return };
     let Ok(mut reader) = Reader::within(BOUNDS, text.lines()) else { return };
     let mut actions = Vec::new();
     while let Ok(Some(turn)) = reader.next_turn() {
