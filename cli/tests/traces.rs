@@ -7,7 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use common::{refusal, run, steadfast};
+use common::{ANY, LONG, Running, refusal, run, steadfast};
+use futures_util::{SinkExt, StreamExt};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
+
+type Socket = WebSocketStream<TcpStream>;
 
 /// The traces that the core's tests write.
 fn folder() -> PathBuf {
@@ -23,6 +31,27 @@ fn file(name: &str, text: &str) -> String {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, text).expect("there is room");
     path.to_str().expect("text").to_owned()
+}
+
+/// The name of a file that is not there yet.
+fn fresh(name: &str) -> String {
+    let path = file(name, "");
+    fs::remove_file(&path).expect("it was just made");
+    path
+}
+
+async fn accept(listener: &TcpListener) -> Socket {
+    let (stream, _) = timeout(LONG, listener.accept()).await.expect("nobody comes").expect("a stream");
+    accept_async(stream).await.expect("a WebSocket")
+}
+
+async fn heard(socket: &mut Socket) -> String {
+    let message = timeout(LONG, socket.next()).await.expect("nothing comes").expect("the link ended");
+    message.expect("a frame").into_text().expect("text").to_string()
+}
+
+async fn say(socket: &mut Socket, text: &str) {
+    socket.send(Message::text(text)).await.expect("it is read");
 }
 
 /// Runs these words: the exit code, and what was said.
@@ -87,8 +116,7 @@ async fn a_trace_that_was_cut_down_is_rewritten() {
     // A person keeps the header and a few turns; their numbers have gaps.
     let few: Vec<String> =
         login().lines().enumerate().filter(|(at, _)| *at < 13 && *at != 2).map(|(_, line)| line.into()).collect();
-    let (few, target) = (file("few.jsonl", &few.join("\n")), file("rewritten.jsonl", ""));
-    fs::remove_file(&target).expect("it was just made");
+    let (few, target) = (file("few.jsonl", &few.join("\n")), fresh("rewritten.jsonl"));
     let (code, _) = ended(&["replay", &few, "--rewrite", &target]).await;
     assert_eq!(code, Some(1), "it is not the same as it was");
     let (code, said) = ended(&["replay", &target]).await;
@@ -115,5 +143,66 @@ async fn a_timeline_tells_the_story() {
         "message 1 ended: acked",
     ] {
         assert!(said.contains(part), "{part} in\n{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_on_real_sockets_is_recorded_without_its_credential() {
+    let listener = TcpListener::bind(ANY).await.expect("a port");
+    let (url, path) = (format!("ws://{}/", listener.local_addr().expect("bound")), fresh("recorded.jsonl"));
+    let words = ["connect", &url, "--protocol", "json", "--token", "hunter2hunter2", "--record", &path];
+    let mut running = Running::start(&words);
+    let mut socket = accept(&listener).await;
+    assert!(heard(&mut socket).await.contains("hunter2hunter2"), "the server gets the real one");
+    say(&mut socket, r#"{"type":"connected","data":{"session_token":"granted-to-you","said":"hunter2hunter2"}}"#).await;
+    running.type_in("order {\"table\":4}").await;
+    assert!(heard(&mut socket).await.contains("\"order\""));
+    say(&mut socket, r#"{"type":"ready","data":[4]}"#).await;
+    running.line("ready").await;
+    running.end_input();
+    while timeout(LONG, socket.next()).await.expect("no end").is_some() {}
+    assert_eq!(running.end().await.0, Some(0));
+
+    let trace = fs::read_to_string(&path).expect("a trace");
+    assert!(!trace.contains("hunter2") && !trace.contains("granted-to-you"), "{trace}");
+    assert!(trace.contains(r#""authenticate":"secret-1......""#) && !trace.contains("strayed"), "{trace}");
+    let (code, said) = ended(&["replay", &path]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let line = refusal(&run(steadfast(&words)).await);
+    assert!(line.contains("--record: cannot make"), "what is there is not overwritten: {line}");
+}
+
+#[tokio::test]
+async fn the_demo_is_recorded_while_faults_strike() {
+    let path = fresh("demo.jsonl");
+    let (code, said) = ended(&["demo", "--messages", "300", "--faults", "3", "--seed", "5", "--record", &path]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = ended(&["replay", &path]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (_, said) = ended(&["explain", &path]).await;
+    assert!(said.contains("waiting -> CONNECTING") && !said.contains("not what really was"), "{said}");
+}
+
+#[tokio::test]
+async fn recorded_messages_are_sent_to_a_server_of_this_machine() {
+    let listener = TcpListener::bind(ANY).await.expect("a port");
+    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+    let trace = folder().join("bytes.jsonl");
+    let trace = trace.to_str().expect("text");
+    let server = tokio::spawn(async move {
+        let mut socket = accept(&listener).await;
+        let mut heard = Vec::new();
+        while let Some(Ok(message)) = timeout(LONG, socket.next()).await.expect("no end") {
+            heard.extend(Some(message).filter(Message::is_binary).map(Message::into_data));
+        }
+        heard
+    });
+    let (code, said) = ended(&["replay", trace, "--to", &url]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("3 messages: 0 acknowledged, 2 written, 1 not for certain (the queue is full"), "{said}");
+    assert_eq!(server.await.expect("it ended"), [&[0, 255, b'a'][..], &[1, 255, b'a']]);
+    for (to, expected) in [("ws://192.0.2.1/", "--allow-remote"), ("ws://nowhere.invalid:1/", "write ws://host:port")] {
+        let line = refusal(&run(steadfast(&["replay", trace, "--to", to])).await);
+        assert!(line.contains(to) && line.contains(expected), "{line}");
     }
 }

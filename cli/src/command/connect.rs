@@ -2,8 +2,9 @@
 
 use std::{
     convert::Infallible,
-    env, fs,
+    fs,
     future::pending,
+    hash::{BuildHasher, RandomState},
     io::{self, BufRead, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -15,6 +16,7 @@ use clap::ValueEnum;
 use steadfast::{
     Change, Class, Config, Error, Event, Frame, Kind, Phase, Plain, Protocol, SendOptions, Stats, StopCause,
     protocol::json::{Incoming, Json, Login, Message},
+    trace::Header,
 };
 use steadfast_tokio::{BadTrust, Builder, Client, Drain, Driver, Events, Item, Tcp, Tokio, Trust};
 use tokio::{
@@ -23,8 +25,11 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use super::{printable::printable, span};
-use crate::Failure;
+use super::{printable::printable, span, token};
+use crate::{
+    Failure,
+    trace::{Recordable, Recording},
+};
 
 /// Lines that were read and not yet accepted. Beyond that the terminal waits.
 const LINES: usize = 64;
@@ -56,6 +61,12 @@ pub(super) struct Args {
     /// With json: every line is kept until the server acknowledges it
     #[arg(long)]
     acks: bool,
+    /// Write down all that the session is told and does, without credentials: see 'replay' and 'explain'
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// With --record: without what is said, too
+    #[arg(long, requires = "record")]
+    redact: bool,
     /// Give up if the first attempt fails, instead of trying for ever
     #[arg(long)]
     fail_fast: bool,
@@ -84,22 +95,50 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let mut config = Config::default();
     // Whoever sits at the terminal says when it is over, not the server.
     config.long_lived = true;
-    let builder = steadfast_tokio::connect(&args.url).config(config).trust(args.trust()?);
+    let recording = args.record.as_deref().map(|path| Recording::start(path, args.redact)).transpose()?;
+    let seed = RandomState::new().hash_one(());
+    let builder = steadfast_tokio::connect(&args.url).config(config.clone()).seed(seed).trust(args.trust()?);
     let builder = args.header.iter().fold(builder, |builder, (name, value)| builder.header(name, value));
-    match args.protocol {
-        Tongue::Plain => hold(builder, Habit { read: |line| Ok(line.into()), show: frame }, &args).await,
-        Tongue::Json => hold(args.json(builder)?, Habit { read: message, show: incoming }, &args).await,
+    let ended = match args.protocol {
+        Tongue::Plain => {
+            let header = Header::new("plain", &(), seed, config);
+            let builder = watched(builder, recording.as_ref(), Plain, &header)?;
+            hold(builder, Habit { read: |line| Ok(line.into()), show: frame }, &args).await
+        }
+        Tongue::Json => {
+            let (protocol, credential) = args.json()?;
+            let header = Header::new("json", &protocol, seed, config);
+            let builder = watched(builder.protocol(protocol.clone()), recording.as_ref(), protocol, &header)?;
+            let builder = match credential {
+                Some(credential) => builder.credential(credential),
+                None => builder,
+            };
+            hold(builder, Habit { read: message, show: incoming }, &args).await
+        }
+    };
+    recording.map_or(Ok(()), Recording::finish).and(ended)
+}
+
+/// The same session, recorded if that is wanted.
+fn watched<P: Recordable>(
+    builder: Builder<P, Tokio, Tcp>,
+    recording: Option<&Recording>,
+    protocol: P,
+    header: &Header,
+) -> Result<Builder<P, Tokio, Tcp>, Failure> {
+    match recording {
+        Some(recording) => recording.watch(builder, protocol, header),
+        None => Ok(builder),
     }
 }
 
 impl Args {
-    fn json(&self, builder: Builder<Plain, Tokio, Tcp>) -> Result<Builder<Json, Tokio, Tcp>, Failure> {
+    /// The protocol, and what to log in with.
+    fn json(&self) -> Result<(Json, Option<String>), Failure> {
         let incarnation = u64::from(std::process::id()) << 32 | u64::from(nanos());
         let json = Json::new(incarnation).acks(self.acks);
-        Ok(match self.secret()? {
-            Some(secret) => builder.protocol(json.login(Login::default())).credential(secret),
-            None => builder.protocol(json),
-        })
+        let credential = token::read(self.token.as_deref())?;
+        Ok((if credential.is_some() { json.login(Login::default()) } else { json }, credential))
     }
 
     /// Whom to trust, and what to show.
@@ -114,13 +153,6 @@ impl Args {
                 .map_err(|bad| unusable("--cert, --key", cert, &bad)),
             _ => Ok(trust),
         }
-    }
-
-    fn secret(&self) -> Result<Option<String>, Failure> {
-        let Some(token) = &self.token else { return Ok(None) };
-        let Some(name) = token.strip_prefix("env:") else { return Ok(Some(token.clone())) };
-        let missing = |_| Failure::new(format!("--token: the environment has no text in {name}; set it first"));
-        env::var(name).map(Some).map_err(missing)
     }
 
     /// The URL without its query, where people put tokens.

@@ -8,6 +8,7 @@ mod number;
 mod printable;
 mod replay;
 mod span;
+mod token;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -64,7 +65,7 @@ fn perform(command: Command) -> Result<ExitCode, Failure> {
             Command::Demo(args) => demo::run(args).await,
             Command::Connect(args) => connect::run(args).await,
             Command::Chaos(args) => chaos::run(args).await,
-            Command::Replay(args) => replay::run(&args),
+            Command::Replay(args) => replay::run(args).await,
             Command::Explain(args) => explain::run(&args),
         }
     });

@@ -7,13 +7,13 @@ use std::{
     process::ExitCode,
 };
 
-use super::printable::printable;
+use super::{printable::printable, token};
 use crate::{
     Failure,
-    trace::{Story, Verdict, again, load},
+    trace::{Story, Target, Verdict, again, load, resend},
 };
 
-/// The exit code if the session does something else.
+/// The exit code if the session does something else, or a message may not have arrived.
 const DIFFERS: u8 = 1;
 
 #[derive(Debug, clap::Args)]
@@ -23,11 +23,23 @@ pub(super) struct Args {
     /// Write what this version does with the same inputs to another file
     #[arg(long, value_name = "FILE")]
     rewrite: Option<PathBuf>,
+    /// Send the recorded application's messages to this server instead, when they were sent; ws:// or wss://
+    #[arg(long, value_name = "URL", conflicts_with = "rewrite")]
+    to: Option<String>,
+    /// With --to: the credential to log in with; 'env:NAME' takes it from the environment
+    #[arg(long, value_name = "TOKEN", requires = "to")]
+    token: Option<String>,
+    /// With --to: allow a server that is not this machine
+    #[arg(long, requires = "to")]
+    allow_remote: bool,
 }
 
 /// Replays a trace and says whether it is the same, or which turn is not.
-pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let text = load(&args.file)?;
+    if let Some(url) = &args.to {
+        return sent(&args, &text, url).await;
+    }
     let verdict = match &args.rewrite {
         Some(target) => rewritten(&args.file, &text, target)?,
         None => again(&args.file, &text, None)?,
@@ -48,6 +60,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             Ok(ExitCode::from(DIFFERS))
         }
     }
+}
+
+/// The messages once more, to a server.
+async fn sent(args: &Args, text: &str, url: &str) -> Result<ExitCode, Failure> {
+    let credential = token::read(args.token.as_deref())?;
+    let target = Target { url, credential, is_remote_allowed: args.allow_remote };
+    let tally = resend(&args.file, text, &target).await?;
+    say(&format!("{}: {tally}", args.file.display()));
+    Ok(if tally.is_good() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
 }
 
 /// Replays it into a new file.

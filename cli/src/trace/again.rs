@@ -8,11 +8,10 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast::{
     Machine, Plain, Protocol, Session,
-    protocol::json::Json,
     trace::{Difference, Header, Recorder, Redact, Redaction, Replayed, replay},
 };
 
-use super::{open, unreadable};
+use super::{json, open, unknown, unreadable};
 use crate::Failure;
 
 /// What came of it.
@@ -35,15 +34,8 @@ pub(crate) fn again(path: &Path, text: &str, anew: Option<&mut dyn FnMut(&str)>)
     let header = open(path, text)?.header().clone();
     match header.protocol.as_str() {
         "plain" => run(path, text, header, Plain, anew),
-        "json" => {
-            let json: Result<Json, _> = serde_json::from_value(header.parameters.clone());
-            let wrong = |error| Failure::new(format!("{}: line 1: the parameters of json: {error}", path.display()));
-            run(path, text, header, json.map_err(wrong)?, anew)
-        }
-        other => Err(Failure::new(format!(
-            "{} speaks {other}, and this command plain and json; replay it in a test of that protocol",
-            path.display()
-        ))),
+        "json" => run(path, text, header.clone(), json(path, &header)?, anew),
+        other => Err(unknown(path, other)),
     }
 }
 
@@ -61,12 +53,9 @@ where
     let mut session = Session::new(protocol.clone(), header.config.clone(), header.seed).map_err(bad)?;
     if let Some(sink) = anew {
         // What was to be taken out is out already.
-        let recorder = Recorder::session(
-            protocol,
-            Header::new(&header.protocol, &header.parameters, header.seed, header.config),
-            Redaction::default(),
-            sink,
-        );
+        let Header { protocol: name, parameters, seed, config, .. } = &header;
+        let ours = Header::new(name, parameters, *seed, config.clone());
+        let recorder = Recorder::session(protocol, &ours, Redaction::default(), sink);
         record(path, text, recorder.map_err(bad)?)?;
     }
     let mut reader = open(path, text)?;

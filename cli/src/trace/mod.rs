@@ -1,15 +1,22 @@
 //! Traces in files: read, told, compared.
 
 mod again;
+mod record;
+mod resend;
 mod rows;
 mod story;
 
 pub(crate) use again::{Verdict, again};
+pub(crate) use record::{Recordable, Recording};
+pub(crate) use resend::{Target, resend};
 pub(crate) use story::Story;
 
 use std::{fs, path::Path};
 
-use steadfast::trace::Reader;
+use steadfast::{
+    protocol::json::Json,
+    trace::{Header, Reader},
+};
 
 use crate::Failure;
 
@@ -42,4 +49,17 @@ pub(crate) fn open<'a>(path: &Path, text: &'a str) -> Result<Reader<std::str::Li
 
 pub(crate) fn unreadable(path: &Path, error: &steadfast::trace::Unreadable) -> Failure {
     Failure::new(format!("cannot read {}: {error}", path.display()))
+}
+
+/// The protocol `json` as the header has it.
+fn json(path: &Path, header: &Header) -> Result<Json, Failure> {
+    let wrong = |error| Failure::new(format!("{}: line 1: the parameters of json: {error}", path.display()));
+    serde_json::from_value(header.parameters.clone()).map_err(wrong)
+}
+
+fn unknown(path: &Path, protocol: &str) -> Failure {
+    let shown = path.display();
+    Failure::new(format!(
+        "{shown} speaks {protocol}, and this command plain and json; replay it in a test of that protocol"
+    ))
 }

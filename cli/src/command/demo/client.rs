@@ -2,14 +2,17 @@
 
 use std::{error::Error, net::SocketAddr};
 
-use steadfast::Text;
-use steadfast::protocol::json::{Incoming, Message};
+use steadfast::{
+    Text,
+    protocol::json::{Incoming, Message},
+    trace::Header,
+};
 use steadfast_tokio::{Trust, connect};
 
 pub(super) use steadfast::protocol::json::Json;
 
 use super::{check::Class, plan::Plan};
-use crate::{Failure, server::Identity};
+use crate::{Failure, server::Identity, trace::Recording};
 
 pub(super) type Client = steadfast_tokio::Client<Json>;
 pub(super) type Events = steadfast_tokio::Events<Json>;
@@ -26,6 +29,7 @@ pub(super) fn open(
     plan: &Plan,
     address: SocketAddr,
     server: Option<&Identity>,
+    recording: Option<&Recording>,
 ) -> Result<(Client, Events, Driver), Failure> {
     let protocol = Json::new(plan.seed).acks(plan.class == Class::AtLeastOnce);
     let builder = match server {
@@ -35,8 +39,15 @@ pub(super) fn open(
             connect(&format!("wss://{address}/")).trust(trust)
         }
     };
-    let builder = builder.config(plan.config.clone()).seed(plan.seed);
-    builder.protocol(protocol).build().map_err(|error| cannot_build(&error))
+    let builder = builder.config(plan.config.clone()).seed(plan.seed).protocol(protocol.clone());
+    let builder = match recording {
+        None => builder,
+        Some(recording) => {
+            let header = Header::new("json", &protocol, plan.seed, plan.config.clone());
+            recording.watch(builder, protocol, &header)?
+        }
+    };
+    builder.build().map_err(|error| cannot_build(&error))
 }
 
 fn cannot_build(error: &dyn Error) -> Failure {

@@ -23,6 +23,7 @@ use crate::{
     Failure,
     chaos::{Counts, Fault, Proxy, Storm},
     server::Identity,
+    trace::Recording,
 };
 
 /// How long the client may take to close when all outcomes are known.
@@ -52,9 +53,14 @@ pub(super) struct Course {
 /// # Errors
 ///
 /// The client cannot be built.
-pub(super) async fn run(plan: &Plan, proxy: &Arc<Proxy>, server: Option<&Identity>) -> Result<Course, Failure> {
+pub(super) async fn run(
+    plan: &Plan,
+    proxy: &Arc<Proxy>,
+    server: Option<&Identity>,
+    recording: Option<&Recording>,
+) -> Result<Course, Failure> {
     let start = Instant::now();
-    let (client, events, driver) = client::open(plan, proxy.address(), server)?;
+    let (client, events, driver) = client::open(plan, proxy.address(), server, recording)?;
     let journal = tokio::spawn(Journal::keep(events));
     let mut storm = JoinSet::new();
     let faults = rage(&mut storm, Storm::new(Arc::clone(proxy), plan.schedule()));

@@ -32,6 +32,7 @@ use crate::{
     Failure,
     chaos::Proxy,
     server::{self, Identity, Server},
+    trace::Recording,
 };
 
 /// The exit code if a message is unaccounted for.
@@ -59,6 +60,9 @@ pub(super) struct Args {
     /// Inside of TLS, with a certificate authority made on the fly; the faults strike below it
     #[arg(long)]
     tls: bool,
+    /// Write down all that the client's session is told and does: see 'replay' and 'explain'
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// The settings that the crate has by default, instead of quick ones; takes many minutes
     #[arg(long)]
     defaults: bool,
@@ -74,15 +78,20 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let proxy = Proxy::start(any, server.address()).await;
     let proxy = proxy.map_err(|error| Failure::new(format!("cannot start the proxy: {error}")))?;
     let proxy = Arc::new(proxy);
+    let recording = args.record.as_deref().map(|path| Recording::start(path, false)).transpose()?;
     say(&plan.to_string());
+    if args.tls {
+        say("inside of TLS, with a certificate authority made for this run");
+    }
     let course = select! {
-        course = course::run(&plan, &proxy, identity.as_ref()) => course?,
+        course = course::run(&plan, &proxy, identity.as_ref(), recording.as_ref()) => course?,
         _ = ctrl_c() => {
             eprintln!("steadfast: interrupted; nothing was judged");
             return Ok(ExitCode::from(INTERRUPTED));
         }
     };
     drop((proxy, server));
+    recording.map_or(Ok(()), Recording::finish)?;
     let report = judge(&plan, course, &log)?;
     say(&report.to_string());
     if report.is_good() {

@@ -117,7 +117,7 @@ mod tests {
 
     fn plan(messages: u64, faults: u64) -> Plan {
         let (class, server) = (Class::AtMostOnce, Kind::Embedded);
-        Plan::new(&Args { messages, faults, seed: 1, class, server, tls: false, defaults: false })
+        Plan::new(&Args { messages, faults, seed: 1, class, server, tls: false, record: None, defaults: false })
     }
 
     #[test]
