@@ -31,14 +31,15 @@
 //!
 //! Whom the machine trusts is trusted, and nothing has to be set. [`Builder::trust`] changes that:
 //!
-//! ```no_run
+//! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # #[cfg(feature = "tls")] {
+//! # let made = rcgen::generate_simple_self_signed(["client.example".to_owned()])?;
+//! # let (company, chain, key) = (made.cert.pem(), made.cert.pem(), made.signing_key.serialize_pem());
 //! use steadfast_tokio::Trust;
 //!
-//! let trust = Trust::platform()
-//!     .and(std::fs::read("company-root.pem")?)? // Trust::only: nobody but this one
-//!     .identity(std::fs::read("client.pem")?, std::fs::read("client.key")?)?;
+//! // The texts of PEM files: a root of our own, trusted as well, and a certificate to show to the server.
+//! let trust = Trust::platform().and(&company)?.identity(&chain, &key)?;
 //! let (client, events, driver) = steadfast_tokio::connect("wss://prices.example/live").trust(trust).build()?;
 //! # }
 //! # Ok(())

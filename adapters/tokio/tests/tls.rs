@@ -12,7 +12,7 @@ use std::{
 use authority::{Authority, Issued, serve};
 use futures_util::{SinkExt, StreamExt};
 use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
-use steadfast::{Attempt, Cause, CloseCode, Event, Frame, LinkId, Phase, StopCause};
+use steadfast::{Attempt, Cause, CloseCode, Config, Event, Frame, Kind, LinkId, Phase, StopCause};
 use steadfast_driver::{Dialer, Io, MaybeTls, Securing, Transport, Ws};
 use steadfast_tokio::{BadTrust, Drain, Item, Tcp, TokioIo, Trust};
 use tokio::{
@@ -442,6 +442,30 @@ async fn a_refused_certificate_ends_a_session_and_is_its_error() {
     };
     let error = soon(ended).await.expect("an error");
     assert!(error.contains("the server's certificate comes from an authority that is not trusted here"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_the_handshake_is_given_up_by_the_session() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let mut config = Config::default();
+    config.connect_timeout = Duration::from_millis(100);
+    let url = format!("wss://{address}/");
+    let builder = steadfast_tokio::connect(&url).trust(own()).config(config);
+    let (_client, mut events, driver) = builder.build().expect("good settings");
+    tokio::spawn(driver);
+    let (mut stream, _) = soon(listener.accept()).await.expect("a client");
+    let failed = async {
+        loop {
+            if let Some(Item::Error(error)) = events.next().await {
+                return error.kind;
+            }
+        }
+    };
+    assert_eq!(soon(failed).await, Kind::Timeout);
+    let mut said = Vec::new();
+    soon(stream.read_to_end(&mut said)).await.expect("the connection has been dropped");
+    assert_eq!(said[0], 0x16, "nothing but a TLS handshake was said");
 }
 
 type Session = (

@@ -22,14 +22,16 @@ use crate::Io;
 
 /// Whom a client believes that it is who it says, and who the client says it is.
 ///
-/// ```no_run
-/// use steadfast_driver::Trust;
+/// ```
+/// use steadfast_driver::{BadTrust, Trust};
 ///
-/// let everybody_the_machine_trusts = Trust::platform();
-/// let our_own_authority_too = Trust::platform().and(std::fs::read("company.pem")?)?;
-/// let our_own_authority_alone = Trust::only(std::fs::read("company.pem")?)?;
-/// let with_a_client_certificate =
-///     Trust::platform().identity(std::fs::read("client.pem")?, std::fs::read("client.key")?)?;
+/// # let made = rcgen::generate_simple_self_signed(["client.example".to_owned()])?;
+/// # let (company, client, key) = (made.cert.pem(), made.cert.pem(), made.signing_key.serialize_pem());
+/// // Each of them is the text of a PEM file.
+/// let our_authority_too = Trust::platform().and(&company)?;
+/// let our_authority_alone = Trust::only(&company)?;
+/// let with_a_client_certificate = our_authority_alone.identity(&client, &key)?;
+/// assert_eq!(Trust::only("something else").err(), Some(BadTrust::NoCertificate));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
