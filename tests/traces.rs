@@ -271,6 +271,20 @@ fn the_story_of_bytes_is_as_it_was_read() {
 }
 
 #[test]
+fn the_excerpt_in_the_documentation_is_from_the_story() {
+    let docs = fs::read_to_string(folder().join("../../docs/traces.md")).expect("the page");
+    let lines = recorded(true).0;
+    let excerpt: Vec<&str> = docs.lines().filter(|line| line.starts_with("{\"t")).collect();
+    assert!(excerpt.len() > 3);
+    for line in excerpt {
+        let pieces = || line.split('…').map(|piece| piece.trim_matches([' ', ',']));
+        let has_all =
+            |text: &&String| pieces().try_fold(0, |from, piece| Some(from + text[from..].find(piece)?)).is_some();
+        assert!(lines.iter().find(has_all).is_some(), "{line}");
+    }
+}
+
+#[test]
 fn every_trace_replays() {
     let mut traces = 0;
     for entry in fs::read_dir(folder()).expect("traces") {
