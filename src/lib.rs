@@ -96,20 +96,20 @@ mod secret;
 mod serial;
 mod session;
 mod time;
-#[cfg(any(feature = "serde", test))]
-mod written;
 #[cfg(feature = "trace")]
 pub mod trace;
+#[cfg(any(feature = "serde", test))]
+mod written;
 
 pub use error::{
-    Cause, Code, Codes, Error, ErrorPolicy, HttpAnswer, Kind, Match, Occasion, Recovery, Refused, Rejected, Remedy, Row,
-    Stage, Unfit, Why, error_table,
+    Cause, Code, Codes, Error, ErrorPolicy, HttpAnswer, Kind, Match, Occasion, Recovery, Refused, Rejected, Remedy,
+    Row, Stage, Unfit, Why, error_table,
 };
 pub use frame::{CloseCode, Frame, Text};
 pub use machine::{Machine, Watch};
 pub use protocol::{
     Abilities, Acks, Complaint, GoAway, Heard, Limits, Mark, Marks, Never, Outgoing, Pings, Plain, Protocol, Resumed,
-    Say, Topics, Tuning,
+    Say, Topics, Tuning, Who,
 };
 pub use rng::Rng;
 pub use secret::Secret;

@@ -12,7 +12,6 @@ mod endpoints;
 mod flow;
 mod heartbeat;
 mod history;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod identity;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 #[path = "../session/keepsake.rs"]
@@ -42,6 +41,7 @@ pub(crate) use backoff::Backoff;
 pub(crate) use credentials::{Credentials, Refusal};
 pub(crate) use heartbeat::{Beat, Heartbeat, Pulse};
 pub(crate) use history::History;
+pub(crate) use identity::{Ids, base36};
 pub(crate) use login::Login;
 pub(crate) use outbox::{Ended, Next, Outbox, Standing};
 pub(crate) use window::Flights;

@@ -396,7 +396,8 @@ const _: () = assert!(size_of::<Entry<crate::Frame>>() <= 56);
 mod tests {
     use super::*;
 
-    const POLICY: QueuePolicy = QueuePolicy { max_messages: 4, max_bytes: 100, overflow: Overflow::Refuse, high: 80, low: 50 };
+    const POLICY: QueuePolicy =
+        QueuePolicy { max_messages: 4, max_bytes: 100, overflow: Overflow::Refuse, high: 80, low: 50 };
 
     /// An outbox beside the list of all that ended in it.
     struct Book {

@@ -17,7 +17,7 @@ mod plain;
 mod words;
 
 pub use plain::Plain;
-pub use words::{Complaint, GoAway, Mark, Marks, Resumed, Tuning};
+pub use words::{Complaint, GoAway, Mark, Marks, Resumed, Tuning, Who};
 
 /// What is spoken over a link.
 ///
@@ -100,6 +100,9 @@ pub trait Protocol {
     fn classify(&self, _code: CloseCode, _reason: &str) -> Option<Recovery> {
         None
     }
+
+    /// Who we are. A session says so when it is made, and again when that changes.
+    fn introduce(&mut self, _who: &Who<'_>) {}
 
     /// What lets the next process go on where this one stopped: a resume token, an offset.
     fn keepsake(&self) -> Option<Bytes> {

@@ -63,6 +63,20 @@ pub enum Resumed {
     Kept,
 }
 
+/// Who a session is, as its protocol is told: see [`Identity`](crate::Identity).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Who<'a> {
+    /// Begins the ids of messages, where they have to differ from those of every other process: another number in each.
+    pub incarnation: u64,
+    /// The client id, if it is not the server's to give.
+    pub client_id: Option<&'a Text>,
+    /// What kind of session it is; may be empty.
+    pub kind: &'a Text,
+    /// What else is to be known of it, by name.
+    pub metadata: &'a [(Text, Text)],
+}
+
 /// What a server's greeting may change.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]

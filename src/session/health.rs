@@ -1,5 +1,6 @@
 //! What can be seen of a session from outside.
 
+use alloc::vec::Vec;
 use core::{fmt, time::Duration};
 
 use super::{Link, Outcome, Phase, Session, Stage, StopCause};
@@ -93,8 +94,12 @@ pub struct Health {
     pub queued: u64,
     /// Their bytes.
     pub queued_bytes: u64,
-    /// The id that the server gave us.
+    /// Who the session is: the id that was given, made or, once there is one, assigned by the server.
     pub client_id: Option<Text>,
+    /// What kind of session it is; see [`Identity`](crate::Identity).
+    pub kind: Text,
+    /// What else is to be known of it.
+    pub metadata: Vec<(Text, Text)>,
 }
 
 /// Where a session stands, in the words of a user interface.
@@ -179,7 +184,9 @@ impl<P: Protocol> Session<P> {
             latency_smoothed: self.facts.latency_smoothed,
             queued: u64::from(self.outbox.len()),
             queued_bytes: self.outbox.bytes(),
-            client_id: self.facts.client_id.clone(),
+            kind: self.config.identity.kind.clone(),
+            metadata: self.config.identity.metadata.clone(),
+            client_id: self.ids.client_id().cloned(),
         }
     }
 }

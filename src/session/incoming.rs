@@ -96,8 +96,7 @@ impl<P: Protocol> Session<P> {
             Heard::Hello(tuning) => self.on_hello(now, id, *tuning),
             Heard::Challenge(challenge) => self.with_login(id, |login| login.on_challenge(challenge)),
             Heard::LoginOk { resumed, expires: _, client_id } => {
-                self.facts.client_id = client_id.or(self.facts.client_id.take());
-                self.on_login_ok(now, id, resumed);
+                self.on_login_ok(now, id, resumed, client_id.as_ref());
             }
             Heard::LoginRefused(why) | Heard::LoginLost(why) => self.on_login_refused(now, id, *why, out),
             Heard::Ping(payload) => self.on_ping(id, payload),
@@ -177,7 +176,9 @@ impl<P: Protocol> Session<P> {
         if let Stage::Online { heartbeat, .. } = &mut link.stage {
             heartbeat.tune(tuning.ping_every, tuning.ping_timeout);
         }
-        self.facts.client_id = tuning.client_id.clone().or(self.facts.client_id.take());
+        if let Some(client_id) = &tuning.client_id {
+            self.ids.on_assigned(client_id);
+        }
         link.tuning = tuning;
         match &mut link.stage {
             Stage::LoggingIn(login) if link.abilities.login => login.on_hello(),
@@ -186,9 +187,12 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    fn on_login_ok(&mut self, now: Timestamp, id: LinkId, resumed: Resumed) {
+    fn on_login_ok(&mut self, now: Timestamp, id: LinkId, resumed: Resumed, client_id: Option<&Text>) {
         let logging_in = |link: &Link<_>| link.abilities.login && matches!(link.stage, Stage::LoggingIn(_));
         if self.link.as_ref().is_some_and(|link| link.id == id && logging_in(link)) {
+            if let Some(client_id) = client_id {
+                self.ids.on_assigned(client_id);
+            }
             self.facts.resumed = resumed;
             self.go_online(now);
         } else {

@@ -42,8 +42,8 @@ use stir::Stir;
 pub use timers::Timer;
 
 use crate::{
-    Frame, Heard, Machine, Protocol, Resumed, Rng, Secret, Text, Timestamp,
-    part::{Backoff, Credentials, Ended, History, Outbox},
+    Frame, Heard, Machine, Protocol, Resumed, Rng, Secret, Text, Timestamp, Who,
+    part::{Backoff, Credentials, Ended, History, Ids, Outbox},
 };
 
 /// One input of a session.
@@ -93,6 +93,7 @@ pub struct Session<P: Protocol> {
     taken: VecDeque<Bytes>,
     backoff: Backoff,
     credentials: Credentials,
+    ids: Ids,
     history: History,
     stats: Stats,
     last_link: u64,
@@ -136,7 +137,6 @@ struct Facts {
     /// Breaches of the framing in a row.
     violations: u32,
     resumed: Resumed,
-    client_id: Option<Text>,
     errors: u64,
     /// The number of the failure that the session is waiting after, or ended by; 0 if there was none.
     failure: u64,
@@ -168,7 +168,8 @@ impl<P: Protocol> Session<P> {
     /// Settings that are zero or contradict each other; see [`Config::check`].
     pub fn new(protocol: P, config: Config, seed: u64) -> Result<Self, BadConfig> {
         config.check()?;
-        Ok(Self {
+        let ids = Ids::new(&config.identity.client_id, seed);
+        let mut session = Self {
             protocol,
             rng: Rng::new(seed),
             wants: Wants::default(),
@@ -180,6 +181,7 @@ impl<P: Protocol> Session<P> {
             taken: VecDeque::new(),
             backoff: Backoff::default(),
             credentials: Credentials::default(),
+            ids,
             history: History::new(config.history),
             stats: Stats::default(),
             last_link: 0,
@@ -191,7 +193,16 @@ impl<P: Protocol> Session<P> {
             heard: Vec::new(),
             frames: Vec::new(),
             config,
-        })
+        };
+        session.introduce();
+        Ok(session)
+    }
+
+    /// Tells the protocol who we are.
+    fn introduce(&mut self) {
+        let Identity { kind, metadata, .. } = &self.config.identity;
+        let (incarnation, client_id) = (self.ids.incarnation(), self.ids.own_client_id());
+        self.protocol.introduce(&Who { incarnation, client_id, kind, metadata });
     }
 
     /// The same, with the credential to log in with.
@@ -368,6 +379,7 @@ where
             taken: self.taken.clone(),
             backoff: self.backoff.clone(),
             credentials: self.credentials.clone(),
+            ids: self.ids.clone(),
             history: self.history.clone(),
             stats: self.stats.clone(),
             last_link: self.last_link,

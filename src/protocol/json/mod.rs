@@ -45,8 +45,8 @@ pub use raw::Raw;
 pub use spelling::{same_name, snake_case};
 pub use stamp::Stamps;
 
-use super::{Abilities, Acks, Complaint, Heard, Limits, Pings, Protocol, Say, Topics};
-use crate::{BadConfig, Frame, Handshake, OpId, Text, Timestamp, Unfit};
+use super::{Abilities, Acks, Complaint, Heard, Limits, Pings, Protocol, Say, Topics, Who};
+use crate::{BadConfig, Frame, Handshake, OpId, Text, Timestamp, Unfit, part::base36};
 
 /// The protocol `json`.
 ///
@@ -55,7 +55,7 @@ use crate::{BadConfig, Frame, Handshake, OpId, Text, Timestamp, Unfit};
 /// use steadfast::{Config, Session};
 ///
 /// let client = Raw::new(r#"{"type":"browser","permissions":["read"]}"#)?;
-/// let protocol = Json::new(0x9e37_79b9).login(Login::default().client(client)).acks(true);
+/// let protocol = Json::default().login(Login::default().client(client)).acks(true);
 /// let session = Session::new(protocol, Config::default(), 7)?;
 /// let order = Message::new("order", &serde_json::json!({"table": 4}))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -65,6 +65,12 @@ use crate::{BadConfig, Frame, Handshake, OpId, Text, Timestamp, Unfit};
 pub struct Json {
     /// The incarnation and a dash.
     prefix: Text,
+    /// Whether the session says what the incarnation is.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "core::ops::Not::not"))]
+    told: bool,
+    /// What the session says about the client, for a login that does not say it itself.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    about: Option<Raw>,
     fields: Fields,
     greeting: Greeting,
     login: Option<Login>,
@@ -118,7 +124,8 @@ impl Login {
         Self { member: member.into(), ..self }
     }
 
-    /// What the client says about itself, sent as the member `client`.
+    /// What the client says about itself, sent as the member `client`. **what [`Identity`](crate::Identity) says, with
+    /// the kind as `type`**
     #[must_use]
     pub fn client(self, client: Raw) -> Self {
         Self { client: Some(client), ..self }
@@ -147,16 +154,25 @@ impl Default for Link {
     }
 }
 
+impl Default for Json {
+    /// The protocol as most servers speak it: without greeting, login and acknowledgements; everything can be switched
+    /// on. The ids of our messages begin as the session says, which is different in every process.
+    fn default() -> Self {
+        Self { told: true, ..Self::new(0) }
+    }
+}
+
 impl Json {
-    /// The protocol as most servers speak it: without greeting, login and acknowledgements; everything can
-    /// be switched on.
-    ///
-    /// `incarnation` begins the ids of our messages. It shall be another number in every process, so that
-    /// a server that remembers ids does not take the first messages of a new process for those of the old.
+    /// The same as [`Json::default`], with a number of one's own to begin the ids of our messages. It shall be
+    /// another in every process, so that a server that remembers ids does not take the first messages of a new
+    /// process for those of the old; and a session that is [recalled](crate::Session::recall) with messages needs the
+    /// one of their first sending.
     #[must_use]
     pub fn new(incarnation: u64) -> Self {
         Self {
-            prefix: format!("{}-", write::base36(incarnation)).into(),
+            prefix: prefix(incarnation),
+            told: false,
+            about: None,
             fields: Fields::default(),
             greeting: Greeting::None,
             login: None,
@@ -291,6 +307,16 @@ impl Protocol for Json {
         self.say(link, now, say, frames);
     }
 
+    fn introduce(&mut self, who: &Who<'_>) {
+        if self.told {
+            self.prefix = prefix(who.incarnation);
+        }
+        if let Some(id) = who.client_id {
+            self.client_id = ClientId::Given(id.clone());
+        }
+        self.about = say::about(who);
+    }
+
     /// The client id, if the server assigned it.
     fn keepsake(&self) -> Option<Bytes> {
         match &self.client_id {
@@ -304,6 +330,11 @@ impl Protocol for Json {
             self.adopt(id);
         }
     }
+}
+
+/// What the ids of our messages begin with.
+fn prefix(incarnation: u64) -> Text {
+    format!("{}-", base36(incarnation)).into()
 }
 
 const _: () = assert!(size_of::<Heard<Incoming, Text>>() <= 64);

@@ -8,7 +8,7 @@ use super::{
     ClientId, Json, Link, Login, Message, Packet, Raw,
     write::{self, Draft, IdBuffer, Object, Style},
 };
-use crate::{Frame, OpId, Outgoing, Rejected, Say, Secret, Text, Timestamp, Unfit};
+use crate::{Frame, OpId, Outgoing, Rejected, Say, Secret, Text, Timestamp, Unfit, Who};
 
 impl Json {
     /// Names that the peer would take for words of the protocol. Their answers are the session's.
@@ -88,7 +88,7 @@ impl Json {
         let mut content = Vec::new();
         let mut object = Object::open(&mut content);
         object.text(login.member.as_str(), credential.as_deref());
-        object.raw("client", login.client.as_ref());
+        object.raw("client", login.client.as_ref().or(self.about.as_ref()));
         object.close();
         let content = Raw::written(write::text(content));
         let (kind, data, client_id) = (login.name.as_str(), Some(&content), self.known_as());
@@ -150,4 +150,14 @@ impl Json {
         };
         draft.frame(self.style())
     }
+}
+
+/// What a session says about itself, as an object; nothing if it says nothing.
+pub(super) fn about(who: &Who<'_>) -> Option<Raw> {
+    let mut content = Vec::new();
+    let mut object = Object::open(&mut content);
+    object.text("type", Some(who.kind.as_str()).filter(|kind| !kind.is_empty()));
+    who.metadata.iter().for_each(|(name, value)| object.text(name.as_str(), Some(value.as_str())));
+    object.close();
+    (content.len() > 2).then(|| Raw::written(write::text(content)))
 }

@@ -624,3 +624,34 @@ fn the_grammar_is_stable_on_any_bytes() {
         wire.say(Say::Pong(bytes.into()));
     }
 }
+
+#[test]
+fn a_session_says_who_we_are() {
+    let mut config = Config::default();
+    config.identity.kind = "browser".into();
+    config.identity.metadata = vec![("created".into(), "today".into())];
+    let ids = [crate::ClientId::Assigned, crate::ClientId::Given("mine".into())].map(|client_id| {
+        config.identity.client_id = client_id;
+        let json = Json::default().login(Login::default()).stamps(Stamps::None);
+        let mut session = Session::new(json, config.clone(), 7).expect("sound");
+        let mut actions = Vec::new();
+        session.send(NOW, message("order", "4"), &mut actions).expect("there is room");
+        session.connect(NOW, &mut actions);
+        session.report(NOW, LinkId(1), Report::Up(Box::default()), &mut actions);
+        let login = sent(&mut actions).concat();
+        assert!(login.contains(r#""client":{"type":"browser","created":"today"}"#), "{login}");
+        session.report(NOW, LinkId(1), Report::Frame(r#"{"type":"connected","client_id":"c"}"#.into()), &mut actions);
+        let health = session.health(NOW);
+        assert_eq!((health.kind.as_str(), health.metadata.len()), ("browser", 1));
+        (health.client_id, sent(&mut actions).concat())
+    });
+    for ((known_as, order), expected) in ids.iter().zip(["c", "mine"]) {
+        assert_eq!(known_as.as_ref().map(Text::as_str), Some(expected));
+        assert!(order.ends_with(&format!(r#"-1","client_id":"{expected}"}}"#)), "{order}");
+    }
+    let prefix =
+        |seed| Session::new(Json::default(), Config::default(), seed).expect("sound").protocol().prefix.clone();
+    assert!(prefix(7) == prefix(7) && prefix(7) != prefix(8) && prefix(7).len() > 8, "from the seed");
+    let own = Session::new(Json::new(INCARNATION), Config::default(), 7).expect("sound");
+    assert_eq!(own.protocol().prefix.as_str(), "k3v9-");
+}

@@ -199,17 +199,6 @@ impl Sink for IdBuffer {
     }
 }
 
-/// A number in base 36.
-pub(super) fn base36(mut number: u64) -> Text {
-    let (mut digits, mut from) = ([b'0'; 13], 13);
-    while number > 0 || from == 13 {
-        from -= 1;
-        digits[from] = b"0123456789abcdefghijklmnopqrstuvwxyz"[(number % 36) as usize];
-        number /= 36;
-    }
-    text(digits[from..].to_vec())
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::string::String;
@@ -227,14 +216,6 @@ mod tests {
         }
         QuickCheck::new().tests(3_000).rng(Gen::from_size_and_seed(60, 3)).quickcheck(law as fn(String) -> bool);
         assert!(law((0..=0x7f_u8).map(char::from).collect()));
-    }
-
-    #[test]
-    fn numbers_in_base_36() {
-        assert_eq!(base36(0).as_str(), "0");
-        assert_eq!(base36(35).as_str(), "z");
-        assert_eq!(base36(36).as_str(), "10");
-        assert_eq!(base36(u64::MAX).as_str(), "3w5e11264sgsf");
     }
 
     #[test]
