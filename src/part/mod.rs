@@ -26,7 +26,6 @@ mod outbox;
 mod patience;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod presence;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod proof;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod quality;
@@ -44,4 +43,5 @@ pub(crate) use history::History;
 pub(crate) use identity::{Ids, base36};
 pub(crate) use login::Login;
 pub(crate) use outbox::{Ended, Next, Outbox, Standing};
+pub(crate) use proof::Proof;
 pub(crate) use window::Flights;

@@ -209,6 +209,7 @@ impl<P: Protocol> Session<P> {
         let stable_at = Some(now.after(self.config.stable_for).unwrap_or(Timestamp::MAX));
         link.stage = Stage::Online { heartbeat, since: now, stable_at };
         self.credentials.on_accepted();
+        self.proof.on_online(None, self.credentials.current());
         self.facts.failure = 0;
         if self.facts.was_online {
             self.facts.last_reconnect = Some(now);

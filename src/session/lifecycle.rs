@@ -65,6 +65,7 @@ impl<P: Protocol> Session<P> {
         self.facts.last_dial = Some(now);
         self.facts.retry_at = None;
         self.facts.resumed = Resumed::Fresh;
+        self.proof.on_dial();
         self.stats.dials += 1;
         self.link = Some(Link {
             id,
@@ -144,7 +145,7 @@ impl<P: Protocol> Session<P> {
         self.note_stability(now);
         let Some(link) = &self.link else { return };
         let (id, attempt, goaway) = (link.id, link.attempt, link.come_back_after);
-        let verdict = self.judge(&failure, host);
+        let verdict = self.judge(now, &failure, host);
         let asked = verdict.asked.max(goaway);
         self.facts.errors += 1;
         self.facts.failure = self.facts.errors;
@@ -188,9 +189,9 @@ impl<P: Protocol> Session<P> {
     }
 
     /// The table decides; here it is told what it has to know, and its notes are taken.
-    fn judge(&mut self, failure: &Failure, host: Option<Recovery>) -> Verdict {
-        let verdict = classify(failure, &self.circumstances(failure, host), &self.config.errors);
-        let Notes { breach, loss, refused, forgiven: _ } = verdict.notes;
+    fn judge(&mut self, now: Timestamp, failure: &Failure, host: Option<Recovery>) -> Verdict {
+        let verdict = classify(failure, &self.circumstances(now, failure, host), &self.config.errors);
+        let Notes { breach, loss, refused, forgiven } = verdict.notes;
         self.facts.violations = self.facts.violations.saturating_add(breach.into());
         if loss {
             self.credentials.on_cut_off();
@@ -198,10 +199,13 @@ impl<P: Protocol> Session<P> {
         if refused {
             self.credentials.on_refused();
         }
+        if forgiven {
+            self.proof.on_forgiven(now, self.config.errors.proven_gap);
+        }
         verdict
     }
 
-    fn circumstances(&self, failure: &Failure, host: Option<Recovery>) -> Circumstances {
+    fn circumstances(&self, now: Timestamp, failure: &Failure, host: Option<Recovery>) -> Circumstances {
         Circumstances {
             host,
             protocol: failure.close().and_then(|(code, reason)| self.protocol.classify(code, reason)),
@@ -210,10 +214,9 @@ impl<P: Protocol> Session<P> {
             breaches: self.facts.violations.saturating_add(1),
             cut_off: self.credentials.clone().on_cut_off(),
             refused: self.credentials.clone().on_refused() == Refusal::Again,
-            // Until the session keeps a `Proof`.
-            endpoint_proven: false,
-            credential_proven: false,
-            fatal_in_a_row: 1,
+            endpoint_proven: self.proof.knows_endpoint(None),
+            credential_proven: self.proof.knows_credential(self.credentials.current()),
+            fatal_in_a_row: self.proof.fatal_in_a_row(now, self.config.errors.proven_gap),
             cap: self.config.retry.cap,
         }
     }

@@ -43,7 +43,7 @@ pub use timers::Timer;
 
 use crate::{
     Frame, Heard, Machine, Protocol, Resumed, Rng, Secret, Text, Timestamp, Who,
-    part::{Backoff, Credentials, Ended, History, Ids, Outbox},
+    part::{Backoff, Credentials, Ended, History, Ids, Outbox, Proof},
 };
 
 /// One input of a session.
@@ -94,6 +94,7 @@ pub struct Session<P: Protocol> {
     backoff: Backoff,
     credentials: Credentials,
     ids: Ids,
+    proof: Proof,
     history: History,
     stats: Stats,
     last_link: u64,
@@ -182,6 +183,7 @@ impl<P: Protocol> Session<P> {
             backoff: Backoff::default(),
             credentials: Credentials::default(),
             ids,
+            proof: Proof::default(),
             history: History::new(config.history),
             stats: Stats::default(),
             last_link: 0,
@@ -380,6 +382,7 @@ where
             backoff: self.backoff.clone(),
             credentials: self.credentials.clone(),
             ids: self.ids.clone(),
+            proof: self.proof.clone(),
             history: self.history.clone(),
             stats: self.stats.clone(),
             last_link: self.last_link,

@@ -115,6 +115,7 @@ impl<P: Protocol> Session<P> {
                 *stable_at = None;
                 self.backoff.reset();
                 self.facts.violations = 0;
+                self.proof.on_stable();
             }
         }
     }

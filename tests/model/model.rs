@@ -68,6 +68,10 @@ pub(crate) struct Model {
     pub(crate) messages: Vec<Message>,
     pub(crate) accepted: u64,
     refused_before: bool,
+    /// Some link was online: what speaks against the endpoint or the credential is forgiven for a while.
+    proven: bool,
+    forgiven: u32,
+    forgiven_at: Option<Timestamp>,
     failures: u32,
     links: u64,
     dialled_at: Option<Timestamp>,
@@ -137,6 +141,9 @@ impl Model {
             messages: Vec::new(),
             accepted: 0,
             refused_before: false,
+            proven: false,
+            forgiven: 0,
+            forgiven_at: None,
             failures: 0,
             links: 0,
             dialled_at: None,
@@ -214,7 +221,7 @@ impl Model {
             Saw::LoginOk => {
                 link.stage = Stage::Online { stable: false };
                 link.until = later(now, self.config.stable_for);
-                self.refused_before = false;
+                (self.refused_before, self.proven) = (false, true);
             }
             Saw::LoginRefused => {
                 let again = std::mem::replace(&mut self.refused_before, true);
@@ -269,21 +276,34 @@ impl Model {
     fn fail(&mut self, now: Timestamp, fatal: bool) {
         self.note_stable(now);
         self.did.errors += 1;
-        if fatal {
+        if fatal && !self.forgive(now) {
             self.end = Some(End { cause: StopCause::Failed, by: None });
             return;
         }
         let retry = &self.config.retry;
         let longest = retry.base.saturating_mul(retry.factor.saturating_pow(self.failures)).min(retry.cap);
-        self.wait = Wait::Between(later(now, retry.floor), later(now, longest.max(retry.floor)));
+        let (least, most) = if fatal { (retry.cap, retry.cap + retry.cap / 10) } else { (retry.floor, longest) };
+        self.wait = Wait::Between(later(now, least), later(now, most.max(retry.floor)));
         self.failures += 1;
+    }
+
+    /// What has worked before may fail for some time; failures that are close together count once.
+    fn forgive(&mut self, now: Timestamp) -> bool {
+        let policy = &self.config.errors;
+        if self.forgiven_at.is_none_or(|at| now.since(at) >= policy.proven_gap) && self.proven {
+            if self.forgiven == policy.proven_limit {
+                return false;
+            }
+            (self.forgiven, self.forgiven_at) = (self.forgiven + 1, Some(now));
+        }
+        self.proven
     }
 
     fn note_stable(&mut self, now: Timestamp) {
         if let Some(link) = &mut self.link {
             if link.stage == (Stage::Online { stable: false }) && link.until <= now {
                 link.stage = Stage::Online { stable: true };
-                self.failures = 0;
+                (self.failures, self.forgiven, self.forgiven_at) = (0, 0, None);
             }
         }
     }
