@@ -63,7 +63,8 @@
 //! * Every accepted message ends in exactly one [`Outcome`], and each outcome says whether the peer has it.
 //! * Messages leave in the order of their acceptance; nothing leaves before the login is answered.
 //! * No two dials are closer than the floor. Only a link that held for [`Config::stable_for`] ends a row of failures.
-//! * A refused credential is tried once more and then no more; what cannot succeed stops, loudly.
+//! * A refused credential is tried once more and then no more; what cannot succeed stops, loudly. What has worked
+//!   before is given half an hour.
 //! * A silent peer is found within interval and timeout, also while the application sends and while the socket takes
 //!   no writes.
 //! * Everything is bounded, and says what it did at the bound.
