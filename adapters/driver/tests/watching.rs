@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use steadfast::{Answer, Cause, CloseCode, Command, Input, Machine, Plain, Secret, Session, Timestamp, Watch};
+use steadfast::{
+    Answer, Cause, CloseCode, Command, Frame, Input, Machine, Plain, Secret, SendOptions, Session, Timestamp, Watch,
+    protocol::json::{Json, Login},
+};
 use steadfast_driver::Drain;
 use tracing::{Event, Metadata, Subscriber, field, span, subscriber::with_default};
 use world::{Task, World, build, ended, online_with, take};
@@ -30,7 +33,7 @@ impl Seen {
 }
 
 impl Watch<Session<Plain>> for Seen {
-    fn before(&mut self, _: Timestamp, input: &Input<<Plain as steadfast::Protocol>::Message>) {
+    fn before(&mut self, _: Timestamp, input: &Input<Frame>) {
         let what = match input {
             Input::Command(Command::Authenticate(_)) => "authenticate",
             Input::Command(Command::Connect) => "connect",
@@ -73,7 +76,7 @@ fn a_watch_that_panics_ends_the_session_in_order() {
     struct Fragile;
 
     impl Watch<Session<Plain>> for Fragile {
-        fn before(&mut self, _: Timestamp, input: &Input<steadfast::Frame>) {
+        fn before(&mut self, _: Timestamp, input: &Input<Frame>) {
             assert!(!matches!(input, Input::Report(..)), "it breaks");
         }
 
@@ -89,7 +92,7 @@ fn a_watch_that_panics_ends_the_session_in_order() {
 
     let world = World::new();
     let (client, _events, mut driver) = build(world.builder().watch(Fragile));
-    let mut ticket = Task::new(client.send_tracked("hello", steadfast::SendOptions::default()).unwrap());
+    let mut ticket = Task::new(client.send_tracked("hello", SendOptions::default()).unwrap());
     world.accept();
     let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| driver.run()));
     assert!(broken.is_err());
@@ -131,11 +134,8 @@ impl Subscriber for Log {
     fn exit(&self, _: &span::Id) {}
 }
 
-#[cfg(feature = "json")]
 #[test]
 fn no_credential_is_in_a_log_an_event_or_what_debug_shows() {
-    use steadfast::protocol::json::{Json, Login};
-
     let log = Seen::default();
     let shown = log.clone();
     with_default(Log(log.clone()), move || {
