@@ -89,6 +89,7 @@ extern crate std;
 mod error;
 mod frame;
 mod machine;
+mod message_log;
 mod part;
 pub mod protocol;
 mod rng;
@@ -108,6 +109,7 @@ pub use error::{
 };
 pub use frame::{CloseCode, Frame, Text};
 pub use machine::{Machine, Watch};
+pub use message_log::{Describe, Logged, MessageLog, Way};
 pub use protocol::{
     Abilities, Acks, Complaint, GoAway, Heard, Limits, Mark, Marks, Never, Outgoing, Pings, Plain, Protocol, Resumed,
     Say, Topics, Tuning, Who,

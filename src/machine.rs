@@ -47,3 +47,16 @@ pub trait Watch<M: Machine + ?Sized> {
     /// This is what it answered and did.
     fn after(&mut self, now: Timestamp, machine: &M, answer: &M::Answer, actions: &[M::Action]);
 }
+
+/// Two who watch; the first is told first.
+impl<M: Machine + ?Sized, A: Watch<M>, B: Watch<M>> Watch<M> for (A, B) {
+    fn before(&mut self, now: Timestamp, input: &M::Input) {
+        self.0.before(now, input);
+        self.1.before(now, input);
+    }
+
+    fn after(&mut self, now: Timestamp, machine: &M, answer: &M::Answer, actions: &[M::Action]) {
+        self.0.after(now, machine, answer, actions);
+        self.1.after(now, machine, answer, actions);
+    }
+}

@@ -11,6 +11,7 @@ mod events;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod handshake;
 mod inbox;
+mod kept;
 mod links;
 mod log;
 mod mailbox;
@@ -41,6 +42,7 @@ pub use builder::{BuildError, Builder, Built};
 pub use client::{Client, Drain, LAST_DRAIN};
 pub use driver::Driver;
 pub use events::{Events, Item, Lagged};
+pub use kept::Kept;
 pub use mailbox::{EVENTS_BYTES_MAX, EVENTS_MAX, Mailbox};
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use maybe_tls::MaybeTls;

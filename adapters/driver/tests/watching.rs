@@ -11,10 +11,11 @@ use std::{
 };
 
 use steadfast::{
-    Answer, Cause, CloseCode, Command, Frame, Input, Machine, Plain, Secret, SendOptions, Session, Timestamp, Watch,
+    Answer, Cause, CloseCode, Command, Frame, Input, Machine, MessageLog, Plain, Secret, SendOptions, Session,
+    Timestamp, Watch, Way,
     protocol::json::{Json, Login},
 };
-use steadfast_driver::Drain;
+use steadfast_driver::{Drain, Kept};
 use tracing::{Event, Metadata, Subscriber, field, span, subscriber::with_default};
 use world::{Task, World, build, ended, online_with, take};
 
@@ -167,6 +168,21 @@ fn no_credential_is_in_a_log_an_event_or_what_debug_shows() {
     assert!(lines.iter().any(|line| line.contains("too old")), "failures are told: {lines:#?}");
     let leak = lines.iter().find(|line| line.contains("first-cred") || line.contains("second-cred"));
     assert_eq!(leak, None);
+}
+
+#[test]
+fn a_log_of_messages_can_be_read_while_the_session_goes_on() {
+    let (world, log) = (World::new(), Kept::new(MessageLog::new(10)));
+    let both = (log.clone(), Seen::default());
+    let (client, _events, mut driver) = online_with(&world, world.builder().watch(both.clone()));
+    client.send_with("hello", SendOptions { tracked: true, ..SendOptions::default() }).unwrap();
+    assert!(driver.run().is_pending());
+    world.say("good day");
+    assert!(driver.run().is_pending());
+    let told =
+        log.look(|log| log.entries().map(|entry| (entry.way, entry.bytes, entry.ended.is_some())).collect::<Vec<_>>());
+    assert_eq!(told, [(Way::Out, 5, true), (Way::In, 8, false)]);
+    assert!(both.1.all().len() > 4, "and the other one sees them too");
 }
 
 /// The builder is whole before and after.

@@ -64,7 +64,7 @@ pub use sleep::Timer;
 #[cfg(feature = "tls")]
 pub use steadfast_driver::{BadTrust, Trust};
 pub use steadfast_driver::{
-    BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, LAST_DRAIN, Lagged,
+    BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, Kept, LAST_DRAIN, Lagged,
     Mailbox, Ticket, Upgrade,
 };
 
