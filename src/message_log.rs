@@ -222,8 +222,7 @@ mod tests {
     }
 
     fn send(text: &str, tracked: bool) -> Input<Frame> {
-        let mut options = SendOptions::default();
-        options.tracked = tracked;
+        let options = SendOptions { tracked, ..SendOptions::default() };
         Input::Command(Command::Send { message: text.into(), options })
     }
 
