@@ -102,6 +102,16 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them, in the order in which they are counted.
+    pub const ALL: [Self; 6] = [
+        Self::ConnectionFailed,
+        Self::AuthenticationFailed,
+        Self::ServiceUnavailable,
+        Self::ProtocolError,
+        Self::Timeout,
+        Self::NetworkError,
+    ];
+
     /// The name that logs and user interfaces use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -110,6 +110,7 @@ pub use error::{
 pub use frame::{CloseCode, Frame, Text};
 pub use machine::{Machine, Watch};
 pub use message_log::{Describe, Logged, MessageLog, Way};
+pub use part::Level;
 pub use protocol::{
     Abilities, Acks, Complaint, GoAway, Heard, Limits, Mark, Marks, Never, Outgoing, Pings, Plain, Protocol, Resumed,
     Say, Topics, Tuning, Who,
@@ -117,9 +118,9 @@ pub use protocol::{
 pub use rng::Rng;
 pub use secret::Secret;
 pub use session::{
-    Action, Answer, Attempt, BadConfig, Change, Class, Command, Commands, Config, Down, Dropped, Event, Handshake,
-    Health, HeartbeatPolicy, Input, Jitter, LinkId, OpId, Outcome, Overflow, Phase, QueuePolicy, Report, RetryPolicy,
-    SendOptions, Session, Stats, Status, StopCause, Timer, Ttl, Window,
+    Action, Answer, Attempt, BadConfig, Change, Class, Command, Commands, Config, Down, Dropped, Drops, Event,
+    Handshake, Health, HeartbeatPolicy, Input, Jitter, LinkId, OpId, Outcome, Overflow, Phase, QueuePolicy, Rates,
+    Report, RetryPolicy, SendOptions, Session, Stats, Status, StopCause, Timer, Ttl, Window,
 };
 pub use session::{
     Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, Finding, FirstAttempt, Identity,

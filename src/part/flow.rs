@@ -1,8 +1,9 @@
 //! How much passes, and how much of it fails?
 //!
 //! The session counts for all time anyway. Here is kept what those counts were every five seconds of the last minute,
-//! so a message costs nothing, and a turn one comparison.
+//! so a message costs nothing, a turn one comparison, and a session that has counted nothing no memory.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::Timestamp;
@@ -48,24 +49,26 @@ impl Passed {
 }
 
 /// The counts as they were.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Flow {
+    /// When the next picture is due.
+    next: Timestamp,
+    /// The last time at which nothing had been counted yet.
+    since: Timestamp,
+    album: Option<Box<Album>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Album {
     pictures: [Picture; KEPT],
     /// The latest of them.
     at: usize,
-    next: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 struct Picture {
     at: Timestamp,
     counts: Totals,
-}
-
-impl Default for Flow {
-    fn default() -> Self {
-        Self { pictures: [Picture::default(); KEPT], at: 0, next: Timestamp::ZERO }
-    }
 }
 
 impl Flow {
@@ -78,19 +81,36 @@ impl Flow {
     /// Takes a picture. Nothing has been counted since the last turn, so it is as good as one taken on time.
     #[inline(never)]
     pub(crate) fn on_due(&mut self, now: Timestamp, counts: Totals) {
-        self.at = (self.at + 1) % KEPT;
-        self.pictures[self.at] = Picture { at: now, counts };
         self.next = now.after(STEP).unwrap_or(Timestamp::MAX);
+        if self.album.is_none() && counts == Totals::default() {
+            self.since = now;
+            return;
+        }
+        let first = Picture { at: self.since, counts: Totals::default() };
+        let album = self.album.get_or_insert_with(|| Box::new(Album { pictures: [first; KEPT], at: 0 }));
+        album.at = (album.at + 1) % KEPT;
+        album.pictures[album.at] = Picture { at: now, counts };
     }
 
     /// What has passed in the last minute, or since the first turn; asking changes nothing.
     pub(crate) fn passed(&self, now: Timestamp, counts: Totals) -> Passed {
-        let mut oldest_first = (1..=KEPT).map(|ago| &self.pictures[(self.at + ago) % KEPT]);
-        match oldest_first.find(|picture| now.since(picture.at) <= MINUTE) {
+        let first = Picture { at: self.since, counts: Totals::default() };
+        let recent = |picture: &Picture| now.since(picture.at) <= MINUTE;
+        let found = match &self.album {
+            Some(album) => album.oldest_first().find(recent),
+            None => Some(first).filter(recent),
+        };
+        match found {
             Some(picture) => Passed { counts: counts.since(&picture.counts), within: now.since(picture.at) },
             // What was counted after the latest was counted within a step of it.
             None => Passed { counts: Totals::default(), within: MINUTE },
         }
+    }
+}
+
+impl Album {
+    fn oldest_first(&self) -> impl Iterator<Item = Picture> {
+        (1..=KEPT).map(|ago| self.pictures[(self.at + ago) % KEPT])
     }
 }
 

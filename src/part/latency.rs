@@ -10,6 +10,7 @@ pub(crate) struct Latency {
     last: Option<Duration>,
     smoothed: Option<Duration>,
     samples: Samples,
+    uneven: bool,
 }
 
 impl Latency {
@@ -20,6 +21,7 @@ impl Latency {
         let smooth = |old: Duration| old.saturating_mul(7).saturating_add(took) / 8;
         self.smoothed = Some(self.smoothed.map_or(took, smooth));
         self.samples.push(took);
+        self.uneven = self.is_noticed();
     }
 
     pub(crate) const fn last(&self) -> Option<Duration> {
@@ -36,7 +38,11 @@ impl Latency {
     }
 
     /// Whether answers come so much later than usual, and so late, that people notice.
-    pub(crate) fn is_uneven(&self) -> bool {
+    pub(crate) const fn is_uneven(&self) -> bool {
+        self.uneven
+    }
+
+    fn is_noticed(&self) -> bool {
         const NOTICED: Duration = Duration::from_millis(250);
         const TIMES: u32 = 4;
         const ENOUGH: usize = 8;

@@ -8,7 +8,6 @@ mod backoff;
 mod credentials;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod endpoints;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod flow;
 mod heartbeat;
 mod history;
@@ -16,7 +15,6 @@ mod identity;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 #[path = "../session/keepsake.rs"]
 mod keepsake;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod latency;
 mod login;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
@@ -24,12 +22,9 @@ mod network;
 mod outbox;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod patience;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod presence;
 mod proof;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod quality;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod queueing;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod refresh;
@@ -38,10 +33,16 @@ mod window;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use credentials::{Credentials, Refusal};
+pub(crate) use flow::{Flow, Totals};
 pub(crate) use heartbeat::{Beat, Heartbeat, Pulse};
 pub(crate) use history::History;
 pub(crate) use identity::{Ids, base36};
+pub(crate) use latency::Latency;
 pub(crate) use login::Login;
 pub(crate) use outbox::{Ended, Next, Outbox, Standing};
+pub(crate) use presence::{Presence, Shift};
 pub(crate) use proof::Proof;
+pub use quality::Level;
+pub(crate) use quality::{Quality, Signs};
+pub(crate) use queueing::Queueing;
 pub(crate) use window::Flights;

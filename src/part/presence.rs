@@ -61,6 +61,11 @@ impl Presence {
         }
     }
 
+    /// Whether it has been missing for too long.
+    pub(crate) const fn is_degraded(&self) -> bool {
+        self.degraded
+    }
+
     /// When an absence has lasted too long.
     pub(crate) fn deadline(&self, patience: Duration) -> Option<Timestamp> {
         let waits = self.standing == Standing::Missing && !self.degraded;

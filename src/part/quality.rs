@@ -3,7 +3,7 @@
 //! One of three levels, for a light in a user interface. It gets worse at once and better only when it has been better
 //! for a while, so that it does not flicker.
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use crate::Timestamp;
 
@@ -18,20 +18,31 @@ const HELD: Duration = Duration::from_secs(10);
 
 /// How good it is, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(crate) enum Level {
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Level {
     /// Nothing to complain of.
     #[default]
     Good,
     /// A failure within the last minute, answers that come unevenly, or a queue that is nearly full.
     Shaky,
-    /// Three failures within the last minute; or degraded, or two of the others at once.
+    /// Three failures within the last minute; or degraded, given up, or two of the others at once.
     Bad,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Good => "good",
+            Self::Shaky => "shaky",
+            Self::Bad => "bad",
+        })
+    }
 }
 
 /// What can be seen from outside, as it stands now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Signs {
-    /// The peer has been missing for too long.
+    /// The peer has been missing for too long, or was given up.
     pub(crate) degraded: bool,
     /// The answers to probes come unevenly.
     pub(crate) uneven: bool,
@@ -70,6 +81,9 @@ impl Quality {
     /// How things stand. To be called whenever they may have changed, and when the deadline has come. Yields the level
     /// if it has changed.
     pub(crate) fn update(&mut self, now: Timestamp, signs: Signs) -> Option<Level> {
+        if *self == Self::default() && signs == Signs::default() {
+            return None;
+        }
         let seen = self.judge(now, signs);
         if seen >= self.level {
             self.better = None;

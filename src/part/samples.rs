@@ -1,5 +1,6 @@
 //! How long did it take, lately?
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::time::micros;
@@ -7,10 +8,11 @@ use crate::time::micros;
 /// How many are kept.
 const KEPT: usize = 64;
 
-/// The last 64 durations, each up to 71 minutes; a longer one counts as that.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The last 64 durations, each up to 71 minutes; a longer one counts as that. An idle session has none, and no room
+/// for them.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Samples {
-    micros: [u32; KEPT],
+    micros: Option<Box<[u32; KEPT]>>,
     taken: u64,
 }
 
@@ -21,16 +23,10 @@ pub(crate) struct Percentiles {
     pub(crate) p99: Duration,
 }
 
-impl Default for Samples {
-    fn default() -> Self {
-        Self { micros: [0; KEPT], taken: 0 }
-    }
-}
-
 impl Samples {
     pub(crate) fn push(&mut self, took: Duration) {
         let at = self.taken as usize % KEPT;
-        self.micros[at] = u32::try_from(micros(took)).unwrap_or(u32::MAX);
+        self.micros.get_or_insert_with(|| Box::new([0; KEPT]))[at] = u32::try_from(micros(took)).unwrap_or(u32::MAX);
         self.taken = self.taken.wrapping_add(1);
     }
 
@@ -42,7 +38,7 @@ impl Samples {
     /// The percentiles, none of them rounded up: of 64 durations the one outlier lies above the 99th. They are sorted
     /// for it, so this is for those who ask, not for every message.
     pub(crate) fn percentiles(&self) -> Option<Percentiles> {
-        let mut sorted = self.micros;
+        let mut sorted = **self.micros.as_ref()?;
         let sorted = &mut sorted[..self.len()];
         sorted.sort_unstable();
         let last = sorted.len().checked_sub(1)?;

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use crate::{CloseCode, Complaint, Error, Frame, GoAway, Mark, Rejected, Resumed, Secret, Text, Timestamp, Why};
+use crate::{CloseCode, Complaint, Error, Frame, GoAway, Level, Mark, Rejected, Resumed, Secret, Text, Timestamp, Why};
 
 /// The number of an attempt to connect, and of the link that may come of it. Never used twice in a
 /// session, so a late report of an old link can do no harm.
@@ -156,6 +156,13 @@ pub enum Event<I, T> {
     Bad(Box<Complaint>),
     /// The peer reported an error that belongs to nothing in particular.
     Trouble(Box<Rejected>),
+    /// The session has been without a link for [`Config::degraded_after`](crate::Config::degraded_after): a host that
+    /// has another way should take it.
+    Degraded,
+    /// It is online again, after it was called degraded.
+    Recovered,
+    /// How good it is has changed: worse at once, better only when it has been for a while.
+    Level(Level),
 }
 
 /// A change of phase.
@@ -175,6 +182,8 @@ pub struct Change {
     pub attempt: u64,
     /// The failure that led here, by its number.
     pub error: Option<u64>,
+    /// Its message.
+    pub cause: Option<Text>,
     /// When the next attempt is made; `None` if there will be none, or if one is under way.
     pub retry_at: Option<Timestamp>,
     /// Whether the peer kept our session (entering `Online` only).

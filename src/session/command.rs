@@ -176,6 +176,7 @@ impl<P: Protocol> Session<P> {
                 self.last_op += 1;
                 let id = OpId(self.last_op);
                 self.outbox.push(id, message, bytes, Standing { class, tracked, expires });
+                self.seeing.queueing.on_accepted(id, now);
                 self.stats.accepted += 1;
                 self.stats.queue_high = self.stats.queue_high.max(u64::from(self.outbox.len()));
                 Answer::Accepted(id)

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 use core::{fmt, time::Duration};
 
-use super::{Link, Outcome, Phase, Session, Stage, StopCause};
-use crate::{Protocol, Text, Timestamp};
+use super::{Dropped, Link, Outcome, Phase, Session, Stage, StopCause, seeing::Seeing};
+use crate::{Level, Protocol, Text, Timestamp, part::Totals};
 
 /// Counts since the session was made. They influence nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -28,12 +28,16 @@ pub struct Stats {
     pub expired: u64,
     /// Messages that ended dropped.
     pub dropped: u64,
+    /// The same, by reason.
+    pub drops: Drops,
     /// Messages that ended cancelled.
     pub cancelled: u64,
     /// Messages that the peer refused.
     pub failed: u64,
     /// Messages that ended in doubt.
     pub in_doubt: u64,
+    /// Messages handed to transports; one that is sent again counts again.
+    pub sent: u64,
     /// Messages that were sent again on a later link.
     pub resent: u64,
     /// Frames handed to transports.
@@ -62,44 +66,101 @@ pub struct Stats {
     pub queue_high: u64,
 }
 
+/// Messages that were dropped, by reason: see [`Dropped`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Drops {
+    /// A newer message needed the room.
+    pub overflow: u64,
+    /// The session stopped.
+    pub stopped: u64,
+    /// The server does not take so large a message.
+    pub too_big: u64,
+}
+
+/// What came and went lately: in the last minute, or since the session was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Rates {
+    /// Messages received in a thousand seconds, because one in ten seconds is not none.
+    pub messages_in: u64,
+    /// Messages handed to the transport in a thousand seconds.
+    pub messages_out: u64,
+    /// Bytes received in a second.
+    pub bytes_in: u64,
+    /// Bytes handed to the transport in a second.
+    pub bytes_out: u64,
+    /// Errors among a thousand messages and errors. An error is a failed attempt or link, a frame that made no sense,
+    /// or a message that the peer refused.
+    pub errors: u32,
+}
+
 /// How a session does, in one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
+    /// The id of the client: given, made or, once there is one, assigned by the server.
+    pub client_id: Option<Text>,
+    /// [`Identity::kind`](crate::Identity::kind).
+    pub kind: Text,
+    /// [`Identity::metadata`](crate::Identity::metadata).
+    pub metadata: Vec<(Text, Text)>,
     /// Where it stands.
     pub phase: Phase,
     /// The same for a user interface.
     pub status: Status,
+    /// How good it is.
+    pub level: Level,
     /// Attempts in a row since the last stable link.
     pub attempts: u64,
     /// How often it came online again.
     pub reconnects: u64,
     /// How long the present link has been online.
     pub uptime: Option<Duration>,
+    /// Of a thousand parts of the time in which a link was wanted, those in which one was online, rounded down; `None`
+    /// if none was ever wanted.
+    pub availability: Option<u32>,
     /// When something was last received.
     pub last_seen: Option<Timestamp>,
     /// When it last came online again.
     pub last_reconnect: Option<Timestamp>,
-    /// When a link was last lost.
+    /// When a link that had been online was last lost by a failure.
     pub last_disconnect: Option<Timestamp>,
     /// The last failure, as text.
     pub last_error: Option<Text>,
+    /// Failures by kind: see [`Kind::ALL`](crate::Kind::ALL).
+    pub errors: [u64; 6],
     /// When the next attempt is made.
     pub retry_at: Option<Timestamp>,
-    /// The time from the last answered probe to its answer.
+    /// The time from the last answered probe to its answer. This and the next three are of the whole session.
     pub latency: Option<Duration>,
     /// The same, smoothed over many (RFC 6298's average).
     pub latency_smoothed: Option<Duration>,
+    /// Half of the last 64 answers came within this time.
+    pub latency_p50: Option<Duration>,
+    /// All but the slowest of the last 64 answers came within this time.
+    pub latency_p99: Option<Duration>,
+    /// What came and went lately.
+    pub rates: Rates,
     /// Messages kept: queued, with the transport, or waiting for their acknowledgement.
     pub queued: u64,
     /// Their bytes.
     pub queued_bytes: u64,
-    /// Who the session is: the id that was given, made or, once there is one, assigned by the server.
-    pub client_id: Option<Text>,
-    /// What kind of session it is; see [`Identity`](crate::Identity).
-    pub kind: Text,
-    /// What else is to be known of it.
-    pub metadata: Vec<(Text, Text)>,
+    /// The most messages that were kept at once.
+    pub queue_high: u64,
+    /// Half of the last 64 messages that were watched left within this time after they were accepted. One message is
+    /// watched at a time.
+    pub queue_time_p50: Option<Duration>,
+    /// All but the slowest of them left within this time.
+    pub queue_time_p99: Option<Duration>,
+    /// How long the message that is watched now has been waiting to leave.
+    pub waiting: Option<Duration>,
+    /// Messages that were dropped, by reason.
+    pub drops: Drops,
+    /// Messages that ended in doubt.
+    pub in_doubt: u64,
+    /// Reports of links that were gone.
+    pub stale: u64,
 }
 
 /// Where a session stands, in the words of a user interface.
@@ -136,13 +197,26 @@ impl Stats {
             Outcome::Written => (&mut self.written, false),
             Outcome::Acked => (&mut self.acked, false),
             Outcome::Expired => (&mut self.expired, true),
-            Outcome::Dropped(_) => (&mut self.dropped, true),
+            Outcome::Dropped(why) => {
+                *self.drops.of(*why) += 1;
+                (&mut self.dropped, true)
+            }
             Outcome::Cancelled => (&mut self.cancelled, true),
             Outcome::Failed(_) => (&mut self.failed, true),
             Outcome::InDoubt => (&mut self.in_doubt, true),
         };
         *counter += 1;
         bad_news
+    }
+}
+
+impl Drops {
+    const fn of(&mut self, why: Dropped) -> &mut u64 {
+        match why {
+            Dropped::Overflow => &mut self.overflow,
+            Dropped::Stopped => &mut self.stopped,
+            Dropped::TooBig => &mut self.too_big,
+        }
     }
 }
 
@@ -165,28 +239,58 @@ impl<P: Protocol> Session<P> {
 
     /// How the session does. Asking changes nothing.
     pub fn health(&self, now: Timestamp) -> Health {
-        let online_since = self.link.as_ref().and_then(|link| match link.stage {
-            Stage::Online { since, .. } => Some(since),
-            Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
-        });
+        let Seeing { latency, queueing, presence, quality, .. } = &self.seeing;
+        let (answers, queue_times) = (latency.percentiles(), queueing.percentiles());
         Health {
+            client_id: self.ids.client_id().cloned(),
+            kind: self.config.identity.kind.clone(),
+            metadata: self.config.identity.metadata.clone(),
             phase: self.phase(),
             status: self.status(),
+            level: quality.level(),
             attempts: self.link.as_ref().map_or(self.backoff.failures(), |link| link.attempt),
             reconnects: self.stats.online.saturating_sub(1),
-            uptime: online_since.map(|since| now.since(since)),
+            uptime: self.online_since().map(|since| now.since(since)),
+            availability: presence.availability(now),
             last_seen: self.facts.last_seen,
             last_reconnect: self.facts.last_reconnect,
             last_disconnect: self.facts.last_disconnect,
             last_error: self.facts.last_error.clone(),
+            errors: self.stats.errors,
             retry_at: self.retry_at().filter(|at| *at < Timestamp::MAX),
-            latency: self.facts.latency,
-            latency_smoothed: self.facts.latency_smoothed,
+            latency: latency.last(),
+            latency_smoothed: latency.smoothed(),
+            latency_p50: answers.map(|found| found.p50),
+            latency_p99: answers.map(|found| found.p99),
+            rates: self.rates(now),
             queued: u64::from(self.outbox.len()),
             queued_bytes: self.outbox.bytes(),
-            kind: self.config.identity.kind.clone(),
-            metadata: self.config.identity.metadata.clone(),
-            client_id: self.ids.client_id().cloned(),
+            queue_high: self.stats.queue_high,
+            queue_time_p50: queue_times.map(|found| found.p50),
+            queue_time_p99: queue_times.map(|found| found.p99),
+            waiting: queueing.waiting(now),
+            drops: self.stats.drops,
+            in_doubt: self.stats.in_doubt,
+            stale: self.stats.stale,
+        }
+    }
+
+    fn online_since(&self) -> Option<Timestamp> {
+        match self.link.as_ref()?.stage {
+            Stage::Online { since, .. } => Some(since),
+            Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
+        }
+    }
+
+    fn rates(&self, now: Timestamp) -> Rates {
+        let passed = self.seeing.flow.passed(now, self.stats.totals());
+        let Totals { messages_in, bytes_in, messages_out, bytes_out, .. } = passed.counts;
+        Rates {
+            messages_in: passed.a_second(messages_in),
+            messages_out: passed.a_second(messages_out),
+            bytes_in: passed.a_second(bytes_in) / 1_000,
+            bytes_out: passed.a_second(bytes_out) / 1_000,
+            errors: passed.error_rate(),
         }
     }
 }

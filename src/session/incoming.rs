@@ -1,7 +1,7 @@
 //! What the peer said.
 
 use alloc::boxed::Box;
-use core::{mem, time::Duration};
+use core::mem;
 
 use bytes::Bytes;
 
@@ -234,10 +234,7 @@ impl<P: Protocol> Session<P> {
     fn on_pong(&mut self, now: Timestamp, id: LinkId, number: Option<u64>) {
         let heartbeat = self.link.as_mut().filter(|link| link.id == id).and_then(super::Link::heartbeat);
         if let Some(took) = heartbeat.and_then(|heartbeat| heartbeat.on_pong(now, number)) {
-            self.facts.latency = Some(took);
-            // The average of RFC 6298 section 2.
-            let smooth = |old: Duration| (old.saturating_mul(7).saturating_add(took)) / 8;
-            self.facts.latency_smoothed = Some(self.facts.latency_smoothed.map_or(took, smooth));
+            self.seeing.latency.on_answered(took);
         }
     }
 

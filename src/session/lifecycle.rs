@@ -144,15 +144,16 @@ impl<P: Protocol> Session<P> {
     ) {
         self.note_stability(now);
         let Some(link) = &self.link else { return };
-        let (id, attempt, goaway) = (link.id, link.attempt, link.come_back_after);
+        let (id, attempt, goaway, was_online) = (link.id, link.attempt, link.come_back_after, link.was_online());
         let verdict = self.judge(now, &failure, host);
         let asked = verdict.asked.max(goaway);
         self.facts.errors += 1;
         self.facts.failure = self.facts.errors;
         self.facts.last_error = Some(verdict.message.clone());
         self.facts.last_link = Some(id);
-        self.facts.last_disconnect = Some(now);
+        self.facts.last_disconnect = if was_online { Some(now) } else { self.facts.last_disconnect };
         self.stats.errors[verdict.kind as usize] += 1;
+        self.seeing.quality.on_failed(now);
         // Of several waits that were asked for the longest counts.
         let recovery = match (verdict.recovery, asked) {
             (Recovery::Retry, Some(asked)) => Recovery::RetryAfter(asked),
@@ -291,6 +292,7 @@ impl<P: Protocol> Session<P> {
             link: self.link.as_ref().map(|link| link.id).or(self.facts.last_link),
             attempt: self.link.as_ref().map_or(self.backoff.failures(), |link| link.attempt),
             error: after_failure.then_some(self.facts.failure).filter(|number| *number > 0),
+            cause: self.facts.last_error.clone().filter(|_| after_failure && self.facts.failure > 0),
             retry_at: self.retry_at().filter(|at| *at < Timestamp::MAX),
             resumed: self.facts.resumed,
         };

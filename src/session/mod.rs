@@ -19,6 +19,7 @@ mod incoming;
 mod lifecycle;
 mod link;
 mod report;
+mod seeing;
 mod stir;
 mod timers;
 mod writes;
@@ -35,9 +36,10 @@ pub use config::{BadConfig, Config, HeartbeatPolicy, Jitter, Overflow, QueuePoli
 pub use config::{
     Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, Finding, FirstAttempt, Identity,
 };
-pub use health::{Health, Stats, Status};
+pub use health::{Drops, Health, Rates, Stats, Status};
 use link::{Link, Stage};
 pub use report::{Down, Handshake, Report};
+use seeing::Seeing;
 use stir::Stir;
 pub use timers::Timer;
 
@@ -97,6 +99,7 @@ pub struct Session<P: Protocol> {
     proof: Proof,
     history: History,
     stats: Stats,
+    seeing: Seeing,
     last_link: u64,
     last_op: u64,
     /// The phase that was last told.
@@ -148,8 +151,6 @@ struct Facts {
     last_seen: Option<Timestamp>,
     last_reconnect: Option<Timestamp>,
     last_disconnect: Option<Timestamp>,
-    latency: Option<core::time::Duration>,
-    latency_smoothed: Option<core::time::Duration>,
 }
 
 /// One of the three places for links.
@@ -186,6 +187,7 @@ impl<P: Protocol> Session<P> {
             proof: Proof::default(),
             history: History::new(config.history),
             stats: Stats::default(),
+            seeing: Seeing::default(),
             last_link: 0,
             last_op: 0,
             told: Phase::Idle,
@@ -293,6 +295,7 @@ impl<P: Protocol> Session<P> {
             }
         }
         self.announce(now, out);
+        self.tell_level(now, out);
         self.tell_phase(now, out);
         self.not_before = self.earliest().unwrap_or(Timestamp::MAX);
     }
@@ -309,6 +312,7 @@ impl<P: Protocol> Machine for Session<P> {
         // Time that goes backwards stands still for us.
         let now = now.max(self.last_now);
         self.last_now = now;
+        self.note_flow(now);
         self.outbox.dead().clear();
         self.stir = Stir::by(&input);
         let answer = match input {
@@ -385,6 +389,7 @@ where
             proof: self.proof.clone(),
             history: self.history.clone(),
             stats: self.stats.clone(),
+            seeing: self.seeing.clone(),
             last_link: self.last_link,
             last_op: self.last_op,
             told: self.told,

@@ -136,6 +136,7 @@ impl<P: Protocol> Session<P> {
     /// Tells the outbox how far messages have been flushed.
     pub(super) fn pass_on_flushed(&mut self, place: Place, out: &mut Actions<P>) {
         if let Some(id) = self.slot(place).as_mut().and_then(|link| link.flights.take_flushed()) {
+            self.seeing.queueing.on_flushed(id, self.last_now);
             self.outbox.on_flushed(id, &mut tell(&mut self.stats, out));
         }
     }

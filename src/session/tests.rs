@@ -12,7 +12,7 @@ use crate::{
 
 /// A line protocol with everything that a session of this crate uses: `login`, `ok`, `no`, `ack N`, `N text`.
 #[derive(Clone, Debug)]
-struct Lines;
+pub(super) struct Lines;
 
 impl Protocol for Lines {
     type Message = Frame;
@@ -70,32 +70,32 @@ impl Protocol for Lines {
     }
 }
 
-struct Talk<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> {
-    session: Session<P>,
-    now: u64,
-    out: Vec<Action<Frame, Never>>,
+pub(super) struct Talk<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> {
+    pub(super) session: Session<P>,
+    pub(super) now: u64,
+    pub(super) out: Vec<Action<Frame, Never>>,
 }
 
 impl<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> Talk<P> {
-    fn new(protocol: P) -> Self {
+    pub(super) fn new(protocol: P) -> Self {
         let session = Session::new(protocol, Config::default(), 1).expect("the defaults are sound");
         let mut talk = Self { session, now: 0, out: Vec::new() };
         talk.command(Command::Connect);
         talk
     }
 
-    fn handle(&mut self, input: Input<Frame>) -> Answer<Frame> {
+    pub(super) fn handle(&mut self, input: Input<Frame>) -> Answer<Frame> {
         self.out.clear();
         let answer = self.session.handle(Timestamp::from_millis(self.now), input, &mut self.out);
         assert!(self.session.next_deadline().is_none_or(|at| at > Timestamp::from_millis(self.now)));
         answer
     }
 
-    fn command(&mut self, command: Command<Frame>) -> Answer<Frame> {
+    pub(super) fn command(&mut self, command: Command<Frame>) -> Answer<Frame> {
         self.handle(Input::Command(command))
     }
 
-    fn send(&mut self, text: &str, class: Class) -> OpId {
+    pub(super) fn send(&mut self, text: &str, class: Class) -> OpId {
         let options = SendOptions { class, tracked: true, ttl: None };
         match self.command(Command::Send { message: text.into(), options }) {
             Answer::Accepted(id) => id,
@@ -103,27 +103,38 @@ impl<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> Talk<P> {
         }
     }
 
-    fn report(&mut self, link: u64, report: Report) {
+    pub(super) fn report(&mut self, link: u64, report: Report) {
         assert_ne!(self.handle(Input::Report(LinkId(link), report)), Answer::Stale);
     }
 
-    fn up(&mut self, link: u64) {
+    pub(super) fn up(&mut self, link: u64) {
         self.report(link, Report::Up(Handshake::default().into()));
     }
 
-    fn hear(&mut self, link: u64, text: &str) {
+    pub(super) fn hear(&mut self, link: u64, text: &str) {
         self.report(link, Report::Frame(text.into()));
     }
 
-    fn down(&mut self, link: u64, cause: Cause, left: u64) {
+    pub(super) fn down(&mut self, link: u64, cause: Cause, left: u64) {
         self.report(link, Report::Down(Down { cause, left, verdict: None }.into()));
     }
 
     /// Goes to the next deadline.
-    fn wake(&mut self) {
+    pub(super) fn wake(&mut self) {
         let at = self.session.next_deadline().expect("something to wait for");
         self.now = at.as_micros().div_ceil(1_000);
         self.handle(Input::Wake);
+    }
+
+    /// Goes from deadline to deadline until this timer has fired.
+    pub(super) fn wait_for(&mut self, timer: Timer) {
+        loop {
+            let next = self.session.next_timer().expect("something to wait for").1;
+            self.wake();
+            if next == timer {
+                return;
+            }
+        }
     }
 
     fn sent(&self) -> Vec<&str> {
@@ -150,7 +161,7 @@ impl<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> Talk<P> {
     }
 }
 
-fn refused() -> Cause {
+pub(super) fn refused() -> Cause {
     Cause::Unreachable("refused".into())
 }
 
@@ -232,7 +243,7 @@ fn a_server_that_says_when_is_not_dialled_earlier() {
         let answer =
             HttpAnswer { status: 503, retry_after: Some(Duration::from_secs(seconds)), ..HttpAnswer::default() };
         talk.down(1, Cause::Http(answer.into()), 0);
-        talk.wake();
+        talk.wait_for(Timer::Dial);
         assert!(talk.now >= seconds * 1_000 && matches!(talk.out[0], Action::Connect(_)), "{}", talk.now);
     }
 }
@@ -263,7 +274,7 @@ fn the_last_attempt_that_can_be_counted_is_made_like_any_other() {
                 matches!(action, Action::ReconnectAfter { attempt, .. } if *attempt > failures || *attempt == u64::MAX)
             });
             assert!(announced, "{:?}", talk.out);
-            talk.wake();
+            talk.wait_for(Timer::Dial);
             assert!((before + 100..=before + 30_001).contains(&talk.now), "{} after {before}", talk.now);
             assert!(matches!(talk.out[0], Action::Connect(_)));
         }
@@ -442,7 +453,7 @@ fn a_refusal_that_says_when_to_come_back_is_a_refusal_all_the_same() {
         talk.down(link, Cause::Ended, 1);
         if link == 1 {
             let before = talk.now;
-            talk.wake();
+            talk.wait_for(Timer::Dial);
             assert!(talk.now >= before + 60_000);
         }
     }
@@ -470,7 +481,7 @@ fn of_two_waits_that_were_asked_for_the_longer_counts() {
     talk.hear(1, "away");
     talk.down(1, Cause::Closed { code: CloseCode::INTERNAL, reason: Text::default() }, 1);
     let before = talk.now;
-    talk.wake();
+    talk.wait_for(Timer::Dial);
     assert!(talk.now >= before + 60_000, "the close alone would ask for 5 s");
 }
 

@@ -23,6 +23,10 @@ pub enum Timer {
     Drain,
     /// A message has waited for too long.
     Expiry,
+    /// The peer has been missing for too long.
+    Degraded,
+    /// The level may be better than it was.
+    Level,
 }
 
 impl<P: Protocol> Session<P> {
@@ -52,7 +56,7 @@ impl<P: Protocol> Session<P> {
 
     /// All timers, in the order in which they fire.
     #[inline]
-    fn timers(&self) -> [(Timer, Option<Timestamp>); 8] {
+    fn timers(&self) -> [(Timer, Option<Timestamp>); 10] {
         let (connect, login, heartbeat, stable) = match self.link.as_ref().map(|link| &link.stage) {
             Some(Stage::Dialing { deadline }) => (*deadline, None, None, None),
             Some(Stage::LoggingIn(login)) => (None, login.deadline(), None, None),
@@ -63,6 +67,7 @@ impl<P: Protocol> Session<P> {
             Some(Stage::Closing { deadline, .. }) => *deadline,
             Some(Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Online { .. }) | None => None,
         };
+        let (degraded, level) = self.seeing_deadlines();
         [
             (Timer::Connect, connect),
             (Timer::Login, login),
@@ -71,14 +76,16 @@ impl<P: Protocol> Session<P> {
             (Timer::Close, close),
             (Timer::Drain, self.wants.end.and_then(|end| if end.at_once { None } else { end.by })),
             (Timer::Expiry, self.outbox.deadline()),
+            (Timer::Degraded, degraded),
+            (Timer::Level, level),
             (Timer::Dial, self.dial_at()),
         ]
     }
 
     fn fire(&mut self, timer: Timer, now: Timestamp, out: &mut Actions<P>) {
         match timer {
-            // Settling dials.
-            Timer::Dial => {}
+            // Settling dials, and looks anew how it all does.
+            Timer::Dial | Timer::Degraded | Timer::Level => {}
             Timer::Connect => self.lose(now, Failure::ConnectTimeout, None, Parting::Abort, out),
             Timer::Login => self.lose(now, Failure::LoginTimeout, None, Parting::Abort, out),
             Timer::Heartbeat => self.on_heartbeat(now, out),

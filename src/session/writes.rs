@@ -146,6 +146,7 @@ impl<P: Protocol> Writer<'_, P> {
                 self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
                 self.send(false)
             };
+            self.stats.sent += 1;
             self.stats.resent += u64::from(again);
             self.link.flights.hand(id, frames, bytes);
             self.outbox.on_handed();

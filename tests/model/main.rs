@@ -4,6 +4,7 @@
 //! `STEADFAST_DEPTH` sets the depth, `STEADFAST_SEED` the random paths. A failure prints the path.
 
 mod model;
+mod sight;
 
 use std::time::Duration;
 
@@ -236,6 +237,9 @@ fn did(answer: &Answer<Text>, actions: &[Action<Text, Never>]) -> Did {
             Action::EmitError(_) => did.errors += 1,
             Action::Emit(Event::Phase(change)) => did.phase = Some(change.to),
             Action::Emit(Event::Outcome { id, outcome }) => did.ended.push((id.0, outcome.clone())),
+            Action::Emit(Event::Degraded) => did.degraded = Some(true),
+            Action::Emit(Event::Recovered) => did.degraded = Some(false),
+            Action::Emit(Event::Level(level)) => did.level = Some(*level),
             Action::Emit(_) => {}
         }
     }

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use steadfast::{Config, Dropped, LinkId, Outcome, Phase, Rejected, StopCause, Timestamp};
+use steadfast::{Config, Dropped, Level, LinkId, Outcome, Phase, Rejected, StopCause, Timestamp};
+
+use super::sight::Sight;
 
 /// What happens to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,9 @@ pub(crate) struct Did {
     pub(crate) errors: usize,
     pub(crate) announced: Option<Timestamp>,
     pub(crate) phase: Option<Phase>,
+    /// Degraded, or no longer.
+    pub(crate) degraded: Option<bool>,
+    pub(crate) level: Option<Level>,
     pub(crate) deadline: Option<Timestamp>,
 }
 
@@ -78,6 +83,7 @@ pub(crate) struct Model {
     wait: Wait,
     announced: Option<Timestamp>,
     phase: Phase,
+    sight: Sight,
     did: Did,
 }
 
@@ -132,6 +138,7 @@ enum Wait {
 impl Model {
     pub(crate) fn new(config: Config) -> Self {
         Self {
+            sight: Sight::new(config.degraded_after),
             config,
             online: false,
             end: None,
@@ -161,6 +168,8 @@ impl Model {
         self.let_time_pass(now);
         while self.act(now, seen) {}
         self.announce(now, seen);
+        let online = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Online { .. }));
+        (self.did.degraded, self.did.level) = self.sight.turn(now, self.online, online, self.stopped);
         let phase = self.phase();
         self.did.phase = (phase != self.phase).then_some(phase);
         self.phase = phase;
@@ -276,6 +285,7 @@ impl Model {
     fn fail(&mut self, now: Timestamp, fatal: bool) {
         self.note_stable(now);
         self.did.errors += 1;
+        self.sight.failed(now);
         if fatal && !self.forgive(now) {
             self.end = Some(End { cause: StopCause::Failed, by: None });
             return;
@@ -481,7 +491,12 @@ impl Model {
         let links = [link, self.leaving.as_ref()].into_iter().flatten().map(|link| link.until);
         let messages = self.messages.iter().filter_map(|message| message.until);
         let end = self.end.and_then(|end| end.by);
-        links.chain(messages).chain(end).chain(self.dial_between().map(|(low, _)| low)).min()
+        links
+            .chain(messages)
+            .chain(end)
+            .chain(self.sight.deadlines())
+            .chain(self.dial_between().map(|(low, _)| low))
+            .min()
     }
 
     fn most_messages(&self) -> usize {

@@ -4,6 +4,7 @@ mod brief;
 mod checked;
 mod ledger;
 mod link;
+mod look;
 mod pace;
 mod silence;
 mod spy;
@@ -19,6 +20,7 @@ pub use spy::{Got, Sent, Spy};
 use brief::{Saw, What};
 use ledger::{Ledger, Why};
 use link::{Links, Stage};
+use look::Look;
 use pace::Pace;
 
 /// The invariants of a session, checked after every turn, in constant time.
@@ -40,6 +42,8 @@ use pace::Pace;
 /// | `deadline` | none, or later than now |
 /// | `silence` | a silent peer is found within interval and timeout; time in which reading was held back or the driver slept is put aside |
 /// | `phase` | changes are a chain; errors are numbered; a fatal one stops; after a stop there are only answers |
+/// | `degraded` | a long absence of the peer is told once and in time, and so is its end |
+/// | `level` | each is told once; it gets better only after a while |
 /// | `peer` | acknowledged is only what the peer got; what ended unsent it never gets ([`arrived`](Self::arrived)) |
 #[derive(Clone, Debug)]
 pub struct Checker<S> {
@@ -56,6 +60,9 @@ pub struct Checker<S> {
     links: Links,
     ledger: Ledger,
     pace: Pace,
+    look: Look,
+    /// What this turn told: degraded, or no longer.
+    shift: Option<bool>,
     violations: Vec<String>,
 }
 
@@ -67,6 +74,8 @@ impl<S: Spy> Checker<S> {
     #[must_use]
     pub fn new(spy: S, config: Config) -> Self {
         Self {
+            look: Look::new(config.degraded_after),
+            shift: None,
             spy,
             config,
             turns: 0,
@@ -165,6 +174,8 @@ impl<S: Spy> Checker<S> {
         self.check(bytes <= limit, || format!("bounds: {bytes} bytes are kept and the limit is {limit}"));
         let phase = self.phase;
         self.check(health.phase == phase, || format!("phase: the events say {phase}, the session {}", health.phase));
+        let level = self.look.level();
+        self.check(health.level == level, || format!("level: the events say {level}, the session {}", health.level));
         let accepted = self.ledger.accepted();
         self.check(stats.accepted == accepted, || {
             format!("one outcome: {accepted} messages were accepted and the session counts {}", stats.accepted)
@@ -320,6 +331,7 @@ impl<S: Spy> Checker<S> {
         self.check(error.number == expected, || format!("phase: error {} where {expected} is next", error.number));
         self.fatal = error.recovery == Recovery::Fatal;
         self.pace.failed(now, error);
+        self.look.failed(now);
     }
 
     fn event<I, T>(&mut self, now: Timestamp, what: What, event: &Event<I, T>) {
@@ -334,6 +346,7 @@ impl<S: Spy> Checker<S> {
                     format!("phase: {} names error {:?}, {errors} are known", change.to, change.error)
                 });
                 self.phase = change.to;
+                self.look.phase(now, change.to);
             }
             Event::Outcome { id, outcome } => {
                 let cancelling = matches!(what, What::Cancel(asked) if asked == *id);
@@ -343,6 +356,12 @@ impl<S: Spy> Checker<S> {
                 self.note(verdict);
             }
             Event::GoingAway(_) => self.going_away = true,
+            Event::Degraded => self.shift = Some(true),
+            Event::Recovered => self.shift = Some(false),
+            Event::Level(level) => {
+                let verdict = self.look.level_told(now, *level);
+                self.note(verdict);
+            }
             Event::Message { .. } | Event::Room | Event::Bad(_) | Event::Trouble(_) | _ => {}
         }
     }
@@ -351,6 +370,8 @@ impl<S: Spy> Checker<S> {
         self.check(deadline.is_none_or(|at| at > now), || format!("deadline: {deadline:?} is not later than {now}"));
         let owed = self.ledger.close_turn();
         self.note(owed);
+        let looks = self.look.close_turn(now, self.shift.take());
+        self.note(looks);
         let unflushed = self.links.close_turn();
         self.note(unflushed);
         let found = self.links.watched().and_then(|silence| silence.ends_by(&self.config.heartbeat));
