@@ -8,7 +8,7 @@ use super::{
     scrub::{Pen, Rule, scrub},
     stand_in::StandIns,
 };
-use crate::{Cause, Command, Down, Frame, Handshake, HttpAnswer, Input, Report, Secret, Text};
+use crate::{Cause, Command, Down, Frame, Handshake, HttpAnswer, Input, Report, Secret, SendOptions, Text};
 
 /// What is taken out of a trace beside the credentials, which always are.
 ///
@@ -138,6 +138,8 @@ impl Redactor {
     fn command<M: Redact>(&mut self, command: &Command<M>) -> Option<Command<M>> {
         match command {
             Command::Send { message, options } => {
+                // All of them are named: one that makes a message secret has to be heeded here.
+                let SendOptions { class: _, tracked: _, ttl: _ } = options;
                 Some(Command::Send { message: message.redacted(self), options: *options })
             }
             Command::Authenticate(Some(secret)) => Some(Command::Authenticate(Some(self.secret(secret)))),
