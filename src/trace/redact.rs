@@ -148,8 +148,8 @@ impl Redactor {
             | Command::ConnectNow
             | Command::Stop
             | Command::Drain { .. }
-            | Command::Cancel(_)
-            | Command::Taken { .. } => None,
+            | Command::Cancel(_) => None,
+            Command::Taken { id } => Some(Command::Taken { id: self.id(id) }),
         }
     }
 
@@ -185,6 +185,20 @@ impl Redactor {
             Cause::Handshake(why) => Cause::Handshake(said(why)),
             Cause::Violation { code, message } => Cause::Violation { code: *code, message: said(message) },
             Cause::Impossible(why) => Cause::Impossible(said(why)),
+        }
+    }
+
+    /// The id of a message of the peer's. It is what it was when the message came: replaced, if it was.
+    fn id(&mut self, id: &Bytes) -> Bytes {
+        let replaced = match self.rule("id") {
+            Rule::Keep => None,
+            Rule::Secret => self.secrets.again(id),
+            Rule::Payload => self.payloads.again(id),
+        };
+        match (replaced, core::str::from_utf8(id)) {
+            (Some(replaced), _) => replaced.into(),
+            (None, Ok(text)) => Bytes::from(self.without_secrets(text).into_owned()),
+            (None, Err(_)) => id.clone(),
         }
     }
 
@@ -375,6 +389,21 @@ mod tests {
         assert_eq!(heard(&mut redactor, "not JSON at all"), "payload-2......");
         let frame = Frame::from(vec![1, 2, 3, 255]);
         assert_eq!(frame.redacted(&mut redactor), Frame::from(b"---1".to_vec()));
+    }
+
+    #[test]
+    fn an_id_that_was_replaced_when_it_came_is_taken_as_that() {
+        let taken = |redactor: &mut Redactor| {
+            let taken = redactor.command(&Command::<Text>::Taken { id: "s-12345678".into() });
+            let Some(Command::Taken { id }) = taken else { panic!("still taken") };
+            String::from_utf8(id.to_vec()).expect("text")
+        };
+        let said = r#"{"type":"order","id":"s-12345678"}"#;
+        let mut keeps = Redactor::new(Redaction { payloads: true, ..Redaction::default() });
+        assert_eq!((heard(&mut keeps, said), taken(&mut keeps)), (said.into(), "s-12345678".into()));
+        let mut hides = Redactor::new(Redaction { payloads: true, keep: vec!["type".into()], hide: Vec::new() });
+        let left = r#"{"type":"order","id":"payload-1."}"#;
+        assert_eq!((heard(&mut hides, said), taken(&mut hides)), (left.into(), "payload-1.".into()));
     }
 
     #[test]

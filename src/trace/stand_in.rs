@@ -58,6 +58,13 @@ impl StandIns {
         self.dress(bytes, &units)
     }
 
+    /// What stood in for this text before, if it was seen lately.
+    pub(super) fn again(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let print = fingerprint(bytes);
+        let is_known = self.young.contains_key(&print) || self.old.contains_key(&print);
+        is_known.then(|| self.plain(bytes))
+    }
+
     fn dress(&mut self, original: &[u8], units: &[Unit<'_>]) -> Vec<u8> {
         let letters = units.iter().filter(|unit| matches!(unit, Unit::Letter)).count();
         let name = self.name(original, letters);
