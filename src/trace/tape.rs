@@ -187,8 +187,8 @@ fn is_same_answer<N>(ours: &Answer<N>, theirs: &Answer<N>) -> bool {
 /// Whether two actions differ in nothing but what was taken out.
 fn is_alike<I, T>(ours: &Action<I, T>, theirs: &Action<I, T>) -> bool {
     match (ours, theirs) {
-        (Action::Send { link, frame, .. }, Action::Send { link: their_link, frame: their_frame, .. }) => {
-            (link, frame.len()) == (their_link, their_frame.len())
+        (Action::Send { link, frame, secret }, Action::Send { link: to, frame: twins, secret: too }) => {
+            (link, frame.len(), secret) == (to, twins.len(), too)
         }
         (Action::Emit(ours), Action::Emit(theirs)) => mem::discriminant(ours) == mem::discriminant(theirs),
         _ => mem::discriminant(ours) == mem::discriminant(theirs),
