@@ -110,7 +110,7 @@ pub use error::{
 pub use frame::{CloseCode, Frame, Text};
 pub use machine::{Machine, Watch};
 pub use message_log::{Describe, Logged, MessageLog, Way};
-pub use part::Level;
+pub use part::{AskWhy, Level};
 pub use protocol::{
     Abilities, Acks, Complaint, GoAway, Heard, Limits, Mark, Marks, Never, Outgoing, Pings, Plain, Protocol, Resumed,
     Say, Topics, Tuning, Who,

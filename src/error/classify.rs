@@ -99,6 +99,8 @@ const fn is_breach(what: Match) -> bool {
         | Match::Certificate
         | Match::Tls
         | Match::Impossible
+        | Match::NoCredential
+        | Match::CredentialTimeout
         | Match::ConnectTimeout
         | Match::LoginTimeout
         | Match::Silence

@@ -13,6 +13,10 @@ use crate::{CloseCode, Complaint, Text};
 pub(crate) enum Failure {
     /// The transport lost it, or never had it.
     Wire(Cause),
+    /// The host has no credential; why.
+    NoCredential(Text),
+    /// The host did not give a credential in time.
+    CredentialTimeout,
     /// The transport was not open in time.
     ConnectTimeout,
     /// The login was not answered in time.
@@ -49,6 +53,8 @@ impl Failure {
     pub(super) fn what(&self) -> Match {
         match self {
             Self::Wire(cause) => on_the_wire(cause),
+            Self::NoCredential(_) => Match::NoCredential,
+            Self::CredentialTimeout => Match::CredentialTimeout,
             Self::ConnectTimeout => Match::ConnectTimeout,
             Self::LoginTimeout => Match::LoginTimeout,
             Self::Silent => Match::Silence,
@@ -74,6 +80,8 @@ impl Failure {
                 | Cause::Handshake(_)
                 | Cause::Impossible(_),
             )
+            | Self::NoCredential(_)
+            | Self::CredentialTimeout
             | Self::ConnectTimeout
             | Self::LoginTimeout
             | Self::Silent
@@ -85,6 +93,8 @@ impl Failure {
     pub(super) fn message(&self) -> Text {
         match self {
             Self::Wire(cause) => words(cause),
+            Self::NoCredential(why) => or(why, "the host has no credential"),
+            Self::CredentialTimeout => Text::from_static("the host did not give a credential in time"),
             Self::ConnectTimeout => Text::from_static("the server did not open the connection in time"),
             Self::LoginTimeout => Text::from_static("the login was not answered in time"),
             Self::Silent => Text::from_static("the server has been silent for too long"),
@@ -99,6 +109,8 @@ impl Failure {
             Self::Wire(Cause::Http(answer)) => answer.retry_after,
             Self::LoginRefused(rejected) => rejected.retry_after,
             Self::Wire(_)
+            | Self::NoCredential(_)
+            | Self::CredentialTimeout
             | Self::ConnectTimeout
             | Self::LoginTimeout
             | Self::Silent

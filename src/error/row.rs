@@ -101,6 +101,10 @@ pub enum Match {
     Violation,
     /// The dialer could not go on.
     Impossible,
+    /// The host was asked for a credential and had none.
+    NoCredential,
+    /// The host was asked for a credential and did not answer in time.
+    CredentialTimeout,
     /// The transport was not open in time.
     ConnectTimeout,
     /// The login was not answered in time.
@@ -142,6 +146,8 @@ impl fmt::Display for Match {
             Self::Handshake => "bad answer to the upgrade",
             Self::Violation => "broken framing",
             Self::Impossible => "the dialer cannot go on",
+            Self::NoCredential => "no credential from the host",
+            Self::CredentialTimeout => "no answer from the host in time",
             Self::ConnectTimeout => "not open in time",
             Self::LoginTimeout => "login not answered in time",
             Self::Silence => "silent for too long",

@@ -60,6 +60,8 @@ pub(super) const TABLE: &[Row] = &[
     row(close(4401, 4401), AuthenticationFailed, Reauthenticate),
     row(http(401, 401), AuthenticationFailed, Reauthenticate),
     row(Match::LoginRefused, AuthenticationFailed, Reauthenticate),
+    // The host asks somebody else, who may be there again soon.
+    row(Match::NoCredential, AuthenticationFailed, Retry),
     row(close(3003, 3003), AuthenticationFailed, Fatal),
     row(close(4403, 4403), AuthenticationFailed, Fatal),
     row(http(403, 403), AuthenticationFailed, Fatal),
@@ -67,6 +69,7 @@ pub(super) const TABLE: &[Row] = &[
     row(http(408, 408), Timeout, Retry),
     row(http(425, 425), Timeout, Retry),
     row(close(3008, 3008), Timeout, Retry),
+    row(Match::CredentialTimeout, Timeout, Retry),
     row(Match::ConnectTimeout, Timeout, Retry),
     row(Match::LoginTimeout, Timeout, Retry),
     row(Match::Silence, Timeout, Retry),

@@ -4,15 +4,20 @@
 //! attempt (or to the refresh of the link) that keeps it as an [`Ask`]: when that is gone, so is the question, and an
 //! answer that comes late finds nobody. The host knows why it is asked, and so whether what it has in its cache will do.
 
-use crate::{CredentialPolicy, CredentialUse, Secret, Timestamp};
+use crate::{CredentialPolicy, CredentialUse, Secret, Text, Timestamp};
 
 /// So many network errors in a row while logging in, and the credential is suspected: some servers do not say no, they
 /// hang up.
 const SUSPICIOUS: u32 = 3;
 
+/// A shorter credential is not looked for in what others say: it would be found by chance.
+const SHORTEST_SOUGHT: usize = 4;
+
 /// Why the host is asked for a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum AskWhy {
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum AskWhy {
     /// An attempt begins.
     First,
     /// The last one was refused: a fresh one is needed.
@@ -61,7 +66,6 @@ pub(crate) enum Refusal {
 pub(crate) struct Credentials {
     current: Option<Secret>,
     refused: bool,
-    proven: bool,
     /// Network errors in a row while logging in with it.
     cut_off: u32,
     last_ask: u64,
@@ -123,7 +127,7 @@ impl Credentials {
 
     /// It has led to a link that is ready for data.
     pub(crate) const fn on_accepted(&mut self) {
-        (self.refused, self.proven, self.cut_off) = (false, true, 0);
+        (self.refused, self.cut_off) = (false, 0);
     }
 
     /// The peer does not accept it. An expired token that is tried for ever is the best known bug of hand-written
@@ -143,9 +147,15 @@ impl Credentials {
         self.cut_off >= SUSPICIOUS
     }
 
-    /// Whether this very credential has led to a link that was ready for data.
-    pub(crate) const fn is_proven(&self) -> bool {
-        self.proven
+    /// What somebody else says, without our credential: a server or a host that repeats it in a reason shall not bring
+    /// it into logs.
+    pub(crate) fn conceal(&self, said: Text) -> Text {
+        if self.is_shown_in(said.as_bytes()) { Text::from_static("(a text that shows the credential)") } else { said }
+    }
+
+    pub(crate) fn is_shown_in(&self, said: &[u8]) -> bool {
+        let sought = self.current().map(Secret::expose).filter(|secret| secret.len() >= SHORTEST_SOUGHT);
+        sought.is_some_and(|secret| said.windows(secret.len()).any(|part| part == secret))
     }
 }
 
@@ -245,16 +255,5 @@ mod tests {
         assert!(!credentials.on_cut_off(), "not in a row");
         assert_eq!(credentials.on_refused(), Refusal::First, "to be hung up on is not to be refused");
         assert!(!credentials.on_cut_off() && !credentials.on_cut_off(), "a word between ends the row");
-    }
-
-    #[test]
-    fn a_credential_is_proven_by_a_login_of_its_own() {
-        let mut credentials = with("token");
-        assert!(!credentials.is_proven());
-        credentials.on_accepted();
-        credentials.on_refused();
-        assert!(credentials.is_proven(), "it was good once");
-        credentials.set(Some("new".into()));
-        assert!(!credentials.is_proven());
     }
 }

@@ -4,7 +4,6 @@
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod activity;
 mod backoff;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod credentials;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod endpoints;
@@ -26,13 +25,13 @@ mod presence;
 mod proof;
 mod quality;
 mod queueing;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod refresh;
 mod samples;
 mod window;
 
 pub(crate) use backoff::Backoff;
-pub(crate) use credentials::{Credentials, Refusal};
+pub use credentials::AskWhy;
+pub(crate) use credentials::{Ask, Credentials, Refusal};
 pub(crate) use flow::{Flow, Totals};
 pub(crate) use heartbeat::{Beat, Heartbeat, Pulse};
 pub(crate) use history::History;
@@ -45,4 +44,5 @@ pub(crate) use proof::Proof;
 pub use quality::Level;
 pub(crate) use quality::{Quality, Signs};
 pub(crate) use queueing::Queueing;
+pub(crate) use refresh::{Overdue, Refresh};
 pub(crate) use window::Flights;

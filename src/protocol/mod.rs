@@ -9,7 +9,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
-use crate::{CloseCode, Frame, Handshake, OpId, Recovery, Rejected, Secret, Text, Timestamp, Unfit};
+use crate::{CloseCode, Error, Frame, Handshake, OpId, Recovery, Rejected, Secret, Text, Timestamp, Unfit};
 
 #[cfg(feature = "json")]
 pub mod json;
@@ -329,6 +329,9 @@ pub enum Say<'a, M, T> {
     Ping,
     /// The answer to the peer's ping.
     Pong(Bytes),
+    /// An earlier failure, after the login that followed it: see
+    /// [`ErrorPolicy::tell_server`](crate::ErrorPolicy::tell_server). A protocol that has no word for it says nothing.
+    Report(&'a Error),
     /// A goodbye of the protocol's own, before the Close frame.
     Bye,
 }

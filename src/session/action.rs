@@ -3,7 +3,9 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use crate::{CloseCode, Complaint, Error, Frame, GoAway, Level, Mark, Rejected, Resumed, Secret, Text, Timestamp, Why};
+use crate::{
+    AskWhy, CloseCode, Complaint, Error, Frame, GoAway, Level, Mark, Rejected, Resumed, Secret, Text, Timestamp, Why,
+};
 
 /// The number of an attempt to connect, and of the link that may come of it. Never used twice in a
 /// session, so a late report of an old link can do no harm.
@@ -35,6 +37,17 @@ impl fmt::Display for OpId {
 pub enum Action<I, T> {
     /// Dial. The result comes as `Report::Up` or `Report::Down` of this link.
     Connect(Box<Attempt>),
+    /// Ask the host for a credential. The answer comes as [`Command::Credential`](super::Command::Credential), within
+    /// [`CredentialPolicy::answer_timeout`](super::CredentialPolicy::answer_timeout). A new question, and an
+    /// [`Action::Abort`] of the link, take the place of the last one: nobody waits for its answer any more.
+    AskCredential {
+        /// The number of the question.
+        ask: u64,
+        /// The attempt that waits for the answer, or the link whose login runs out.
+        link: LinkId,
+        /// Why: whether what the host has at hand will do.
+        why: AskWhy,
+    },
     /// Hand this frame to the transport. Nothing needs to leave before [`Action::FlushQueue`].
     Send {
         /// The link.
@@ -81,6 +94,7 @@ impl<I: fmt::Debug, T: fmt::Debug> fmt::Debug for Action<I, T> {
             Self::Connect(attempt) => f.debug_tuple("Connect").field(attempt).finish(),
             Self::Send { link, frame, secret: true } => write!(f, "Send({link}, {} secret bytes)", frame.len()),
             Self::Send { link, frame, secret: false } => write!(f, "Send({link}, {frame:?})"),
+            Self::AskCredential { ask, link, why } => write!(f, "AskCredential({ask}, {link}, {why:?})"),
             Self::FlushQueue(link) => write!(f, "FlushQueue({link})"),
             Self::Close { link, code, reason } => write!(f, "Close({link}, {code}, {reason:?})"),
             Self::Abort(link) => write!(f, "Abort({link})"),
@@ -109,7 +123,8 @@ pub struct Attempt {
     pub subprotocols: Vec<&'static str>,
     /// The largest message that the transport needs to accept, in bytes.
     pub max_message: u32,
-    /// The credential, for a dialer that needs one.
+    /// The credential, if it is to be used at the dial: see [`CredentialUse`](super::CredentialUse). It belongs into a
+    /// header, and never into an address.
     pub credential: Option<Secret>,
 }
 
@@ -163,6 +178,12 @@ pub enum Event<I, T> {
     Recovered,
     /// How good it is has changed: worse at once, better only when it has been for a while.
     Level(Level),
+    /// The login could not be renewed: the host had nothing, or the server did not want it. It holds until it runs out,
+    /// and renewing it is tried again before that.
+    RefreshFailed {
+        /// What the one or the other says.
+        why: Text,
+    },
 }
 
 /// A change of phase.
@@ -289,7 +310,7 @@ pub enum Answer<M> {
     Refused(Why, M),
     /// What a cancel found: the message, if it had not left.
     Cancelled(Option<M>),
-    /// The report was of a link that is gone; nothing changed but a counter.
+    /// The report was of a link that is gone, or the answer to a question that is no longer asked; nothing changed but a counter.
     Stale,
 }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{Actions, Answer, End, Session, StopCause, tell};
-use crate::{Acks, Frame, OpId, Protocol, Secret, Timestamp, Why, part::Standing};
+use crate::{Acks, Frame, OpId, Protocol, Secret, Text, Timestamp, Why, part::Standing};
 
 /// What the application wants. Every command is legal in every phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,14 @@ pub enum Command<M> {
     Cancel(OpId),
     /// From now on log in with this.
     Authenticate(Option<Secret>),
+    /// The answer to [`Action::AskCredential`](super::Action::AskCredential): the credential, or why there is none. An
+    /// answer that comes too late changes nothing but a counter, and is answered with [`Answer::Stale`].
+    Credential {
+        /// The number of the question.
+        ask: u64,
+        /// The answer. A reason is for people, and no secret.
+        answer: Result<Secret, Text>,
+    },
     /// The application has taken a message that wanted an acknowledgement ([`crate::Mark::wants_ack`]).
     Taken {
         /// Its id.
@@ -120,6 +128,7 @@ impl<P: Protocol> Session<P> {
                 return Answer::Cancelled(self.outbox.cancel(id, &mut tell(&mut self.stats, out)));
             }
             Command::Authenticate(credential) => self.credentials.set(credential),
+            Command::Credential { ask, answer } => return self.on_credential(now, ask, answer, out),
             Command::Taken { id } => self.on_taken(&id),
         }
         Answer::Done

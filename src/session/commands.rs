@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Answer, Command, Input, LinkId, OpId, Report, SendOptions};
-use crate::{Machine, Refused, Secret, Timestamp};
+use crate::{Machine, Refused, Secret, Text, Timestamp};
 
 /// The commands and reports of a session as methods. Any machine that takes a session's inputs has them,
 /// a recorded one too.
@@ -32,6 +32,18 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
     /// [`Command::Authenticate`].
     fn authenticate(&mut self, now: Timestamp, credential: Option<Secret>, actions: &mut Vec<Self::Action>) {
         self.handle(now, Input::Command(Command::Authenticate(credential)), actions);
+    }
+
+    /// [`Command::Credential`]. `false` if the question is no longer asked.
+    fn credential(
+        &mut self,
+        now: Timestamp,
+        ask: u64,
+        answer: Result<Secret, Text>,
+        actions: &mut Vec<Self::Action>,
+    ) -> bool {
+        let command = Command::Credential { ask, answer };
+        !matches!(self.handle(now, Input::Command(command), actions), Answer::Stale)
     }
 
     /// Sends a message with the default options: at most once, untracked, without a time limit.

@@ -58,6 +58,10 @@ pub struct Stats {
     pub stale: u64,
     /// Meanings that fit nothing we asked for: a late reply, an acknowledgement of what was not sent.
     pub unexpected: u64,
+    /// Answers of the host to a question that was no longer asked.
+    pub late_answers: u64,
+    /// Logins that could not be renewed before they ran out, at the time.
+    pub refreshes_failed: u64,
     /// Frames that made no sense.
     pub bad: u64,
     /// Messages of the peer whose acknowledgement was given up, because too many waited or its id was too long.

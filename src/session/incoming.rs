@@ -9,9 +9,9 @@ use super::{
     Action, Actions, Event, Link, LinkId, OpId, Place, Session, Stage, Stir, append, lifecycle::Parting, tell,
 };
 use crate::{
-    CloseCode, Complaint, Frame, Heard, Mark, Protocol, Rejected, Resumed, Text, Timestamp, Tuning,
+    CloseCode, Complaint, Frame, Heard, Mark, Protocol, Rejected, Text, Timestamp, Tuning,
     error::Failure,
-    part::{Beat, Heartbeat, Login},
+    part::{Beat, Heartbeat},
 };
 
 impl<P: Protocol> Session<P> {
@@ -94,11 +94,15 @@ impl<P: Protocol> Session<P> {
             Heard::Acked { op } => self.on_answer(id, op, Ok(()), out),
             Heard::Done { op, result } => self.on_answer(id, op, result, out),
             Heard::Hello(tuning) => self.on_hello(now, id, *tuning),
-            Heard::Challenge(challenge) => self.with_login(id, |login| login.on_challenge(challenge)),
-            Heard::LoginOk { resumed, expires: _, client_id } => {
-                self.on_login_ok(now, id, resumed, client_id.as_ref());
+            Heard::Challenge(challenge) => self.on_challenge(id, challenge),
+            Heard::LoginOk { resumed, expires, client_id } => {
+                if let Some(client_id) = client_id {
+                    self.ids.on_assigned(&client_id);
+                }
+                self.on_login_ok(now, id, resumed, expires);
             }
-            Heard::LoginRefused(why) | Heard::LoginLost(why) => self.on_login_refused(now, id, *why, out),
+            Heard::LoginRefused(why) => self.on_login_refused(now, id, *why, out),
+            Heard::LoginLost(why) => self.on_login_lost(now, id, *why, out),
             Heard::Ping(payload) => self.on_ping(id, payload),
             Heard::Pong => self.on_pong(now, id, None),
             Heard::GoAway(asked) => {
@@ -162,15 +166,6 @@ impl<P: Protocol> Session<P> {
         self.stats.unexpected += u64::from(unknown);
     }
 
-    fn with_login(&mut self, id: LinkId, f: impl FnOnce(&mut Login)) {
-        match self.link.as_mut().filter(|link| link.id == id).map(|link| &mut link.stage) {
-            Some(Stage::LoggingIn(login)) => f(login),
-            Some(Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. }) | None => {
-                self.stats.unexpected += 1;
-            }
-        }
-    }
-
     fn on_hello(&mut self, now: Timestamp, id: LinkId, tuning: Tuning) {
         let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
         if let Stage::Online { heartbeat, .. } = &mut link.stage {
@@ -183,20 +178,7 @@ impl<P: Protocol> Session<P> {
         match &mut link.stage {
             Stage::LoggingIn(login) if link.abilities.login => login.on_hello(),
             Stage::LoggingIn(_) => self.go_online(now),
-            Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. } => {}
-        }
-    }
-
-    fn on_login_ok(&mut self, now: Timestamp, id: LinkId, resumed: Resumed, client_id: Option<&Text>) {
-        let logging_in = |link: &Link<_>| link.abilities.login && matches!(link.stage, Stage::LoggingIn(_));
-        if self.link.as_ref().is_some_and(|link| link.id == id && logging_in(link)) {
-            if let Some(client_id) = client_id {
-                self.ids.on_assigned(client_id);
-            }
-            self.facts.resumed = resumed;
-            self.go_online(now);
-        } else {
-            self.stats.unexpected += 1;
+            Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. } => {}
         }
     }
 
@@ -207,7 +189,8 @@ impl<P: Protocol> Session<P> {
         let mut heartbeat = Heartbeat::new(beat, link.paused, now);
         heartbeat.tune(link.tuning.ping_every, link.tuning.ping_timeout);
         let stable_at = Some(now.after(self.config.stable_for).unwrap_or(Timestamp::MAX));
-        link.stage = Stage::Online { heartbeat, since: now, stable_at };
+        link.stage = Stage::Online { heartbeat, since: now, stable_at, refresh: None };
+        link.owed.report = self.facts.to_tell.take();
         self.credentials.on_accepted();
         self.proof.on_online(None, self.credentials.current());
         self.facts.failure = 0;
@@ -216,12 +199,6 @@ impl<P: Protocol> Session<P> {
         }
         self.facts.was_online = true;
         self.stats.online += 1;
-    }
-
-    fn on_login_refused(&mut self, now: Timestamp, id: LinkId, why: Rejected, out: &mut Actions<P>) {
-        if self.place_of(id) == Some(Place::Link) {
-            self.lose(now, Failure::LoginRefused(why), None, Parting::Close(CloseCode::NORMAL), out);
-        }
     }
 
     /// Only the last ping needs an answer (RFC 6455 section 5.5.3 says so of the WebSocket's own).

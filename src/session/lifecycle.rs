@@ -3,11 +3,9 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::{
-    Action, Actions, Attempt, Change, End, Event, Link, LinkId, Phase, Session, Stage, StopCause, link::Owed, tell,
-};
+use super::{Action, Actions, Change, End, Event, Link, LinkId, Phase, Session, Stage, StopCause, link::Owed, tell};
 use crate::{
-    CloseCode, Error, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
+    CloseCode, Code, Error, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
     error::{self, Circumstances, Failure, Notes, Verdict, classify},
     part::{Flights, Refusal},
 };
@@ -66,11 +64,10 @@ impl<P: Protocol> Session<P> {
         self.facts.retry_at = None;
         self.facts.resumed = Resumed::Fresh;
         self.proof.on_dial();
-        self.stats.dials += 1;
         self.link = Some(Link {
             id,
             attempt,
-            stage: Stage::Dialing { deadline: now.after(self.config.connect_timeout) },
+            stage: Stage::Dialing { deadline: None },
             abilities: self.protocol.abilities(),
             protocol: P::Link::default(),
             flights: Flights::new(self.config.window),
@@ -79,15 +76,10 @@ impl<P: Protocol> Session<P> {
             can_ping: true,
             paused: false,
             flushing: false,
+            has_reported: false,
             come_back_after: None,
         });
-        out.push(Action::Connect(Box::new(Attempt {
-            link: id,
-            attempt,
-            subprotocols: self.protocol.subprotocols().to_vec(),
-            max_message: self.config.max_message,
-            credential: self.credentials.current().cloned(),
-        })));
+        self.ask_or_open(now, out);
     }
 
     /// The session shall end: when all is sent, or at once.
@@ -114,7 +106,7 @@ impl<P: Protocol> Session<P> {
     /// Says goodbye to the link. It may still tell what was written, acknowledged and said, until its deadline.
     fn leave(&mut self, now: Timestamp, code: CloseCode, reason: Text, out: &mut Actions<P>) {
         let Some(mut link) = self.link.take() else { return };
-        if link.is_dialing() {
+        if !link.is_open() {
             out.push(Action::Abort(link.id));
             return;
         }
@@ -160,17 +152,19 @@ impl<P: Protocol> Session<P> {
             (Recovery::RetryAfter(given), Some(asked)) => Recovery::RetryAfter(given.max(asked)),
             (recovery, _) => recovery,
         };
-        out.push(Action::EmitError(Box::new(Error {
+        let error = Box::new(Error {
             number: self.facts.errors,
             kind: verdict.kind,
             code: verdict.code,
             message: verdict.message.clone(),
-            details: failure.into_answer(),
+            details: failure.into_answer().filter(|answer| !self.credentials.is_shown_in(&answer.body)),
             recovery,
             retry_after: asked,
             attempt,
             link: id,
-        })));
+        });
+        self.note_to_tell(&error);
+        out.push(Action::EmitError(error));
         self.part(now, parting, verdict.message, out);
         self.schedule(now, recovery, asked);
     }
@@ -189,9 +183,24 @@ impl<P: Protocol> Session<P> {
         }
     }
 
+    /// What went wrong is told to the server after the next login. What comes of telling is not told, else it could go
+    /// on for ever: a link that was told something and did not hold keeps its end to itself.
+    fn note_to_tell(&mut self, error: &Error) {
+        let came_of_telling =
+            self.link.as_ref().is_some_and(|link| link.has_reported) && self.reached() != error::Stage::Stable;
+        if self.config.errors.tell_server && !came_of_telling {
+            self.facts.to_tell = Some(Box::new(error.clone()));
+        }
+    }
+
     /// The table decides; here it is told what it has to know, and its notes are taken.
     fn judge(&mut self, now: Timestamp, failure: &Failure, host: Option<Recovery>) -> Verdict {
-        let verdict = classify(failure, &self.circumstances(now, failure, host), &self.config.errors);
+        let mut verdict = classify(failure, &self.circumstances(now, failure, host), &self.config.errors);
+        verdict.message = self.credentials.conceal(verdict.message);
+        verdict.code = verdict.code.map(|code| match code {
+            Code::Named(name) => Code::Named(self.credentials.conceal(name)),
+            Code::Close(_) | Code::Http(_) => code,
+        });
         let Notes { breach, loss, refused, forgiven } = verdict.notes;
         self.facts.violations = self.facts.violations.saturating_add(breach.into());
         if loss {
@@ -225,7 +234,7 @@ impl<P: Protocol> Session<P> {
     /// How far the link has come.
     fn reached(&self) -> error::Stage {
         match self.link.as_ref().map(|link| &link.stage) {
-            Some(Stage::Dialing { .. }) | None => error::Stage::Dialing,
+            Some(Stage::Asking(_) | Stage::Dialing { .. }) | None => error::Stage::Dialing,
             Some(Stage::LoggingIn(_)) => error::Stage::LoggingIn,
             Some(Stage::Online { stable_at: None, .. }) => error::Stage::Stable,
             Some(Stage::Online { .. } | Stage::Closing { .. }) => error::Stage::Young,
@@ -269,7 +278,7 @@ impl<P: Protocol> Session<P> {
             return Phase::Draining;
         }
         match self.link.as_ref().map(|link| &link.stage) {
-            Some(Stage::Dialing { .. }) => Phase::Connecting,
+            Some(Stage::Asking(_) | Stage::Dialing { .. }) => Phase::Connecting,
             Some(Stage::LoggingIn(_)) => Phase::Authenticating,
             Some(Stage::Online { .. } | Stage::Closing { .. }) => Phase::Online,
             None if self.wants.online => Phase::Waiting,

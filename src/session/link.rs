@@ -1,11 +1,13 @@
 //! Everything that dies with a connection. Dropping the value is the reset.
 
-use bytes::Bytes;
+use alloc::boxed::Box;
 use core::time::Duration;
 
+use bytes::Bytes;
+
 use crate::{
-    Abilities, LinkId, Timestamp, Tuning,
-    part::{Flights, Heartbeat, Login},
+    Abilities, Error, LinkId, Timestamp, Tuning,
+    part::{Ask, Flights, Heartbeat, Login, Refresh},
 };
 
 /// One attempt and the connection that comes of it. `L` is what the protocol knows of it.
@@ -27,6 +29,8 @@ pub(super) struct Link<L> {
     pub(super) paused: bool,
     /// A flush was asked for and not reported yet.
     pub(super) flushing: bool,
+    /// The server was told of an earlier failure on it.
+    pub(super) has_reported: bool,
     /// When the server wants us back, by its own word.
     pub(super) come_back_after: Option<Duration>,
 }
@@ -34,6 +38,8 @@ pub(super) struct Link<L> {
 /// How far a link has come. Each stage owns what only it needs.
 #[derive(Clone, Debug)]
 pub(super) enum Stage {
+    /// The host is asked for a credential. There is no transport yet.
+    Asking(Ask),
     /// The transport is on its way.
     Dialing {
         deadline: Option<Timestamp>,
@@ -44,6 +50,8 @@ pub(super) enum Stage {
         since: Timestamp,
         /// When it counts as stable; `None` once it does.
         stable_at: Option<Timestamp>,
+        /// The login runs out, and is renewed before.
+        refresh: Option<Box<Refresh>>,
     },
     /// We said goodbye.
     Closing {
@@ -57,17 +65,31 @@ pub(super) enum Stage {
 pub(super) struct Owed {
     pub(super) ping: bool,
     pub(super) pong: Option<Bytes>,
+    /// One more step of the login that renews the present one.
+    pub(super) login: bool,
+    /// An earlier failure that the server is to be told of.
+    pub(super) report: Option<Box<Error>>,
 }
 
 impl Owed {
     pub(super) const fn is_empty(&self) -> bool {
-        !self.ping && self.pong.is_none()
+        !self.ping && !self.login && self.pong.is_none() && self.report.is_none()
     }
 }
 
 impl<L> Link<L> {
     pub(super) const fn is_dialing(&self) -> bool {
         matches!(self.stage, Stage::Dialing { .. })
+    }
+
+    /// Whether the transport is open, and so has to be closed.
+    pub(super) const fn is_open(&self) -> bool {
+        !matches!(self.stage, Stage::Asking(_) | Stage::Dialing { .. })
+    }
+
+    /// Whether there is a transport, or one on its way, that can say something of it.
+    pub(super) const fn has_transport(&self) -> bool {
+        !matches!(self.stage, Stage::Asking(_))
     }
 
     /// Whether it has been ready for data.
@@ -87,7 +109,7 @@ impl<L> Link<L> {
     pub(super) const fn heartbeat(&mut self) -> Option<&mut Heartbeat> {
         match &mut self.stage {
             Stage::Online { heartbeat, .. } => Some(heartbeat),
-            Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
+            Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
         }
     }
 }

@@ -18,13 +18,14 @@ mod health;
 mod incoming;
 mod lifecycle;
 mod link;
+mod login;
 mod report;
 mod seeing;
 mod stir;
 mod timers;
 mod writes;
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::{fmt, iter};
 
 use bytes::Bytes;
@@ -44,7 +45,7 @@ use stir::Stir;
 pub use timers::Timer;
 
 use crate::{
-    Frame, Heard, Machine, Protocol, Resumed, Rng, Secret, Text, Timestamp, Who,
+    Error, Frame, Heard, Machine, Protocol, Resumed, Rng, Secret, Text, Timestamp, Who,
     part::{Backoff, Credentials, Ended, History, Ids, Outbox, Proof},
 };
 
@@ -145,6 +146,8 @@ struct Facts {
     /// The number of the failure that the session is waiting after, or ended by; 0 if there was none.
     failure: u64,
     last_error: Option<Text>,
+    /// The last failure, if the server is to be told of it.
+    to_tell: Option<Box<Error>>,
     last_link: Option<LinkId>,
     /// Some link came online before.
     was_online: bool,
@@ -255,7 +258,7 @@ impl<P: Protocol> Session<P> {
     }
 
     fn place_of(&self, id: LinkId) -> Option<Place> {
-        let is = |link: &Option<Link<P::Link>>| link.as_ref().is_some_and(|link| link.id == id);
+        let is = |link: &Option<Link<P::Link>>| link.as_ref().is_some_and(|link| link.id == id && link.has_transport());
         match () {
             () if is(&self.link) => Some(Place::Link),
             () if is(&self.next) => Some(Place::Next),

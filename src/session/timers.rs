@@ -9,10 +9,14 @@ use crate::{Protocol, Timestamp, error::Failure, part::Pulse};
 pub enum Timer {
     /// The wait before the next attempt is over.
     Dial,
+    /// The host has not given a credential yet.
+    Ask,
     /// The transport is not open yet.
     Connect,
     /// The login is not answered yet.
     Login,
+    /// The login runs out soon, or renewing it takes too long.
+    Refresh,
     /// The peer has been silent for a while, or we have.
     Heartbeat,
     /// The link has held long enough to count as stable.
@@ -56,21 +60,24 @@ impl<P: Protocol> Session<P> {
 
     /// All timers, in the order in which they fire.
     #[inline]
-    fn timers(&self) -> [(Timer, Option<Timestamp>); 10] {
-        let (connect, login, heartbeat, stable) = match self.link.as_ref().map(|link| &link.stage) {
-            Some(Stage::Dialing { deadline }) => (*deadline, None, None, None),
-            Some(Stage::LoggingIn(login)) => (None, login.deadline(), None, None),
-            Some(Stage::Online { heartbeat, stable_at, .. }) => (None, None, heartbeat.deadline(), *stable_at),
-            Some(Stage::Closing { .. }) | None => (None, None, None, None),
+    fn timers(&self) -> [(Timer, Option<Timestamp>); 9] {
+        let (stage, heartbeat, stable) = match self.link.as_ref().map(|link| &link.stage) {
+            Some(Stage::Asking(ask)) => ((Timer::Ask, ask.deadline()), None, None),
+            Some(Stage::Dialing { deadline }) => ((Timer::Connect, *deadline), None, None),
+            Some(Stage::LoggingIn(login)) => ((Timer::Login, login.deadline()), None, None),
+            Some(Stage::Online { heartbeat, stable_at, refresh, .. }) => {
+                let refresh = refresh.as_ref().and_then(|refresh| refresh.deadline());
+                ((Timer::Refresh, refresh), heartbeat.deadline(), *stable_at)
+            }
+            Some(Stage::Closing { .. }) | None => ((Timer::Connect, None), None, None),
         };
         let close = match self.leaving.as_ref().map(|link| &link.stage) {
             Some(Stage::Closing { deadline, .. }) => *deadline,
-            Some(Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Online { .. }) | None => None,
+            Some(Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Online { .. }) | None => None,
         };
         let (degraded, level) = self.seeing_deadlines();
         [
-            (Timer::Connect, connect),
-            (Timer::Login, login),
+            stage,
             (Timer::Heartbeat, heartbeat),
             (Timer::Stable, stable),
             (Timer::Close, close),
@@ -86,6 +93,8 @@ impl<P: Protocol> Session<P> {
         match timer {
             // Settling dials, and looks anew how it all does.
             Timer::Dial | Timer::Degraded | Timer::Level => {}
+            Timer::Ask => self.lose(now, Failure::CredentialTimeout, None, Parting::Abort, out),
+            Timer::Refresh => self.on_refresh(now, out),
             Timer::Connect => self.lose(now, Failure::ConnectTimeout, None, Parting::Abort, out),
             Timer::Login => self.lose(now, Failure::LoginTimeout, None, Parting::Abort, out),
             Timer::Heartbeat => self.on_heartbeat(now, out),

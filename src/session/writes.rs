@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{Action, Actions, Dropped, Link, Session, Stage, Stats, append, tell};
 use crate::{
-    Frame, Outgoing, Pings, Protocol, Say, Timestamp,
+    CredentialPolicy, Frame, Outgoing, Pings, Protocol, Say, Timestamp,
     part::{Credentials, Next, Outbox},
 };
 
@@ -18,7 +18,7 @@ impl<P: Protocol> Session<P> {
     #[inline]
     pub(super) fn writes(&mut self, now: Timestamp, out: &mut Actions<P>) {
         let Some(link) = &self.link else { return };
-        if link.is_dialing() {
+        if !link.is_open() {
             return;
         }
         let online = link.is_online();
@@ -36,12 +36,14 @@ impl<P: Protocol> Session<P> {
     /// What comes before the queue. Most turns owe nothing.
     #[cold]
     fn writes_owed(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        let policy = self.config.credentials;
         let Some(mut writer) = self.writer(now, out) else { return };
-        writer.login();
+        writer.login(&policy);
         writer.pong();
         if writer.link.is_online() {
             writer.ping();
             writer.acks();
+            writer.report();
         }
     }
 
@@ -85,13 +87,18 @@ struct Writer<'a, P: Protocol> {
 }
 
 impl<P: Protocol> Writer<'_, P> {
-    fn login(&mut self) {
+    fn login(&mut self, policy: &CredentialPolicy) {
         if !self.link.abilities.login || !self.link.flights.has_control_room() {
             return;
         }
-        let Stage::LoggingIn(login) = &mut self.link.stage else { return };
-        if let Some(challenge) = login.take_step() {
-            let credential = self.credentials.current();
+        let step = match &mut self.link.stage {
+            Stage::LoggingIn(login) => login.take_step(),
+            Stage::Online { refresh: Some(refresh), .. } => refresh.take_step(),
+            Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. } => None,
+        };
+        self.link.owed.login = false;
+        if let Some(challenge) = step {
+            let credential = self.credentials.at_login(policy);
             self.control(Say::Login { credential, challenge: challenge.as_deref() }, true);
         }
     }
@@ -124,6 +131,16 @@ impl<P: Protocol> Writer<'_, P> {
         while !self.taken.is_empty() && self.link.flights.has_control_room() {
             let Some(id) = self.taken.pop_front() else { return };
             self.control(Say::AckOf { id: &id }, false);
+        }
+    }
+
+    /// The server is told of an earlier failure, once.
+    fn report(&mut self) {
+        if self.link.flights.has_control_room() {
+            if let Some(error) = self.link.owed.report.take() {
+                self.link.has_reported = true;
+                self.control(Say::Report(&error), false);
+            }
         }
     }
 

@@ -143,6 +143,10 @@ impl Redactor {
                 Some(Command::Send { message: message.redacted(self), options: *options })
             }
             Command::Authenticate(Some(secret)) => Some(Command::Authenticate(Some(self.secret(secret)))),
+            Command::Credential { ask, answer } => {
+                let answer = answer.as_ref().map(|secret| self.secret(secret)).map_err(|why| self.said(why));
+                Some(Command::Credential { ask: *ask, answer })
+            }
             Command::Authenticate(None)
             | Command::Connect
             | Command::ConnectNow

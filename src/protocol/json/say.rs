@@ -1,6 +1,10 @@
 //! How does a session's intention look as a packet?
 
-use alloc::{string::String, vec, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
 
 use bytes::Bytes;
 
@@ -8,7 +12,7 @@ use super::{
     ClientId, Json, Link, Login, Message, Packet, Raw,
     write::{self, Draft, IdBuffer, Object, Style},
 };
-use crate::{Frame, OpId, Outgoing, Rejected, Say, Secret, Text, Timestamp, Unfit, Who};
+use crate::{Error, Frame, OpId, Outgoing, Rejected, Say, Secret, Text, Timestamp, Unfit, Who};
 
 impl Json {
     /// Names that the peer would take for words of the protocol. Their answers are the session's.
@@ -51,6 +55,7 @@ impl Json {
                 let draft = Draft { kind: "ack", id: core::str::from_utf8(id).ok(), ..Draft::default() };
                 frames.push(draft.frame(self.style()));
             }
+            Say::Report(error) => frames.push(self.error_frame(error, now)),
             Say::Ping => {
                 let draft = Draft { kind: "ping", timestamp: Some(now), ..Draft::default() };
                 frames.push(draft.frame(self.style()));
@@ -136,6 +141,21 @@ impl Json {
             ..Draft::default()
         };
         draft.frame(self.style())
+    }
+
+    /// A failure of ours, for the server's people. Of what the server said before only its message is in it.
+    fn error_frame(&self, error: &Error, now: Timestamp) -> Frame {
+        let code = error.code.as_ref().map(ToString::to_string);
+        let mut content = Vec::new();
+        let mut object = Object::open(&mut content);
+        object.text("kind", Some(error.kind.as_str()));
+        object.text("message", Some(error.message.as_str()));
+        object.text("code", code.as_deref());
+        object.number("attempt", error.attempt);
+        object.close();
+        let content = Raw::written(write::text(content));
+        let (data, timestamp, client_id) = (Some(&content), Some(now), self.known_as());
+        Draft { kind: "client_error", data, timestamp, client_id, ..Draft::default() }.frame(self.style())
     }
 
     /// The answer to a ping says again what it said: its content, its time and, as what is answered, its id.

@@ -1,6 +1,6 @@
 //! How does a packet look on the wire? One function writes it, for counting and for sending alike.
 
-use alloc::vec::Vec;
+use alloc::{string::ToString, vec::Vec};
 
 use bytes::Bytes;
 
@@ -111,6 +111,11 @@ impl<'a, S: Sink> Object<'a, S> {
             self.name(name);
             write_string(value, self.sink);
         }
+    }
+
+    pub(super) fn number(&mut self, name: &str, value: u64) {
+        self.name(name);
+        self.sink.put(value.to_string().as_bytes());
     }
 
     /// A member whose value is JSON already.

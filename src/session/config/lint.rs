@@ -341,6 +341,8 @@ fn exists(what: Match) -> bool {
         | Match::Violation
         | Match::Impossible
         | Match::ConnectTimeout
+        | Match::NoCredential
+        | Match::CredentialTimeout
         | Match::LoginTimeout
         | Match::Silence
         | Match::LoginRefused

@@ -1,0 +1,192 @@
+//! Who we log in as: the host is asked for credentials, and a login that runs out is renewed on the link that is there.
+//!
+//! A question belongs to the attempt that asks it, or to the link whose login runs out. When that is gone, so is the
+//! question, and an answer that comes late finds nobody.
+
+use alloc::boxed::Box;
+
+use bytes::Bytes;
+
+use super::{Action, Actions, Answer, Attempt, Event, Link, LinkId, Place, Session, Stage, lifecycle::Parting};
+use crate::{
+    CloseCode, CredentialUse, Protocol, Rejected, Resumed, Secret, Text, Timestamp,
+    error::Failure,
+    part::{Ask, Overdue, Refresh},
+};
+
+impl<P: Protocol> Session<P> {
+    /// An attempt has begun: the host is asked, or the dial follows at once. The host is asked before the dial also if
+    /// the credential is for the login: else it would take its time while a server waits.
+    pub(super) fn ask_or_open(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        let Some(link) = &mut self.link else { return };
+        match self.credentials.ask(now, &self.config.credentials) {
+            Some(ask) => {
+                out.push(to_host(link.id, &ask));
+                link.stage = Stage::Asking(ask);
+            }
+            None => self.open(now, out),
+        }
+    }
+
+    fn open(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        let Some(link) = &mut self.link else { return };
+        link.stage = Stage::Dialing { deadline: now.after(self.config.connect_timeout) };
+        self.facts.last_dial = Some(now);
+        self.stats.dials += 1;
+        out.push(Action::Connect(Box::new(Attempt {
+            link: link.id,
+            attempt: link.attempt,
+            subprotocols: self.protocol.subprotocols().to_vec(),
+            max_message: self.config.max_message,
+            credential: self.credentials.at_dial(&self.config.credentials).cloned(),
+        })));
+    }
+
+    /// The host has answered a question. [`Answer::Stale`] if it is no longer asked.
+    pub(super) fn on_credential(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        answer: Result<Secret, Text>,
+        out: &mut Actions<P>,
+    ) -> Answer<P::Message> {
+        match (self.link.as_ref().map(|link| &link.stage), answer) {
+            (Some(Stage::Asking(ask)), Ok(secret)) if ask.number() == number => {
+                self.credentials.set(Some(secret));
+                self.open(now, out);
+            }
+            (Some(Stage::Asking(ask)), Err(why)) if ask.number() == number => {
+                self.lose(now, Failure::NoCredential(why), None, Parting::Gone { left: 0 }, out);
+            }
+            (Some(Stage::Online { refresh: Some(refresh), .. }), answer) if refresh.is_answered_by(number) => {
+                self.refresh_with(now, answer, out);
+            }
+            (_, Ok(_) | Err(_)) => {
+                self.stats.late_answers += 1;
+                return Answer::Stale;
+            }
+        }
+        Answer::Done
+    }
+
+    fn refresh_with(&mut self, now: Timestamp, answer: Result<Secret, Text>, out: &mut Actions<P>) {
+        let Some((refresh, needs_login)) = refresh_of(&mut self.link) else { return };
+        match answer {
+            Ok(secret) if self.credentials.current() != Some(&secret) => {
+                refresh.log_in(now.after(self.config.login_timeout));
+                *needs_login = true;
+                self.credentials.set(Some(secret));
+            }
+            // The host has nothing fresh yet.
+            Ok(_) => refresh.put_off(now),
+            Err(why) => {
+                refresh.put_off(now);
+                self.tell_refresh_failed(why, out);
+            }
+        }
+    }
+
+    /// The server accepted the login, or the one that renews it.
+    pub(super) fn on_login_ok(&mut self, now: Timestamp, id: LinkId, resumed: Resumed, expires: Option<Timestamp>) {
+        let link = self.link.as_ref().filter(|link| link.id == id && link.abilities.login);
+        match link.map(|link| &link.stage) {
+            Some(Stage::LoggingIn(_)) => {
+                self.facts.resumed = resumed;
+                self.go_online(now);
+            }
+            Some(Stage::Online { refresh: Some(refresh), .. }) if refresh.is_logging_in() => {
+                self.credentials.on_accepted();
+            }
+            Some(Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. }) | None => {
+                self.stats.unexpected += 1;
+                return;
+            }
+        }
+        self.keep_fresh(now, expires);
+    }
+
+    /// The login runs out at this time: the host is asked for a fresh credential before that.
+    fn keep_fresh(&mut self, now: Timestamp, expires: Option<Timestamp>) {
+        let policy = &self.config.credentials;
+        let renews = match policy.when {
+            CredentialUse::AtLogin | CredentialUse::Both => policy.asked,
+            CredentialUse::Never | CredentialUse::AtDial => false,
+        };
+        let expires = expires.filter(|_| renews);
+        if let Some(Stage::Online { refresh, .. }) = self.link.as_mut().map(|link| &mut link.stage) {
+            *refresh = expires.map(|at| Box::new(Refresh::new(now, at, policy.refresh_before)));
+        }
+    }
+
+    pub(super) fn on_challenge(&mut self, id: LinkId, challenge: Bytes) {
+        let is_taken = match self.link.as_mut().filter(|link| link.id == id) {
+            Some(Link { stage: Stage::LoggingIn(login), .. }) => {
+                login.on_challenge(challenge);
+                true
+            }
+            Some(Link { stage: Stage::Online { refresh: Some(refresh), .. }, owed, .. }) => {
+                owed.login = refresh.on_challenge(challenge);
+                owed.login
+            }
+            Some(_) | None => false,
+        };
+        self.stats.unexpected += u64::from(!is_taken);
+    }
+
+    /// The server does not accept the login. One that only was to be renewed still holds, and so does the link.
+    pub(super) fn on_login_refused(&mut self, now: Timestamp, id: LinkId, why: Rejected, out: &mut Actions<P>) {
+        if self.place_of(id) != Some(Place::Link) {
+            return;
+        }
+        let Some((refresh, _)) = refresh_of(&mut self.link) else {
+            return self.on_login_lost(now, id, why, out);
+        };
+        if refresh.is_logging_in() {
+            refresh.put_off(now);
+            self.credentials.on_refused();
+        } else {
+            self.stats.unexpected += 1;
+        }
+        self.tell_refresh_failed(why.message, out);
+    }
+
+    pub(super) fn on_login_lost(&mut self, now: Timestamp, id: LinkId, why: Rejected, out: &mut Actions<P>) {
+        if self.place_of(id) == Some(Place::Link) {
+            self.lose(now, Failure::LoginRefused(why), None, Parting::Close(CloseCode::NORMAL), out);
+        }
+    }
+
+    /// The refresh is due, or has taken too long.
+    pub(super) fn on_refresh(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
+        let Some((refresh, _)) = refresh_of(&mut self.link) else { return };
+        match refresh.on_due(now) {
+            Some(Overdue::Ask) => {
+                if let Some(ask) = self.credentials.ask_again(now, &self.config.credentials) {
+                    out.push(to_host(id, &ask));
+                    refresh.on_asked(ask);
+                }
+            }
+            Some(Overdue::Unanswered) => self.tell_refresh_failed(Text::from_static("not answered in time"), out),
+            None => {}
+        }
+    }
+
+    fn tell_refresh_failed(&mut self, why: Text, out: &mut Actions<P>) {
+        self.stats.refreshes_failed += 1;
+        out.push(Action::Emit(Event::RefreshFailed { why: self.credentials.conceal(why) }));
+    }
+}
+
+fn to_host<I, T>(link: LinkId, ask: &Ask) -> Action<I, T> {
+    Action::AskCredential { ask: ask.number(), link, why: ask.why() }
+}
+
+/// The refresh of a login, and whether there is something to be said for it.
+fn refresh_of<L>(link: &mut Option<Link<L>>) -> Option<(&mut Refresh, &mut bool)> {
+    let Link { stage, owed, .. } = link.as_mut()?;
+    match stage {
+        Stage::Online { refresh, .. } => refresh.as_deref_mut().map(|refresh| (refresh, &mut owed.login)),
+        Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
+    }
+}
