@@ -157,6 +157,7 @@ fn told(now: Timestamp, action: &Action<Text, Never>) -> String {
         Action::Send { link, frame: Frame::Text(text), .. } => format!("send on link {link}: {text}"),
         Action::Send { link, frame: Frame::Ping(_), .. } => format!("send on link {link}: ping"),
         Action::Send { link, frame, .. } => format!("send on link {link}: {frame:?}"),
+        Action::AskCredential { ask, link, why } => format!("ask the host for link {link}, question {ask}: {why:?}"),
         Action::FlushQueue(link) => format!("flush link {link}"),
         Action::Close { link, code, .. } => format!("close link {link} with {code}"),
         Action::Abort(link) => format!("abort link {link}"),

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
-    Action, Answer, Cause, Class, CloseCode, Command, Config, Down, Frame, HttpAnswer, Input, LinkId, Machine, Never,
-    OpId, Overflow, Plain, Recovery, Report, Secret, SendOptions, Session, Text, Timestamp, Ttl,
+    Action, Answer, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, Frame, HttpAnswer, Input, LinkId,
+    Machine, Never, OpId, Overflow, Plain, Recovery, Report, Secret, SendOptions, Session, Text, Timestamp, Ttl,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -55,6 +55,8 @@ enum What {
     },
     Cancel(u8),
     Authenticate(bool),
+    /// The host answers the last question, or one before: with a credential of this number, or with none.
+    Answer(u8, Option<u8>),
     Taken,
     Up(Which),
     /// The peer says the line of this number.
@@ -110,7 +112,8 @@ impl Arbitrary for What {
             }
             13 => Self::Cancel(u8::arbitrary(g) % 8),
             14 => Self::Authenticate(bool::arbitrary(g)),
-            15 => Self::Taken,
+            15 if bool::arbitrary(g) => Self::Taken,
+            15 => Self::Answer(u8::arbitrary(g) % 8, Option::arbitrary(g)),
             16..=18 => Self::Up(Which::arbitrary(g)),
             19..=24 => Self::Hear(Which::arbitrary(g), u8::arbitrary(g)),
             25..=27 => Self::Flushed(Which::arbitrary(g), u8::arbitrary(g)),
@@ -248,6 +251,39 @@ impl Subject for OfChecked {
     }
 }
 
+/// The host is asked before each dial, and the server asks for more and lets logins run out.
+struct OfAsked;
+
+impl Subject for OfAsked {
+    type Message = Text;
+    type Incoming = Text;
+    type Machine = Checked<Session<Toy>, Toy>;
+
+    fn make() -> Self::Machine {
+        let mut config = config();
+        (config.credentials.asked, config.credentials.when) = (true, CredentialUse::Both);
+        (config.credentials.refresh_before, config.errors.tell_server) = (Duration::from_secs(2), true);
+        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
+        Checked::new(session, Toy::default(), config)
+    }
+
+    fn message(long: bool) -> Text {
+        OfToy::message(long)
+    }
+
+    fn line(number: u8, last_op: u64) -> Frame {
+        match number % 16 {
+            0..=2 => "challenge nonce".into(),
+            3 => format!("ok {}", u64::from(number) * 1_000).into(),
+            _ => OfToy::line(number, last_op),
+        }
+    }
+
+    fn fault(machine: &mut Self::Machine, now: Timestamp) -> Option<String> {
+        OfChecked::fault(machine, now)
+    }
+}
+
 /// A machine on its way through a sequence.
 struct Run<S: Subject> {
     machine: S::Machine,
@@ -256,6 +292,7 @@ struct Run<S: Subject> {
     latest: Timestamp,
     last_link: u64,
     last_op: u64,
+    last_ask: u64,
     trace: String,
 }
 
@@ -276,6 +313,7 @@ impl<S: Subject> Run<S> {
             latest: Timestamp::ZERO,
             last_link: 0,
             last_op: 0,
+            last_ask: 0,
             trace: String::new(),
         }
     }
@@ -292,8 +330,10 @@ impl<S: Subject> Run<S> {
         let mut actions = Vec::new();
         let answer = self.machine.handle(self.now, input, &mut actions);
         for action in &actions {
-            if let Action::Connect(attempt) = action {
-                self.last_link = attempt.link.0;
+            match action {
+                Action::Connect(attempt) => self.last_link = attempt.link.0,
+                Action::AskCredential { ask, .. } => self.last_ask = *ask,
+                _ => {}
             }
         }
         if let Answer::Accepted(id) = answer {
@@ -349,6 +389,12 @@ impl<S: Subject> Run<S> {
             }
             What::Authenticate(known) => {
                 return Input::Command(Command::Authenticate(known.then(|| Secret::from("secret"))));
+            }
+            What::Answer(back, number) => {
+                let secret = |number| Secret::from(format!("secret{}", number % 3));
+                let answer = number.map(secret).ok_or(Text::from_static("none"));
+                let ask = self.last_ask.saturating_sub(u64::from(back / 6));
+                return Input::Command(Command::Credential { ask, answer });
             }
             What::Taken => return Input::Command(Command::Taken { id: vec![b'i', b'd'].into() }),
             What::Up(which) => (which, Report::Up(Box::default())),
@@ -514,35 +560,47 @@ fn no_fault<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
 
 #[test]
 fn the_same_inputs_give_the_same_actions() {
-    hold("determinism", &[determinism::<OfPlain>, determinism::<OfToy>, determinism::<OfChecked>]);
+    hold(
+        "determinism",
+        &[determinism::<OfPlain>, determinism::<OfToy>, determinism::<OfChecked>, determinism::<OfAsked>],
+    );
 }
 
 #[test]
 fn a_deadline_is_later_than_now_and_waking_advances() {
-    hold("deadlines", &[deadlines::<OfPlain>, deadlines::<OfToy>, deadlines::<OfChecked>]);
+    hold("deadlines", &[deadlines::<OfPlain>, deadlines::<OfToy>, deadlines::<OfChecked>, deadlines::<OfAsked>]);
 }
 
 #[test]
 fn stale_reports_change_nothing() {
-    hold("stale reports", &[stale_reports::<OfPlain>, stale_reports::<OfToy>, stale_reports::<OfChecked>]);
+    hold(
+        "stale reports",
+        &[stale_reports::<OfPlain>, stale_reports::<OfToy>, stale_reports::<OfChecked>, stale_reports::<OfAsked>],
+    );
 }
 
 #[test]
 fn waking_early_changes_nothing() {
-    hold("early wakes", &[early_wakes::<OfPlain>, early_wakes::<OfToy>, early_wakes::<OfChecked>]);
+    hold(
+        "early wakes",
+        &[early_wakes::<OfPlain>, early_wakes::<OfToy>, early_wakes::<OfChecked>, early_wakes::<OfAsked>],
+    );
 }
 
 #[test]
 fn a_turn_is_bounded() {
-    hold("bounded turns", &[bounded_turns::<OfPlain>, bounded_turns::<OfToy>, bounded_turns::<OfChecked>]);
+    hold(
+        "bounded turns",
+        &[bounded_turns::<OfPlain>, bounded_turns::<OfToy>, bounded_turns::<OfChecked>, bounded_turns::<OfAsked>],
+    );
 }
 
 #[test]
 fn silence_ends_every_link() {
-    hold("silence", &[silence::<OfPlain>, silence::<OfToy>, silence::<OfChecked>]);
+    hold("silence", &[silence::<OfPlain>, silence::<OfToy>, silence::<OfChecked>, silence::<OfAsked>]);
 }
 
 #[test]
 fn no_promise_is_broken() {
-    hold("no fault", &[no_fault::<OfChecked>]);
+    hold("no fault", &[no_fault::<OfChecked>, no_fault::<OfAsked>]);
 }

@@ -34,7 +34,7 @@ mod world;
 
 pub use checker::{Brief, Checked, Checker, Got, Sent, Spy};
 pub use digest::Digest;
-pub use scenario::{App, Door, Fault, Faults, Network, Scenario, Script, Then};
+pub use scenario::{App, Door, Fault, Faults, Gives, Host, Network, Scenario, Script, Then};
 pub use seeds::each_seed;
 pub use toy::Toy;
 pub use world::{Story, World};

@@ -17,6 +17,8 @@ pub struct Scenario {
     pub toy: Toy,
     /// What the session logs in with.
     pub credential: Option<Secret>,
+    /// What the host does when it is asked for a credential.
+    pub host: Host,
     /// How the server behaves.
     pub script: Script,
     /// How the network behaves.
@@ -43,6 +45,7 @@ impl Scenario {
             config: Config::default(),
             toy: Toy::default(),
             credential: Some(Secret::from("right")),
+            host: Host::default(),
             script: Script::default(),
             network: Network::default(),
             app: App::default(),
@@ -54,6 +57,30 @@ impl Scenario {
     }
 }
 
+/// What the host does when it is asked for a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Host {
+    /// How long it takes for its answer.
+    pub takes: Duration,
+    /// What it answers.
+    pub gives: Gives,
+}
+
+/// What a host answers when it is asked for a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Gives {
+    /// The one that it has at hand, which is the scenario's, unless it is told that another is needed: then what the
+    /// server accepts, and from then on that.
+    #[default]
+    Cached,
+    /// Always the scenario's.
+    Same,
+    /// It has none.
+    Nothing,
+    /// It does not answer.
+    Silence,
+}
+
 /// How the server behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
@@ -63,6 +90,10 @@ pub struct Script {
     pub then: Then,
     /// The only credential that it accepts.
     pub password: &'static str,
+    /// It asks so many times for one more step of the login.
+    pub challenges: u32,
+    /// A login holds for this long; then the server says that it is lost.
+    pub expires: Option<Duration>,
     /// It closes a link (with 1008) on which it has heard nothing for this long.
     pub needs_life: Option<Duration>,
     /// It sends a message so often.
@@ -71,7 +102,15 @@ pub struct Script {
 
 impl Default for Script {
     fn default() -> Self {
-        Self { door: Door::Open, then: Then::Serve, password: "right", needs_life: None, streams: None }
+        Self {
+            door: Door::Open,
+            then: Then::Serve,
+            password: "right",
+            challenges: 0,
+            expires: None,
+            needs_life: None,
+            streams: None,
+        }
     }
 }
 

@@ -11,6 +11,9 @@ pub(crate) struct Peer {
     pub(crate) logged_in: bool,
     pub(crate) heard_at: Timestamp,
     pub(crate) said: u64,
+    pub(crate) login_until: Option<Timestamp>,
+    /// Steps of the login that were asked for.
+    challenges: u32,
 }
 
 /// What became of a line.
@@ -20,11 +23,15 @@ pub(crate) struct Reply {
     pub(crate) frame: Option<Frame>,
     /// The message that was received.
     pub(crate) received: Option<OpId>,
+    /// The credential that was shown.
+    pub(crate) shown: Option<String>,
+    /// It was accepted.
+    pub(crate) has_logged_in: bool,
 }
 
 impl Peer {
     pub(crate) const fn new(now: Timestamp, script: &Script, toy: Toy) -> Self {
-        Self { then: script.then, logged_in: !toy.login, heard_at: now, said: 0 }
+        Self { then: script.then, logged_in: !toy.login, heard_at: now, said: 0, login_until: None, challenges: 0 }
     }
 
     /// What it says before it is asked.
@@ -34,26 +41,43 @@ impl Peer {
 
     pub(crate) fn hear(&mut self, now: Timestamp, frame: &Frame, script: &Script, toy: Toy) -> Reply {
         self.heard_at = now;
-        let mut reply = self.answer(frame, script, toy);
+        let mut reply = self.answer(now, frame, script, toy);
         if self.then == Then::Mute {
             reply.frame = None;
         }
         reply
     }
 
-    fn answer(&mut self, frame: &Frame, script: &Script, toy: Toy) -> Reply {
-        let say = |line: String| Reply { frame: Some(line.into()), received: None };
+    fn answer(&mut self, now: Timestamp, frame: &Frame, script: &Script, toy: Toy) -> Reply {
+        let say = |line: String| Reply { frame: Some(line.into()), ..Reply::default() };
         match (toy.sent(frame), frame) {
-            (_, Frame::Ping(payload)) => Reply { frame: Some(Frame::Pong(payload.clone())), received: None },
-            (Sent::Login, _) => {
-                self.logged_in = frame.as_str() == Some(&format!("login {}", script.password));
-                say(if self.logged_in { "ok".into() } else { "no bad password".into() })
-            }
+            (_, Frame::Ping(payload)) => Reply { frame: Some(Frame::Pong(payload.clone())), ..Reply::default() },
+            (Sent::Login, _) => self.login(now, frame.as_str().unwrap_or_default(), script),
             (Sent::Message(Some(op)), _) if self.logged_in => {
-                Reply { frame: toy.acks.then(|| format!("got {op}").into()), received: Some(op) }
+                Reply { frame: toy.acks.then(|| format!("got {op}").into()), received: Some(op), ..Reply::default() }
             }
             (Sent::Control, _) if frame.as_str() == Some("ping") => say("pong".into()),
             (Sent::Message(_) | Sent::Control | Sent::Pong, _) => Reply::default(),
         }
+    }
+
+    /// A login is right if its last step is: the credential, and the last challenge if there was one.
+    fn login(&mut self, now: Timestamp, line: &str, script: &Script) -> Reply {
+        let mut words = line.split(' ').skip(1);
+        let (credential, answer) = (words.next().unwrap_or_default(), words.next());
+        let asked = answer.map_or(0, |_| self.challenges);
+        let is_answer = answer.is_none_or(|answer| answer == format!("nonce{asked}"));
+        let shown = Some(credential.to_owned());
+        let say = |line: String| Reply { frame: Some(line.into()), shown, ..Reply::default() };
+        if credential != script.password || !is_answer {
+            return say("no bad password".into());
+        }
+        if asked < script.challenges {
+            self.challenges = asked + 1;
+            return say(format!("challenge nonce{}", self.challenges));
+        }
+        (self.logged_in, self.login_until) = (true, script.expires.and_then(|lives| now.after(lives)));
+        let ok = self.login_until.map_or_else(|| "ok".into(), |at| format!("ok {}", at.as_micros() / 1_000));
+        Reply { has_logged_in: true, ..say(ok) }
     }
 }

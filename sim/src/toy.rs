@@ -12,11 +12,12 @@ use crate::{Got, Sent, Spy};
 ///
 /// | we say | the server says |
 /// |---|---|
-/// | `login SECRET` | `hello`, `ok`, `no REASON` |
+/// | `login SECRET` | `hello`, `ok`, `ok EXPIRES` (milliseconds), `challenge WORD`, `no REASON` |
+/// | `login SECRET WORD` (the answer to a challenge) | |
 /// | `m 7 some text` (our message 7) | `got 7`, `deny 7 REASON` |
 /// | `ping`, `pong TOKEN` | `ping TOKEN`, `pong` |
 /// | `ack ID` | `m some text`, `m! ID some text` (wants an ack) |
-/// | `bye` | `away MILLIS REASON`, `trouble REASON`, `lost REASON` (the login is no longer valid) |
+/// | `bye`, `report 3` (our failure 3) | `away MILLIS REASON`, `trouble REASON`, `lost REASON` (the login is no longer valid) |
 ///
 /// Anything else is a minor complaint, and `junk` a major one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,14 +69,19 @@ impl Protocol for Toy {
 
     fn encode(&mut self, (): &mut (), _: Timestamp, say: Say<'_, Text, Never>, frames: &mut Vec<Frame>) {
         let line = match say {
-            Say::Login { credential, .. } => {
+            Say::Login { credential, challenge } => {
                 let secret = credential.map(|secret| secret.expose().clone()).unwrap_or_default();
-                format!("login {}", String::from_utf8_lossy(&secret))
+                let secret = String::from_utf8_lossy(&secret);
+                challenge.map_or_else(
+                    || format!("login {secret}"),
+                    |challenge| format!("login {secret} {}", String::from_utf8_lossy(challenge)),
+                )
             }
             Say::Message(Outgoing { op, message, .. }) => format!("m {op} {message}"),
             Say::AckOf { id } => format!("ack {}", String::from_utf8_lossy(id)),
             Say::Ping => "ping".into(),
             Say::Pong(token) => format!("pong {}", String::from_utf8_lossy(&token)),
+            Say::Report(error) => format!("report {}", error.number),
             Say::Bye => "bye".into(),
             // The abilities promise none of these.
             Say::Request(_)
@@ -96,7 +102,11 @@ fn meaning(line: &str) -> Heard<Text, Never> {
     let why = |message: &str| Box::new(Rejected { message: message.into(), ..Rejected::default() });
     match (verb, head.parse::<u64>()) {
         ("hello", _) => Heard::Hello(Box::default()),
-        ("ok", _) => Heard::LoginOk { resumed: Resumed::Fresh, expires: None, client_id: None },
+        ("ok", expires) => {
+            let expires = expires.ok().map(Timestamp::from_millis);
+            Heard::LoginOk { resumed: Resumed::Fresh, expires, client_id: None }
+        }
+        ("challenge", _) => Heard::Challenge(rest.to_owned().into()),
         ("no", _) => Heard::LoginRefused(why(rest)),
         ("lost", _) => Heard::LoginLost(why(rest)),
         ("got", Ok(op)) => Heard::Acked { op: OpId(op) },

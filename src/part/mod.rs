@@ -35,7 +35,9 @@ pub(crate) use credentials::{Ask, Credentials, Refusal};
 pub(crate) use flow::{Flow, Totals};
 pub(crate) use heartbeat::{Beat, Heartbeat, Pulse};
 pub(crate) use history::History;
-pub(crate) use identity::{Ids, base36};
+pub(crate) use identity::Ids;
+#[cfg(feature = "json")]
+pub(crate) use identity::base36;
 pub(crate) use latency::Latency;
 pub(crate) use login::Login;
 pub(crate) use outbox::{Ended, Next, Outbox, Standing};

@@ -240,7 +240,7 @@ fn did(answer: &Answer<Text>, actions: &[Action<Text, Never>]) -> Did {
             Action::Emit(Event::Degraded) => did.degraded = Some(true),
             Action::Emit(Event::Recovered) => did.degraded = Some(false),
             Action::Emit(Event::Level(level)) => did.level = Some(*level),
-            Action::Emit(_) => {}
+            Action::AskCredential { .. } | Action::Emit(_) => {}
         }
     }
     did

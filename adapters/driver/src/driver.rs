@@ -145,6 +145,8 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             }
             match action {
                 Action::Connect(attempt) => self.connect(*attempt),
+                // Nobody is there to be asked: the session waits, and says so.
+                Action::AskCredential { .. } => {}
                 Action::Send { link, frame, secret: _ } => self.with(link, |link| link.feed(frame)),
                 Action::FlushQueue(link) => self.with(link, Link::flush),
                 Action::Close { link, code, reason } => self.with(link, |link| link.close(code, reason.as_str())),

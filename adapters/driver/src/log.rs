@@ -34,6 +34,7 @@ pub(crate) fn detail<I, T>(action: &Action<I, T>) {
         }
         Action::FlushQueue(link) => trace!(target: TARGET, %link, "flushing"),
         Action::Close { link, code, reason } => debug!(target: TARGET, %link, %code, %reason, "closing"),
+        Action::AskCredential { ask, link, why } => debug!(target: TARGET, ask, %link, ?why, "asking for a credential"),
         Action::Abort(link) => debug!(target: TARGET, %link, "aborted"),
         Action::Emit(Event::Message { link, .. }) => trace!(target: TARGET, %link, "received"),
         // These have a word of their own.

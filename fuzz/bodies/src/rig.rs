@@ -24,6 +24,8 @@ pub(crate) struct Rig {
     now: Timestamp,
     links: Vec<Link>,
     bad_news: BTreeSet<OpId>,
+    /// The last question to the host; 0 if there was none.
+    pub(crate) asked: u64,
     story: Vec<String>,
 }
 
@@ -54,7 +56,7 @@ impl Rig {
         let story = vec![format!("{protocol:?}, seed {seed}, {config:?}")];
         let session = Session::new(protocol, config.clone(), seed).expect("the settings are sound");
         let session = Checked::new(session, protocol, config);
-        Self { session, actions: Vec::new(), now: START, links: Vec::new(), bad_news: BTreeSet::new(), story }
+        Self { session, actions: Vec::new(), now: START, links: Vec::new(), bad_news: BTreeSet::new(), asked: 0, story }
     }
 
     /// Moves the clock, forwards or not.
@@ -93,6 +95,7 @@ impl Rig {
             Action::FlushQueue(link) => self.link(link).flush_asked = true,
             Action::Abort(link) => self.link(link).over = true,
             Action::Emit(Event::Outcome { id, outcome }) => self.hear(id, &outcome),
+            Action::AskCredential { ask, .. } => self.asked = ask,
             Action::Close { .. } | Action::ReconnectAfter { .. } | Action::EmitError(_) | Action::Emit(_) => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use steadfast::{Config, Jitter, Overflow, Pings};
+use steadfast::{Config, CredentialUse, Jitter, Overflow, Pings};
 use steadfast_sim::Toy;
 
 /// Everything that is fixed when a session is made.
@@ -20,7 +20,12 @@ impl<'a> Arbitrary<'a> for Settings {
         let mut protocol = Toy { hello: u.arbitrary()?, login: u.arbitrary()?, acks: u.arbitrary()?, pings };
         // A greeting is the beginning of a login.
         protocol.hello &= protocol.login;
-        Ok(Self { seed: u64::from(u.arbitrary::<u8>()?), protocol, config: config(u)? })
+        let seed = u.arbitrary::<u8>()?;
+        let mut config = config(u)?;
+        config.credentials.asked = seed >= 192;
+        config.credentials.when =
+            [CredentialUse::AtLogin, CredentialUse::AtDial, CredentialUse::Both][usize::from(seed) % 3];
+        Ok(Self { seed: seed.into(), protocol, config })
     }
 }
 

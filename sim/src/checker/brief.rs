@@ -17,6 +17,7 @@ pub(super) enum What {
     Stop,
     Send(SendOptions),
     Cancel(OpId),
+    Credential(u64),
     Other,
     Report(LinkId, Saw),
 }
@@ -41,6 +42,7 @@ impl What {
             Input::Command(Command::Stop | Command::Drain { .. }) => Self::Stop,
             Input::Command(Command::Send { options, .. }) => Self::Send(*options),
             Input::Command(Command::Cancel(id)) => Self::Cancel(*id),
+            Input::Command(Command::Credential { ask, .. }) => Self::Credential(*ask),
             Input::Command(Command::Authenticate(_) | Command::Taken { .. }) => Self::Other,
             Input::Report(link, report) => Self::Report(*link, Saw::of(report, spy)),
         }

@@ -1,5 +1,7 @@
 //! A machine that is checked while it runs.
 
+use std::fmt::Debug;
+
 use steadfast::{Action, Answer, Config, Input, Machine, OpId, Protocol, Session, Timestamp};
 
 use super::{Checker, Spy};
@@ -71,6 +73,8 @@ impl<P: Protocol, S: Spy> Checked<Session<P>, S> {
 
 impl<N, I, T, M, S> Machine for Checked<M, S>
 where
+    I: Debug,
+    T: Debug,
     M: Machine<Input = Input<N>, Action = Action<I, T>, Answer = Answer<N>>,
     S: Spy,
 {

@@ -69,6 +69,11 @@ impl Links {
         [&self.link, &self.leaving].into_iter().flatten().any(|link| link.id == id)
     }
 
+    /// Whether it was ever dialled.
+    pub(super) const fn has_seen(&self, id: LinkId) -> bool {
+        id.0 <= self.last
+    }
+
     pub(super) fn get(&mut self, id: LinkId) -> Option<&mut Link> {
         [&mut self.link, &mut self.leaving].into_iter().flatten().find(|link| link.id == id)
     }

@@ -1,5 +1,6 @@
 //! Does the session keep its promises?
 
+mod asks;
 mod brief;
 mod checked;
 mod ledger;
@@ -9,6 +10,8 @@ mod pace;
 mod silence;
 mod spy;
 
+use std::fmt::Debug;
+
 use steadfast::{
     Action, Answer, Config, Error, Event, Frame, Health, Input, LinkId, OpId, Phase, Recovery, Stats, Timestamp,
 };
@@ -17,6 +20,7 @@ pub use brief::Brief;
 pub use checked::Checked;
 pub use spy::{Got, Sent, Spy};
 
+use asks::Asks;
 use brief::{Saw, What};
 use ledger::{Ledger, Why};
 use link::{Links, Stage};
@@ -41,6 +45,7 @@ use pace::Pace;
 /// | `pace` | delays are legal, dials keep the floor, the count starts anew only after a stable link |
 /// | `deadline` | none, or later than now |
 /// | `silence` | a silent peer is found within interval and timeout; time in which reading was held back or the driver slept is put aside |
+/// | `asks` | the host is asked once at a time and only if it is to be; a credential goes to the dialer or into a secret frame, as the policy says, and is shown nowhere |
 /// | `phase` | changes are a chain; errors are numbered; a fatal one stops; after a stop there are only answers |
 /// | `degraded` | a long absence of the peer is told once and in time, and so is its end |
 /// | `level` | each is told once; it gets better only after a while |
@@ -63,6 +68,7 @@ pub struct Checker<S> {
     look: Look,
     /// What this turn told: degraded, or no longer.
     shift: Option<bool>,
+    asks: Asks,
     violations: Vec<String>,
 }
 
@@ -89,6 +95,7 @@ impl<S: Spy> Checker<S> {
             links: Links::default(),
             ledger: Ledger::default(),
             pace: Pace::default(),
+            asks: Asks::default(),
             violations: Vec::new(),
         }
     }
@@ -119,13 +126,14 @@ impl<S: Spy> Checker<S> {
 
     /// To be called before the session takes the input.
     #[must_use]
-    pub fn before<M>(&self, input: &Input<M>) -> Brief {
+    pub fn before<M>(&mut self, input: &Input<M>) -> Brief {
+        self.asks.learn(input);
         Brief { what: What::of(input, &self.spy) }
     }
 
     /// To be called after the turn, with what [`before`](Self::before) gave, the actions of this turn alone
     /// and the machine's next deadline.
-    pub fn after<M, I, T>(
+    pub fn after<M, I: Debug, T: Debug>(
         &mut self,
         now: Timestamp,
         brief: Brief,
@@ -196,7 +204,11 @@ impl<S: Spy> Checker<S> {
             self.check(actions == 0 && deadline.is_none(), || format!("phase: {what:?} did something after the stop"));
         }
         let is_stale = matches!(answer, Answer::Stale);
-        let should = matches!(what, What::Report(link, _) if !self.links.knows(link));
+        let should = match what {
+            What::Report(link, _) => !self.links.knows(link),
+            What::Credential(ask) => !self.asks.is_open(ask),
+            What::Wake | What::Connect { .. } | What::Stop | What::Send(_) | What::Cancel(_) | What::Other => false,
+        };
         self.check(is_stale == should, || {
             format!("stale: {what:?} was answered as if the link were {}", alive(should))
         });
@@ -218,6 +230,7 @@ impl<S: Spy> Checker<S> {
         }
         match what {
             What::Wake | What::Other => {}
+            What::Credential(ask) => self.asks.answer(ask),
             What::Connect { now: at_once } => {
                 self.over = false;
                 self.fatal = false;
@@ -266,7 +279,10 @@ impl<S: Spy> Checker<S> {
                 link.flushed(frames, &mut self.ledger);
                 link.flush_done();
             }
-            Saw::Down(left) => self.links.down(id, left, &mut self.ledger),
+            Saw::Down(left) => {
+                self.asks.gone(id);
+                self.links.down(id, left, &mut self.ledger);
+            }
             Saw::Paused => link.silence().pause(now, true),
             Saw::Resumed => link.silence().pause(now, false),
             Saw::Frame(Got::Other) | Saw::Progress => {}
@@ -274,9 +290,13 @@ impl<S: Spy> Checker<S> {
     }
 
     /// What an action says.
-    fn perform<I, T>(&mut self, now: Timestamp, what: What, action: &Action<I, T>) {
+    fn perform<I: Debug, T: Debug>(&mut self, now: Timestamp, what: What, action: &Action<I, T>) {
+        let verdict = self.asks.look(action);
+        self.note(verdict);
         match action {
             Action::Connect(attempt) => {
+                let verdict = self.asks.dial(attempt, &self.config.credentials);
+                self.note(verdict);
                 let verdict = self.links.dial(attempt.link);
                 self.note(verdict);
                 let verdict = self.pace.dial(now, attempt.attempt, &self.config);
@@ -285,16 +305,27 @@ impl<S: Spy> Checker<S> {
                 let (fatal, phase) = (self.fatal, self.phase);
                 self.check(!fatal, || format!("phase: dials after a fatal error, while {phase}"));
             }
+            Action::AskCredential { ask, link, why: _ } => {
+                let verdict = self.asks.ask(now, (*ask, *link), &self.config.credentials);
+                self.note(verdict);
+                if !self.links.knows(*link) {
+                    let verdict = self.pace.ask(now);
+                    self.note(verdict);
+                }
+            }
             Action::Send { link, frame, secret } => self.send(now, *link, frame, *secret),
             Action::FlushQueue(link) => {
                 let verdict = self.links.flush(*link);
                 self.note(verdict);
             }
             Action::Close { link, code, .. } => {
+                self.asks.gone(*link);
                 let verdict = self.links.leave(*link);
                 self.note(verdict);
                 self.check(code.is_sendable(), || format!("one link: closes with {code}, which cannot be sent"));
             }
+            // An attempt that only asked the host has no transport.
+            Action::Abort(id) if self.asks.gone(*id) && !self.links.knows(*id) => {}
             Action::Abort(id) => {
                 let verdict = self.links.abort(*id, &mut self.ledger);
                 self.note(verdict);
@@ -330,6 +361,9 @@ impl<S: Spy> Checker<S> {
         let expected = self.errors;
         self.check(error.number == expected, || format!("phase: error {} where {expected} is next", error.number));
         self.fatal = error.recovery == Recovery::Fatal;
+        if !self.links.has_seen(error.link) {
+            self.pace.not_dialled();
+        }
         self.pace.failed(now, error);
         self.look.failed(now);
     }
@@ -372,6 +406,8 @@ impl<S: Spy> Checker<S> {
         self.note(owed);
         let looks = self.look.close_turn(now, self.shift.take());
         self.note(looks);
+        let unasked = self.asks.close_turn(deadline);
+        self.note(unasked);
         let unflushed = self.links.close_turn();
         self.note(unflushed);
         let found = self.links.watched().and_then(|silence| silence.ends_by(&self.config.heartbeat));

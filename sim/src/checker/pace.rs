@@ -16,6 +16,8 @@ pub(super) struct Pace {
     waits: bool,
     has_failed: bool,
     was_stable: bool,
+    /// Attempts since the last dial that ended with the host, before they dialled.
+    undialled: u64,
     last: Option<(u64, Option<Duration>)>,
 }
 
@@ -30,6 +32,19 @@ impl Pace {
             Recovery::Retry | Recovery::Reauthenticate | Recovery::Fatal => error.retry_after,
         };
         self.last = Some((error.number, asked));
+    }
+
+    /// An attempt begins with a question to the host; the dial follows.
+    pub(super) fn ask(&mut self, now: Timestamp) -> Result<(), String> {
+        match self.announced.take().filter(|at| *at > now) {
+            Some(at) => Err(format!("pace: asks before {at}, the time that was announced")),
+            None => Ok(()),
+        }
+    }
+
+    /// It ended there.
+    pub(super) const fn not_dialled(&mut self) {
+        self.undialled += 1;
     }
 
     pub(super) const fn hurry(&mut self) {
@@ -53,7 +68,11 @@ impl Pace {
         }
         let stable = std::mem::take(&mut self.was_stable);
         let first = if stable || was == 0 { 1 } else { was };
-        if attempt != first.saturating_add(std::mem::take(&mut self.has_failed).into()) {
+        let most = first.saturating_add(std::mem::take(&mut self.has_failed).into());
+        // Of the attempts that did not come to a dial each was a failure, or was broken off.
+        let undialled = std::mem::take(&mut self.undialled);
+        let expected = most - undialled.min(1)..=most.saturating_add(undialled);
+        if !expected.contains(&attempt) {
             return Err(format!("pace: attempt {attempt} after attempt {was}, which was stable: {stable}"));
         }
         match before {

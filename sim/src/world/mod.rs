@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use steadfast::{
-    Action, Answer, Cause, Change, Class, CloseCode, Command, Error, Event, Input, LinkId, Machine, Never, OpId,
-    Outcome, Phase, Report, Rng, SendOptions, Session, Text, Timestamp, Ttl,
+    Action, Answer, AskWhy, Cause, Change, Class, CloseCode, Command, Error, Event, Input, LinkId, Machine, Never,
+    OpId, Outcome, Phase, Report, Rng, Secret, SendOptions, Session, Text, Timestamp, Ttl,
 };
 
 use crate::network::{Parcel, Passage, Wire, later};
 use crate::server::Peer;
-use crate::{Checked, Digest, Fault, Scenario, Script, Toy};
+use crate::{Checked, Digest, Fault, Gives, Scenario, Script, Toy};
 
 /// A world. Everything in it follows from its [`Scenario`].
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct World {
     peers: BTreeMap<LinkId, Peer>,
     link: Option<LinkId>,
     asleep_until: Timestamp,
+    /// The credential that the host has at hand.
+    cached: Option<Secret>,
     to_send: u64,
     story: Story,
 }
@@ -65,6 +67,10 @@ pub struct Story {
     pub outcomes: BTreeMap<OpId, Outcome>,
     /// What the server received, in this order, repetitions included.
     pub received: Vec<OpId>,
+    /// When the host was asked for a credential, and why.
+    pub asks: Vec<(Timestamp, AskWhy)>,
+    /// The credentials that the server was shown, in this order.
+    pub shown: Vec<String>,
     /// When links were aborted.
     pub aborts: Vec<Timestamp>,
     /// How many messages had not ended.
@@ -89,6 +95,10 @@ enum Happening {
     /// The server ends the link.
     Leave(LinkId, Cause),
     Look(LinkId),
+    /// The host answers.
+    Answer(u64, AskWhy),
+    /// A login runs out.
+    Expire(LinkId),
     Fault(Fault),
 }
 
@@ -119,6 +129,7 @@ impl World {
             peers: BTreeMap::new(),
             link: None,
             asleep_until: Timestamp::ZERO,
+            cached: scenario.credential.clone(),
             to_send: scenario.app.messages,
             story: Story::default(),
             scenario,
@@ -235,6 +246,10 @@ impl World {
         for action in actions.drain(..) {
             match action {
                 Action::Connect(attempt) => self.dial(&attempt),
+                Action::AskCredential { ask, why, .. } => {
+                    self.story.asks.push((self.now, why));
+                    self.at(later(self.now, self.scenario.host.takes), Happening::Answer(ask, why));
+                }
                 Action::Send { link, frame, .. } => {
                     if let Some(wire) = self.wires.get_mut(&link) {
                         wire.feed(frame);
@@ -278,6 +293,8 @@ impl World {
             Happening::Stream(link) => self.stream(link),
             Happening::Leave(link, cause) => self.end_from_server(link, cause),
             Happening::Look(link) => self.look(link),
+            Happening::Answer(ask, why) => self.answer(ask, why),
+            Happening::Expire(link) => self.expire(link),
             Happening::Fault(fault) => self.fault(fault),
         }
     }
@@ -285,11 +302,15 @@ impl World {
     /// Whether the computer sleeps, or the way is frozen.
     fn put_off(&self, happening: &Happening) -> Option<Timestamp> {
         let (link, is_clients) = match happening {
-            Happening::Send => (None, true),
+            Happening::Send | Happening::Answer(..) => (None, true),
             Happening::Dialled(link) | Happening::ToClient(link, _) => (Some(link), true),
             Happening::Write(link) | Happening::Resume(link) => (None, self.wires.contains_key(link)),
             Happening::ToServer(link, _) => (Some(link), false),
-            Happening::Stream(_) | Happening::Leave(..) | Happening::Look(_) | Happening::Fault(_) => (None, false),
+            Happening::Stream(_)
+            | Happening::Leave(..)
+            | Happening::Look(_)
+            | Happening::Expire(_)
+            | Happening::Fault(_) => (None, false),
         };
         if is_clients && self.asleep_until > self.now {
             return Some(self.asleep_until);
@@ -315,6 +336,23 @@ impl World {
         if self.to_send > 0 {
             self.at(later(self.now, self.scenario.app.every), Happening::Send);
         }
+    }
+
+    /// The host was asked for a credential.
+    fn answer(&mut self, ask: u64, why: AskWhy) {
+        let answer = match self.scenario.host.gives {
+            Gives::Cached => {
+                if why != AskWhy::First {
+                    self.cached = Some(self.script.password.into());
+                }
+                self.cached.clone()
+            }
+            Gives::Same => self.scenario.credential.clone(),
+            Gives::Nothing => None,
+            Gives::Silence => return,
+        };
+        let answer = answer.ok_or_else(|| Text::from_static("nobody is logged in here"));
+        self.turn(Input::Command(Command::Credential { ask, answer }));
     }
 
     fn send(&mut self) {

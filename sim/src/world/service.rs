@@ -15,12 +15,17 @@ impl World {
         match parcel {
             Parcel::Frame(frame) => {
                 let reply = peer.hear(self.now, &frame, &self.script, self.scenario.toy);
+                let expires = peer.login_until;
+                self.story.shown.extend(reply.shown);
                 if let Some(op) = reply.received {
                     self.story.received.push(op);
                     self.session.arrived(op);
                 }
                 if let Some(frame) = reply.frame {
                     self.say(link, Parcel::Frame(frame));
+                }
+                if let Some(at) = expires.filter(|_| reply.has_logged_in) {
+                    self.at(at, Happening::Expire(link));
                 }
             }
             Parcel::End(cause) => {
@@ -54,6 +59,15 @@ impl World {
             self.say(link, Parcel::Frame(line.into()));
         }
         self.at(later(self.now, every), Happening::Stream(link));
+    }
+
+    /// A login runs out, unless it was renewed meanwhile.
+    pub(super) fn expire(&mut self, link: LinkId) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        if peer.login_until.is_some_and(|at| at <= self.now) {
+            (peer.logged_in, peer.login_until) = (false, None);
+            self.say(link, Parcel::Frame("lost the token has expired".into()));
+        }
     }
 
     /// A server that wants a sign of life looks whether there was one.
