@@ -282,7 +282,7 @@ impl<P: Protocol> Session<P> {
     fn online_since(&self) -> Option<Timestamp> {
         match self.link.as_ref()?.stage {
             Stage::Online { since, .. } => Some(since),
-            Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
+            Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
         }
     }
 
