@@ -21,6 +21,8 @@ struct Story {
     /// Frames handed to the present link.
     handed: u64,
     text: String,
+    /// What a dashboard shows, if it is to be written down too.
+    shown: Option<String>,
 }
 
 impl Story {
@@ -29,7 +31,13 @@ impl Story {
         let session = session.with_credential(Secret::from("right"));
         let session = Checked::new(session, Toy::default(), config);
         let text = format!("{title}\n{}\n", "=".repeat(title.len()));
-        Self { session, now: Timestamp::from_millis(0), link: LinkId(0), handed: 0, text }
+        Self { session, now: Timestamp::from_millis(0), link: LinkId(0), handed: 0, text, shown: None }
+    }
+
+    /// Writes down what a dashboard shows, whenever it has changed.
+    fn watched(&mut self) -> &mut Self {
+        self.shown = Some(String::new());
+        self
     }
 
     /// Time passes.
@@ -130,7 +138,20 @@ impl Story {
             self.handed += u64::from(matches!(action, Action::Send { .. }));
             self.line(&told(self.now, action));
         }
+        self.show();
         self
+    }
+
+    fn show(&mut self) {
+        let Some(before) = self.shown.take() else { return };
+        let health = self.session.machine().health(self.now);
+        let percent = health.availability.map_or(String::new(), |share| format!(", there for {} %", share / 10));
+        let error = health.last_error.map_or(String::new(), |error| format!(", last error: {error}"));
+        let shown = format!("{}, {}, {} queued{percent}{error}", health.status, health.level, health.queued);
+        if shown != before {
+            let _ = writeln!(self.text, "    | {shown}");
+        }
+        self.shown = Some(shown);
     }
 
     fn line(&mut self, line: &str) {
@@ -165,6 +186,9 @@ fn told(now: Timestamp, action: &Action<Text, Never>) -> String {
         Action::EmitError(error) => format!("error {}: {error}; {:?}", error.number, error.recovery),
         Action::Emit(Event::Phase(change)) => phase(change),
         Action::Emit(Event::Outcome { id, outcome }) => format!("message {id}: {outcome:?}"),
+        Action::Emit(Event::Degraded) => "degraded".into(),
+        Action::Emit(Event::Recovered) => "recovered".into(),
+        Action::Emit(Event::Level(level)) => format!("level {level}"),
         Action::Emit(event) => format!("event {event:?}"),
     }
 }
@@ -299,4 +323,21 @@ fn a_server_that_is_full() {
         .after(500)
         .command("connect now", Command::ConnectNow)
         .end("server_full");
+}
+
+#[test]
+fn a_dashboard_from_start_to_giving_up() {
+    let mut story =
+        Story::new("What a dashboard shows, from the start over three failures to giving up", Config::dashboard());
+    story.watched().connect().after(30).up().after(20).hear("ok").after(1).flushed().wake();
+    story.after(55_000).send("an order", Class::AtLeastOnce).after(1).flushed().after(4).hear("got 1");
+    story.note("first the link is lost, then the server cannot be reached").after(995).down(Cause::Ended, 2);
+    story.send("another order", Class::AtLeastOnce);
+    let answer =
+        |status, retry_after| Cause::Http(Box::new(HttpAnswer { status, retry_after, ..HttpAnswer::default() }));
+    story.wake().after(3).down(Cause::Unreachable(Text::from_static("connection refused")), 0);
+    story.wake().after(40).down(answer(503, Some(Duration::from_secs(30))), 0);
+    story.note("whoever has another way takes it now").wake();
+    story.note("it is back, and does not know us any more").wake().after(40).down(answer(401, None), 0);
+    story.end("dashboard");
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
-    Action, Answer, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, Frame, HttpAnswer, Input, LinkId,
-    Machine, Never, OpId, Overflow, Plain, Recovery, Report, Secret, SendOptions, Session, Text, Timestamp, Ttl,
+    Action, Answer, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, Frame, Health, HttpAnswer, Input,
+    LinkId, Machine, Never, OpId, Overflow, Plain, Recovery, Report, Secret, SendOptions, Session, Text, Timestamp,
+    Ttl,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -145,6 +146,9 @@ trait Subject {
     fn message(long: bool) -> Self::Message;
     fn line(number: u8, last_op: u64) -> Frame;
 
+    /// How the machine says it does at any time.
+    fn health(machine: &Self::Machine, now: Timestamp) -> Health;
+
     /// What the machine itself finds fault with.
     fn fault(_: &mut Self::Machine, _: Timestamp) -> Option<String> {
         None
@@ -174,6 +178,10 @@ impl Subject for OfPlain {
         if long { Frame::from(vec![0; 400]) } else { Frame::from("short") }
     }
 
+    fn health(machine: &Self::Machine, now: Timestamp) -> Health {
+        machine.health(now)
+    }
+
     fn line(number: u8, _: u64) -> Frame {
         match number % 4 {
             0 => Frame::Ping(vec![number].into()),
@@ -199,6 +207,10 @@ impl Subject for OfToy {
 
     fn message(long: bool) -> Text {
         if long { "long".repeat(100).into() } else { "short".into() }
+    }
+
+    fn health(machine: &Self::Machine, now: Timestamp) -> Health {
+        machine.health(now)
     }
 
     fn line(number: u8, last_op: u64) -> Frame {
@@ -241,6 +253,10 @@ impl Subject for OfChecked {
         OfToy::message(long)
     }
 
+    fn health(machine: &Self::Machine, now: Timestamp) -> Health {
+        machine.machine().health(now)
+    }
+
     fn line(number: u8, last_op: u64) -> Frame {
         OfToy::line(number, last_op)
     }
@@ -269,6 +285,10 @@ impl Subject for OfAsked {
 
     fn message(long: bool) -> Text {
         OfToy::message(long)
+    }
+
+    fn health(machine: &Self::Machine, now: Timestamp) -> Health {
+        machine.machine().health(now)
     }
 
     fn line(number: u8, last_op: u64) -> Frame {
@@ -515,6 +535,22 @@ fn early_wakes<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
     Ok(())
 }
 
+/// Asking how it does changes nothing, whatever time it is for whoever asks, and two who ask hear the same.
+fn looking<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
+    let (mut with, mut without) = (Run::<S>::new(), Run::<S>::new());
+    for step in &steps {
+        let (a, b) = (with.step(step), without.step(step));
+        with.check(a == b, &format!("nobody asked the other one: {}", b.text))?;
+        for now in [Timestamp::ZERO, with.now, Timestamp::MAX] {
+            let health = S::health(&with.machine, now);
+            with.check(health == S::health(&with.machine, now), "asking changed what is said")?;
+        }
+        with.check(with.machine.next_deadline() == b.deadline, "asking moved the deadline")?;
+    }
+    let latest = with.latest;
+    with.check(S::health(&with.machine, latest) == S::health(&without.machine, latest), "asking left something behind")
+}
+
 /// A turn says at most so much: it can end what is kept, hand over a window, and tell what one frame said.
 fn bounded_turns<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
     let (mut run, config) = (Run::<S>::new(), config());
@@ -585,6 +621,11 @@ fn waking_early_changes_nothing() {
         "early wakes",
         &[early_wakes::<OfPlain>, early_wakes::<OfToy>, early_wakes::<OfChecked>, early_wakes::<OfAsked>],
     );
+}
+
+#[test]
+fn asking_how_it_does_changes_nothing() {
+    hold("looking", &[looking::<OfPlain>, looking::<OfToy>, looking::<OfChecked>]);
 }
 
 #[test]

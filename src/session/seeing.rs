@@ -77,3 +77,6 @@ impl Stats {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

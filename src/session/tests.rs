@@ -137,7 +137,7 @@ impl<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> Talk<P> {
         }
     }
 
-    fn sent(&self) -> Vec<&str> {
+    pub(super) fn sent(&self) -> Vec<&str> {
         let text = |action: &Action<Frame, Never>| match action {
             Action::Send { frame, .. } => frame.as_str().map(String::from),
             _ => None,
