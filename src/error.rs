@@ -171,6 +171,25 @@ impl fmt::Display for Code {
 }
 
 /// One failure of a session.
+///
+/// ```
+/// use steadfast::{
+///     Action, Cause, Commands, Config, Down, HttpAnswer, Kind, LinkId, Plain, Recovery, Report, Session, Timestamp,
+/// };
+///
+/// let mut session = Session::new(Plain, Config::default(), 7)?;
+/// let (now, mut actions) = (Timestamp::ZERO, Vec::new());
+/// session.connect(now, &mut actions);
+/// let cause = Cause::Http(Box::new(HttpAnswer { status: 404, ..HttpAnswer::default() }));
+/// let down = Down { cause, left: 0, verdict: None };
+/// session.report(now, LinkId(1), Report::Down(Box::new(down)), &mut actions);
+/// let Some(Action::EmitError(error)) = actions.iter().find(|action| matches!(action, Action::EmitError(_))) else {
+///     panic!("it has failed");
+/// };
+/// assert_eq!((error.kind, error.recovery), (Kind::ProtocolError, Recovery::Fatal));
+/// assert_eq!(error.to_string(), "protocol_error: the server answered the upgrade with HTTP 404 (HTTP 404)");
+/// # Ok::<(), steadfast::BadConfig>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

@@ -29,6 +29,51 @@ pub use words::{Complaint, GoAway, Mark, Marks, Resumed, Tuning, Who};
 /// * What arrives before the login is answered and does not belong to the login is reported as a
 ///   complaint by the session, unless the protocol held it back itself.
 /// * `Heard` for an id that the session does not know is counted, and is never an error.
+///
+/// ```
+/// use steadfast::{Abilities, Complaint, Frame, Heard, Mark, Never, Protocol, Say, Text, Timestamp, Unfit};
+///
+/// /// Lines of text; the first one is the password, and `welcome` is its answer.
+/// struct Lines;
+///
+/// impl Protocol for Lines {
+///     type Message = Text;
+///     type Incoming = Text;
+///     type Topic = Never;
+///     /// Whether the login was answered.
+///     type Link = bool;
+///
+///     fn abilities(&self) -> Abilities {
+///         Abilities { login: true, ..Abilities::default() }
+///     }
+///
+///     fn admit(&self, message: &Text) -> Result<u32, Unfit> {
+///         u32::try_from(message.len()).map_err(|_| Unfit("longer than 4 GiB".into()))
+///     }
+///
+///     fn decode(&mut self, is_in: &mut bool, frame: Frame, heard: &mut Vec<Heard<Text, Never>>) {
+///         heard.push(match frame {
+///             Frame::Text(text) if !*is_in && text.as_str() == "welcome" => {
+///                 *is_in = true;
+///                 Heard::LoginOk { resumed: Default::default(), expires: None, client_id: None }
+///             }
+///             Frame::Text(message) => Heard::Message { message, topic: None, mark: Mark::NONE },
+///             _ => Heard::Bad(Complaint::minor("not a line")),
+///         });
+///     }
+///
+///     fn encode(&mut self, _: &mut bool, _: Timestamp, say: Say<'_, Text, Never>, frames: &mut Vec<Frame>) {
+///         match say {
+///             Say::Login { credential, .. } => {
+///                 let password = credential.map_or(&b""[..], |secret| secret.expose());
+///                 frames.push(Frame::Text(String::from_utf8_lossy(password).into_owned().into()));
+///             }
+///             Say::Message(out) => frames.push(Frame::Text(out.message.clone())),
+///             _ => {} // what the abilities do not name is not asked for
+///         }
+///     }
+/// }
+/// ```
 pub trait Protocol {
     /// What the application sends.
     type Message;

@@ -100,6 +100,18 @@ pub struct Rates {
 }
 
 /// How a session does, in one value.
+///
+/// ```
+/// use steadfast::{Commands, Config, Frame, Plain, Session, Timestamp};
+///
+/// let mut session = Session::new(Plain, Config::default(), 7)?;
+/// let (now, mut actions) = (Timestamp::ZERO, Vec::new());
+/// session.send(now, Frame::from("hello"), &mut actions)?;
+/// session.connect(now, &mut actions);
+/// let health = session.health(now);
+/// assert_eq!((health.status.to_string().as_str(), health.attempts, health.queued), ("connecting", 1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {

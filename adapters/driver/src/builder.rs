@@ -19,6 +19,26 @@ use crate::{
 };
 
 /// What a session is made of. An adapter's `connect` gives one, with its clock and its dialer filled in.
+///
+/// ```
+/// # use steadfast::{Cause, Config, Plain, Recovery};
+/// # use steadfast_driver::{BuildError, Builder, Built, Dialer, Mailbox, Runtime, Upgrading};
+/// # #[expect(dead_code)]
+/// # fn build<R, D>(builder: Builder<Plain, R, D>) -> Result<Built<Plain, R, D>, BuildError>
+/// # where R: Runtime, D: Dialer + Upgrading
+/// # {
+/// let mut config = Config::long_lived();
+/// config.queue.max_messages = 1_000;
+/// let (client, events, driver) = builder
+///     .config(config)
+///     .header("Authorization", "Bearer …")
+///     .mailbox(Mailbox::pause(1_000, 1 << 20))
+///     // A proxy of ours says 404 while it starts.
+///     .classify(|cause| matches!(cause, Cause::Http(answer) if answer.status == 404).then_some(Recovery::Retry))
+///     .build()?;
+/// # Ok((client, events, driver))
+/// # }
+/// ```
 pub struct Builder<P: Protocol, R, D> {
     protocol: P,
     runtime: R,

@@ -19,6 +19,24 @@ use crate::{
 ///
 /// When the last clone is dropped, the session finishes what it accepted, for at most [`LAST_DRAIN`], and
 /// then ends: whoever only wants to listen has to keep a handle all the same.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use steadfast::{Outcome, Plain, SendOptions, Why};
+/// # use steadfast_driver::{Client, Drain};
+/// # #[expect(dead_code)]
+/// async fn report(client: Client<Plain>) -> Result<(), Box<dyn std::error::Error>> {
+///     client.send("kept until the link is up")?;
+///     if let Err(refused) = client.send("another") {
+///         // The message comes back, and why: the queue is full, the session has stopped …
+///         client.send_when_ready(refused.message).await?;
+///     }
+///     let outcome = client.send_tracked("the last one", SendOptions::default())?.await;
+///     println!("{outcome:?}; {} of {} messages written", client.stats().written, client.stats().accepted);
+///     client.close(Drain::within(Duration::from_secs(5))).await;
+///     Ok(())
+/// }
+/// ```
 pub struct Client<P: Protocol> {
     handle: Arc<Handle<P>>,
 }

@@ -58,6 +58,25 @@ impl<I, T> Item<I, T> {
 
 /// All that happens to a session, in order. Also a [`Stream`].
 ///
+/// ```
+/// # use steadfast::{Event, Frame, Never, Outcome, Plain};
+/// # use steadfast_driver::{Events, Item};
+/// # #[expect(dead_code)]
+/// async fn listen(mut events: Events<Plain>) {
+///     while let Some(item) = events.next().await {
+///         match item {
+///             Item::Event(Event::Message { message, .. }) => println!("{message:?}"),
+///             Item::Event(Event::Phase(change)) => println!("{}, then at {:?}", change.to, change.retry_at),
+///             Item::Event(Event::Outcome { id, outcome, .. }) => println!("message {id}: {outcome:?}"),
+///             Item::Event(_) => {}
+///             Item::Error(error) => println!("attempt {}: {error}; {:?}", error.attempt, error.recovery),
+///             Item::Lagged(lagged) => println!("{} messages were dropped unread", lagged.messages),
+///             _ => {}
+///         }
+///     }
+/// }
+/// ```
+///
 /// Dropping it drops what it would have said; the session goes on. It is no handle: when the last
 /// [`Client`](crate::Client) is dropped the session ends, and then so do the events.
 pub struct Events<P: Protocol> {

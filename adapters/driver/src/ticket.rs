@@ -19,6 +19,21 @@ use crate::shared::Shared;
 /// Every ticket resolves: when the session stops, the messages that have not left end `Dropped`, and those
 /// on their way `InDoubt`; so they do when the driver is dropped.
 ///
+/// ```
+/// # use steadfast::{Outcome, Plain, SendOptions};
+/// # use steadfast_driver::Client;
+/// # #[expect(dead_code)]
+/// async fn is_there(client: &Client<Plain>, order: &str) -> Option<bool> {
+///     let ticket = client.send_tracked(order, SendOptions::default()).ok()?;
+///     match ticket.await {
+///         Outcome::Acked => Some(true),
+///         Outcome::Written | Outcome::InDoubt => None, // nobody can know
+///         Outcome::Expired | Outcome::Dropped(_) | Outcome::Cancelled | Outcome::Failed(_) => Some(false),
+///         _ => None,
+///     }
+/// }
+/// ```
+///
 /// Dropping a ticket does not take the message back. It makes it one that was sent without a ticket: only
 /// bad news of it are told, as an event.
 #[must_use = "to send without a ticket, use `send`"]

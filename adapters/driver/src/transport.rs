@@ -55,6 +55,32 @@ pub trait Transport {
 
 /// A stream of bytes: what a runtime, TLS, a Unix socket, a proxy or a mock has to offer. The contract of
 /// each method is that of the method of the same name in `AsyncRead` and `AsyncWrite`.
+///
+/// ```
+/// # use std::{io, task::{Context, Poll}};
+/// use steadfast_driver::Io;
+///
+/// /// Counts what is written.
+/// struct Counted<S>(S, usize);
+///
+/// impl<S: Io> Io for Counted<S> {
+///     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+///         self.0.poll_read(cx, buf)
+///     }
+///
+///     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+///         let written = self.0.poll_write(cx, buf);
+///         if let Poll::Ready(Ok(count)) = written {
+///             self.1 += count;
+///         }
+///         written
+///     }
+///
+///     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         self.0.poll_flush(cx)
+///     }
+/// }
+/// ```
 pub trait Io: Unpin {
     /// Reads what is there; 0 is the end of the stream.
     ///
