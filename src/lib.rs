@@ -45,7 +45,7 @@
 //!             Action::Emit(Event::Message { message, .. }) => heard.push(message),
 //!             Action::Emit(event) => println!("{event:?}"),
 //!             Action::EmitError(error) => println!("{error}"),
-//!             Action::Close { .. } | Action::Abort(_) | Action::ReconnectAfter { .. } => {}
+//!             Action::Close { .. } | Action::Abort(_) | Action::ReconnectAfter { .. } | Action::AskCredential { .. } => {}
 //!         }
 //!     }
 //!     micros += 1_000;
@@ -110,7 +110,7 @@ pub use error::{
 pub use frame::{CloseCode, Frame, Text};
 pub use machine::{Machine, Watch};
 pub use message_log::{Describe, Logged, MessageLog, Way};
-pub use part::{AskWhy, Level};
+pub use part::{AskWhy, BadEndpoints, Blame, Level, Limit};
 pub use protocol::{
     Abilities, Acks, Complaint, GoAway, Heard, Limits, Mark, Marks, Never, Outgoing, Pings, Plain, Protocol, Resumed,
     Say, Topics, Tuning, Who,
@@ -118,9 +118,9 @@ pub use protocol::{
 pub use rng::Rng;
 pub use secret::Secret;
 pub use session::{
-    Action, Answer, Attempt, BadConfig, Change, Class, Command, Commands, Config, Down, Dropped, Drops, Event,
-    Handshake, Health, HeartbeatPolicy, Input, Jitter, LinkId, OpId, Outcome, Overflow, Phase, QueuePolicy, Rates,
-    Report, RetryPolicy, SendOptions, Session, Stats, Status, StopCause, Timer, Ttl, Window,
+    Action, Answer, Attempt, BadConfig, Change, Class, Command, Commands, Config, Down, Dropped, Drops, Event, GaveUp,
+    Handshake, Health, HeartbeatPolicy, Input, Jitter, LinkId, OpId, Outcome, Overflow, Phase, QueuePolicy, Queued,
+    Rates, Report, RetryPolicy, SendOptions, Session, Stats, Status, StopCause, Timer, Ttl, Window,
 };
 pub use session::{
     Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, Finding, FirstAttempt, Identity,

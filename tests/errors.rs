@@ -25,7 +25,7 @@ impl Talk {
         let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
         let session = Checked::new(session, Toy::default(), config);
         let mut talk = Self { session, now: Timestamp::from_millis(1), link: LinkId(0), error: None };
-        talk.log_in_with("first");
+        talk.log_in_with("one-key");
         talk.connect();
         talk
     }
@@ -201,7 +201,7 @@ fn a_new_credential_has_to_prove_itself_and_the_endpoint_has_not() {
     for (status, expected) in [(403, Recovery::Fatal), (404, CAP)] {
         assert_eq!(Talk::proven(Config::default()).answered(status), CAP);
         let mut talk = Talk::proven(Config::default());
-        talk.log_in_with("second");
+        talk.log_in_with("other-key");
         assert_eq!(talk.answered(status), expected, "HTTP {status}");
     }
 }
@@ -211,7 +211,7 @@ fn a_credential_that_is_set_while_another_is_online_has_proven_nothing() {
     let mut talk = Talk::new(Config::default());
     talk.up();
     talk.hear("ok");
-    talk.log_in_with("second");
+    talk.log_in_with("other-key");
     talk.wait(6_000);
     talk.ended();
     talk.dial();
@@ -255,7 +255,7 @@ fn a_login_that_is_hung_up_on_three_times_wants_fresh_credentials_and_stops_noth
         talk.dial();
     }
     assert_eq!(recoveries, [Recovery::Retry, Recovery::Retry, Recovery::Reauthenticate]);
-    talk.log_in_with("second");
+    talk.log_in_with("other-key");
     talk.up();
     assert_eq!(talk.ended(), Recovery::Retry);
     talk.dial();

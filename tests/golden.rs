@@ -129,6 +129,9 @@ impl Story {
             Answer::Accepted(id) => self.line(&format!("accepted as {id}")),
             Answer::Refused(why, _) => self.line(&format!("refused: {why}")),
             Answer::Cancelled(message) => self.line(&format!("came back: {message:?}")),
+            Answer::CameBack(messages) => self.line(&format!("came back: {messages:?}")),
+            Answer::BadEndpoints(bad) => self.line(&format!("refused: {bad}")),
+            Answer::BadConfig(bad) => self.line(&format!("refused: {bad}")),
             Answer::Stale => self.line("of a link that is gone"),
         }
         for action in &actions {
@@ -173,7 +176,10 @@ impl Story {
 
 fn told(now: Timestamp, action: &Action<Text, Never>) -> String {
     match action {
-        Action::Connect(attempt) => format!("connect link {}, attempt {}", attempt.link, attempt.attempt),
+        Action::Connect(attempt) => {
+            let to = attempt.endpoint.as_ref().map_or(String::new(), |endpoint| format!(", to {endpoint}"));
+            format!("connect link {}, attempt {}{to}", attempt.link, attempt.attempt)
+        }
         Action::Send { link, secret: true, .. } => format!("send on link {link}: (secret)"),
         Action::Send { link, frame: Frame::Text(text), .. } => format!("send on link {link}: {text}"),
         Action::Send { link, frame: Frame::Ping(_), .. } => format!("send on link {link}: ping"),

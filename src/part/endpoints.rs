@@ -26,14 +26,14 @@ const PLACEHOLDER: &str = "{client_id}";
 /// The addresses of a session, and which of them is next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoints {
-    /// Never empty: no list is one entry without an address, which is the dialer's own.
+    /// Never empty: no list is one entry, the dialer's own.
     list: Vec<Endpoint>,
     /// Where in the list the round stands.
     at: usize,
     /// How many of this round have failed.
     failed: usize,
     /// What is dialed instead of the list.
-    guest: Option<Endpoint>,
+    guest: Option<Text>,
     /// What the server named, for the next dial.
     named: Option<Text>,
     /// The present link has held.
@@ -42,12 +42,8 @@ pub(crate) struct Endpoints {
     good: Option<Text>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Endpoint {
-    address: Option<Text>,
-    /// It has led to a link that was ready for data.
-    proven: bool,
-}
+/// `None` is the dialer's own.
+type Endpoint = Option<Text>;
 
 /// What a failure means for the round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +63,16 @@ pub(crate) enum Destination {
     Gone,
 }
 
-/// Why a list is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BadEndpoints {
+/// Why a list of endpoints is not taken. It says what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum BadEndpoints {
+    /// More than 64 of them.
     TooMany,
+    /// One of more than 2,048 bytes.
     TooLong,
+    /// One without an address.
     Empty,
 }
 
@@ -85,9 +86,11 @@ impl fmt::Display for BadEndpoints {
     }
 }
 
+impl core::error::Error for BadEndpoints {}
+
 impl Default for Endpoints {
     fn default() -> Self {
-        Self { list: vec![Endpoint::new(None)], at: 0, failed: 0, guest: None, named: None, holds: false, good: None }
+        Self { list: vec![None], at: 0, failed: 0, guest: None, named: None, holds: false, good: None }
     }
 }
 
@@ -98,18 +101,13 @@ impl Endpoints {
         if let Some(address) = self.named.take() {
             self.turn_to(address);
         }
-        self.current().address.as_ref().map(|address| filled(address, client_id))
-    }
-
-    /// The link is ready for data.
-    pub(crate) fn on_online(&mut self) {
-        self.current_mut().proven = true;
+        self.current().map(|address| filled(address, client_id))
     }
 
     /// The link has held long enough.
     pub(crate) fn on_stable(&mut self) {
         self.holds = true;
-        self.good = self.current().address.clone();
+        self.good = self.current().cloned();
     }
 
     /// The link was lost, or the attempt has failed.
@@ -129,7 +127,7 @@ impl Endpoints {
     pub(crate) fn on_named(&mut self, address: &Text) -> bool {
         let follows = !address.is_empty()
             && address.len() <= LONGEST_ADDRESS
-            && (is_secure(address) || !self.current().address.as_ref().is_some_and(is_secure));
+            && (is_secure(address) || !self.current().is_some_and(is_secure));
         if follows {
             // A copy: it is a piece of a frame, and would keep all of it.
             self.named = Some(address.as_str().into());
@@ -145,66 +143,46 @@ impl Endpoints {
     /// What is wrong with the list; then nothing has changed.
     pub(crate) fn set(&mut self, list: Vec<Text>) -> Result<Destination, BadEndpoints> {
         check(&list)?;
-        let mut new: Vec<Endpoint> = list.into_iter().map(|address| Endpoint::new(Some(address))).collect();
+        let mut new: Vec<Endpoint> = list.into_iter().map(Some).collect();
         if new.is_empty() {
-            new.push(Endpoint::new(None));
+            new.push(None);
         }
         // Said again, it is no reason to begin again.
-        if self.list.iter().map(|old| &old.address).eq(new.iter().map(|new| &new.address)) {
+        if self.list == new {
             return Ok(Destination::Kept);
         }
-        for endpoint in &mut new {
-            endpoint.proven = self.all().any(|old| old.address == endpoint.address && old.proven);
-        }
-        let place_of = |address: &Option<Text>| new.iter().position(|endpoint| endpoint.address == *address);
-        let kept = place_of(&self.current().address);
-        let at = kept.or_else(|| place_of(&self.good)).unwrap_or(0);
+        let place_of = |address: Option<&Text>| new.iter().position(|endpoint| endpoint.as_ref() == address);
+        let kept = place_of(self.current());
+        let at = kept.or_else(|| place_of(self.good.as_ref())).unwrap_or(0);
         *self = Self { list: new, at, holds: self.holds && kept.is_some(), good: self.good.take(), ..Self::default() };
         Ok(if kept.is_some() { Destination::Kept } else { Destination::Gone })
     }
 
-    /// Whether this endpoint has led to a link that was ready for data.
-    pub(crate) fn is_proven(&self) -> bool {
-        self.current().proven
+    /// The endpoint of the present link, or of the last one, as it stands in the list; `None` is the dialer's own.
+    pub(crate) fn current(&self) -> Option<&Text> {
+        self.guest.as_ref().or(self.list[self.at].as_ref())
     }
 
     /// The last endpoint that held, as it stands in the list.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what is kept over a restart is wired in the next commit"))]
     pub(crate) const fn good(&self) -> Option<&Text> {
         self.good.as_ref()
     }
 
     /// Starts with this one, if it is in the list: it was good when somebody last looked.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what is kept over a restart is wired in the next commit"))]
     pub(crate) fn prefer(&mut self, address: &Text) {
-        if let Some(at) = self.list.iter().position(|endpoint| endpoint.address.as_ref() == Some(address)) {
+        if let Some(at) = self.list.iter().position(|endpoint| endpoint.as_ref() == Some(address)) {
             (self.at, self.failed, self.good) = (at, 0, Some(address.clone()));
         }
     }
 
     fn turn_to(&mut self, address: Text) {
-        let address = Some(address);
         self.failed = 0;
-        match self.list.iter().position(|endpoint| endpoint.address == address) {
+        match self.list.iter().position(|endpoint| endpoint.as_ref() == Some(&address)) {
             Some(at) => (self.at, self.guest) = (at, None),
-            None => self.guest = Some(Endpoint::new(address)),
+            None => self.guest = Some(address),
         }
-    }
-
-    fn current(&self) -> &Endpoint {
-        self.guest.as_ref().unwrap_or(&self.list[self.at])
-    }
-
-    fn current_mut(&mut self) -> &mut Endpoint {
-        self.guest.as_mut().unwrap_or(&mut self.list[self.at])
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Endpoint> {
-        self.list.iter().chain(&self.guest)
-    }
-}
-
-impl Endpoint {
-    const fn new(address: Option<Text>) -> Self {
-        Self { address, proven: false }
     }
 }
 
@@ -290,7 +268,6 @@ mod tests {
         let mut endpoints = endpoints(&["a", "b", "c"]);
         assert_eq!(walk(&mut endpoints, 1), "a ");
         assert_eq!(next(&mut endpoints).as_deref(), Some("b"));
-        endpoints.on_online();
         endpoints.on_stable();
         assert_eq!(walk(&mut endpoints, 6), "b|b c a|b c ");
         assert_eq!(endpoints.good(), Some(&Text::from("b")));
@@ -301,7 +278,6 @@ mod tests {
     fn a_short_life_is_a_failure_like_any_other() {
         let mut endpoints = endpoints(&["a", "b"]);
         next(&mut endpoints);
-        endpoints.on_online();
         assert_eq!(endpoints.on_failed(), Round::GoesOn);
         assert_eq!(walk(&mut endpoints, 2), "b|a ");
     }
@@ -389,10 +365,8 @@ mod tests {
             let mut endpoints = endpoints(&["a", "b"]);
             walk(&mut endpoints, 1);
             next(&mut endpoints);
-            endpoints.on_online();
             endpoints.on_stable();
             assert_eq!(endpoints.set(texts(list)), Ok(destination), "{list:?}");
-            assert_eq!(endpoints.is_proven(), destination == Destination::Kept);
             let dials = walked.split(['|', ' ']).filter(|dial| !dial.is_empty()).count();
             assert_eq!(walk(&mut endpoints, dials), walked, "{list:?}");
         }
@@ -432,18 +406,6 @@ mod tests {
             assert!(bad.to_string().contains(": "), "{bad} says what to do");
         }
         assert_eq!(walk(&mut endpoints, 1), "a|", "nothing has changed");
-    }
-
-    #[test]
-    fn an_endpoint_is_proven_by_a_link_of_its_own() {
-        let mut endpoints = endpoints(&["a", "b"]);
-        next(&mut endpoints);
-        endpoints.on_online();
-        assert!(endpoints.is_proven());
-        endpoints.on_failed();
-        assert!(!endpoints.is_proven());
-        endpoints.on_failed();
-        assert!(endpoints.is_proven(), "once is for ever");
     }
 
     #[test]

@@ -151,6 +151,17 @@ impl Heartbeat {
         self.asked
     }
 
+    /// Something happened that the link may not have survived. `true` if a probe is to be sent now: one that is under
+    /// way will do, and silence means nothing while reading is held back or nobody asked us to listen for it.
+    pub(crate) fn on_doubt(&mut self, now: Timestamp) -> bool {
+        let probes = self.beat.probes == Probes::Sent && self.beat.interval != Duration::MAX;
+        let is_new = probes && !self.paused && self.probe.is_none();
+        if is_new {
+            self.probe = Some(Probe { at: now, second: false });
+        }
+        is_new
+    }
+
     /// Reading is held back, and silence means nothing; or it goes on, and the wait starts anew.
     pub(crate) fn on_held_back(&mut self, now: Timestamp, paused: bool) {
         if self.paused && !paused {

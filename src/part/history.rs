@@ -16,6 +16,13 @@ impl History {
         Self { changes: VecDeque::new(), most }
     }
 
+    /// Another bound: of what is there the last stays.
+    pub(crate) fn keep(&mut self, most: u32) {
+        self.most = most;
+        let surplus = self.changes.len().saturating_sub(most as usize);
+        self.changes.drain(..surplus);
+    }
+
     pub(crate) fn push(&mut self, change: Change) {
         if self.changes.len() as u64 >= u64::from(self.most) {
             self.changes.pop_front();

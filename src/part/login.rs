@@ -36,6 +36,10 @@ impl Login {
         self.deadline
     }
 
+    pub(crate) const fn deadline_mut(&mut self) -> &mut Option<Timestamp> {
+        &mut self.deadline
+    }
+
     /// The server greeted.
     pub(crate) fn on_hello(&mut self) {
         if self.step == Step::Greeting {

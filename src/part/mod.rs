@@ -1,11 +1,9 @@
 //! The parts of a session: plain structs that know nothing of each other. A part takes the time where it
 //! needs it and chance where it needs it, and answers with a small value that says what happened.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod activity;
 mod backoff;
 mod credentials;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod endpoints;
 mod flow;
 mod heartbeat;
@@ -16,10 +14,8 @@ mod identity;
 mod keepsake;
 mod latency;
 mod login;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod network;
 mod outbox;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
 mod patience;
 mod presence;
 mod proof;
@@ -29,9 +25,12 @@ mod refresh;
 mod samples;
 mod window;
 
+pub(crate) use activity::Activity;
 pub(crate) use backoff::Backoff;
 pub use credentials::AskWhy;
 pub(crate) use credentials::{Ask, Credentials, Refusal};
+pub use endpoints::BadEndpoints;
+pub(crate) use endpoints::{Destination, Endpoints, Round};
 pub(crate) use flow::{Flow, Totals};
 pub(crate) use heartbeat::{Beat, Heartbeat, Pulse};
 pub(crate) use history::History;
@@ -40,7 +39,10 @@ pub(crate) use identity::Ids;
 pub(crate) use identity::base36;
 pub(crate) use latency::Latency;
 pub(crate) use login::Login;
+pub(crate) use network::{Network, Wait};
 pub(crate) use outbox::{Ended, Next, Outbox, Standing};
+pub(crate) use patience::Patience;
+pub use patience::{Blame, Limit};
 pub(crate) use presence::{Presence, Shift};
 pub(crate) use proof::Proof;
 pub use quality::Level;

@@ -56,6 +56,11 @@ impl Network {
         }
     }
 
+    /// Whether dials are held back.
+    pub(crate) fn holds(&self, now: Timestamp) -> bool {
+        matches!(self.reach, Reach::Lost { until } if now < until)
+    }
+
     /// A link or an attempt has failed, and a new wait begins. What was said of the network before is no reason to cut
     /// it short.
     pub(crate) const fn on_failed(&mut self) {

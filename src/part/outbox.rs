@@ -281,6 +281,38 @@ impl<M> Outbox<M> {
         }
     }
 
+    /// What waits goes back to where it came from. What may have left on an earlier link is in doubt.
+    pub(crate) fn take_waiting(&mut self, end: &mut impl FnMut(Ended)) -> Vec<(OpId, M)> {
+        let mut back = Vec::new();
+        for at in self.cursor..self.entries.len() {
+            let Entry { label: Label { id, .. }, ref message } = self.entries[at];
+            if message.is_none() {
+                continue;
+            }
+            let outcome = if self.is_here(at) { Outcome::Cancelled } else { Outcome::InDoubt };
+            let comes_back = outcome == Outcome::Cancelled;
+            self.end_in_place(at, outcome, end);
+            if comes_back {
+                back.extend(self.books.dead.pop().map(|message| (id, message)));
+            }
+        }
+        self.tidy();
+        back
+    }
+
+    /// What was accepted up to this message is not for the next link, and no link has it any more.
+    pub(crate) fn end_up_to(&mut self, last: OpId, why: Dropped, end: &mut impl FnMut(Ended)) {
+        debug_assert_eq!(self.cursor, 0, "no link has anything");
+        let to = self.entries.partition_point(|entry| entry.label.id <= last);
+        for at in 0..to {
+            if self.entries[at].message.is_some() {
+                let outcome = if self.is_here(at) { Outcome::Dropped(why) } else { Outcome::InDoubt };
+                self.end_in_place(at, outcome, end);
+            }
+        }
+        self.tidy();
+    }
+
     /// Nothing more is sent: what never left is dropped.
     pub(crate) fn drop_waiting(&mut self, end: &mut impl FnMut(Ended)) {
         for at in self.cursor..self.entries.len() {

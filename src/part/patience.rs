@@ -16,23 +16,26 @@ const LATE: Duration = Duration::from_secs(1);
 const LONGEST_TEXT: usize = 256;
 
 /// What was too much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Limit {
-    /// The very first attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Limit {
+    /// The first attempt failed: [`FirstAttempt::FailFast`].
     First,
-    /// So many failed attempts in a row.
+    /// So many failed attempts in a row: [`RetryPolicy::max_attempts`].
     Attempts,
-    /// So much time without a link that holds.
+    /// So much time without a link that held: [`RetryPolicy::max_elapsed`].
     Elapsed,
 }
 
-/// A failure to be named at the end.
+/// A failure that is named at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Blame {
-    /// Its number in the session.
-    pub(crate) number: u64,
-    /// What happened.
-    pub(crate) message: Text,
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Blame {
+    /// Its number; see [`Error::number`](crate::Error::number).
+    pub number: u64,
+    /// What happened, for people; of a long text the beginning.
+    pub message: Text,
 }
 
 /// The failures since the last link that held.

@@ -4,7 +4,8 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use crate::{
-    AskWhy, CloseCode, Complaint, Error, Frame, GoAway, Level, Mark, Rejected, Resumed, Secret, Text, Timestamp, Why,
+    AskWhy, BadConfig, BadEndpoints, Blame, CloseCode, Complaint, Error, Frame, GoAway, Level, Limit, Mark, Rejected,
+    Resumed, Secret, Text, Timestamp, Why,
 };
 
 /// The number of an attempt to connect, and of the link that may come of it. Never used twice in a
@@ -119,6 +120,8 @@ pub struct Attempt {
     pub link: LinkId,
     /// Which attempt in a row: one more than the failures in a row, of which the loss of a stable link is the first.
     pub attempt: u64,
+    /// Where to: one of the endpoints of the session; `None` is the dialer's own.
+    pub endpoint: Option<Text>,
     /// The subprotocols to offer, in order of preference.
     pub subprotocols: Vec<&'static str>,
     /// The largest message that the transport needs to accept, in bytes.
@@ -132,7 +135,7 @@ impl Attempt {
     /// The first attempt of a session, with no wishes: for testing a dialer.
     #[must_use]
     pub const fn new(link: LinkId) -> Self {
-        Self { link, attempt: 1, subprotocols: Vec::new(), max_message: 16 << 20, credential: None }
+        Self { link, attempt: 1, endpoint: None, subprotocols: Vec::new(), max_message: 16 << 20, credential: None }
     }
 }
 
@@ -205,17 +208,33 @@ pub struct Change {
     pub error: Option<u64>,
     /// Its message.
     pub cause: Option<Text>,
-    /// When the next attempt is made; `None` if there will be none, or if one is under way.
+    /// When the next attempt is made. `None` if one is under way, or if none comes unless something is done: after a stop,
+    /// while suspended or asleep, or while the network is lost for good.
     pub retry_at: Option<Timestamp>,
     /// Whether the peer kept our session (entering `Online` only).
     pub resumed: Resumed,
+    /// What it was given up with (entering `Stopped(Failed)` only).
+    pub gave_up: Option<Box<GaveUp>>,
+}
+
+/// Why nothing more is tried: how it began, and how it ended. The only event that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct GaveUp {
+    /// The limit of the application's that was reached; `None` if the last failure is one that trying again cannot mend.
+    pub limit: Option<Limit>,
+    /// The first failure since a link last held.
+    pub first: Blame,
+    /// The last one.
+    pub last: Blame,
 }
 
 /// Where a session stands. Derived from what it wants and has, never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Phase {
-    /// Not asked to connect yet.
+    /// No link is wanted: not asked to connect yet, or asleep until there is something to send.
     #[default]
     Idle,
     /// A dial is under way.
@@ -296,6 +315,8 @@ pub enum Dropped {
     Stopped,
     /// The server said that it does not take so large a message.
     TooBig,
+    /// It was for another destination: see [`Queued::ComeBack`](super::Queued::ComeBack).
+    Elsewhere,
 }
 
 /// What the caller of a command must know at once.
@@ -310,7 +331,14 @@ pub enum Answer<M> {
     Refused(Why, M),
     /// What a cancel found: the message, if it had not left.
     Cancelled(Option<M>),
-    /// The report was of a link that is gone, or the answer to a question that is no longer asked; nothing changed but a counter.
+    /// What waited for the old destination. Each has ended as cancelled, and here it is.
+    CameBack(Vec<(OpId, M)>),
+    /// The list of endpoints was refused; nothing changed.
+    BadEndpoints(BadEndpoints),
+    /// The settings were refused; nothing changed.
+    BadConfig(BadConfig),
+    /// The report was of a link that is gone, or the answer to a question that is no longer asked; nothing changed but a
+    /// counter.
     Stale,
 }
 

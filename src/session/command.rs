@@ -1,10 +1,11 @@
 //! Commands: what the application wants.
 
+use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Actions, Answer, End, Session, StopCause, tell};
+use super::{Actions, Answer, Config, End, Session, StopCause, tell};
 use crate::{Acks, Frame, OpId, Protocol, Secret, Text, Timestamp, Why, part::Standing};
 
 /// What the application wants. Every command is legal in every phase.
@@ -13,13 +14,16 @@ use crate::{Acks, Frame, OpId, Protocol, Secret, Text, Timestamp, Why, part::Sta
 #[repr(u64)]
 pub enum Command<M> {
     /// Be online. Changes nothing while a link is there or on its way; starts a stopped session again, and takes back
-    /// a stop or a drain that is not over.
+    /// a stop or a drain that is not over. It takes back no hint: a session that is suspended stays so.
     Connect,
     /// Be online, and do not wait out the backoff: dial now (at the floor after the last dial, and when the last link
-    /// has said goodbye, which takes `Config::close_timeout` at most).
+    /// has said goodbye, which takes `Config::close_timeout` at most). It overrules hints: the network is taken to be
+    /// there, and a suspended session goes on. It wakes one that dials only when there is something to send.
     ConnectNow,
     /// Stop. What has not left is dropped, the link is closed politely; what is with the transport has
-    /// until `Config::close_timeout` to be written.
+    /// until `Config::close_timeout` to be written. With [`Config::keep_on_stop`](super::Config::keep_on_stop) nothing is
+    /// dropped: what has not left, and what is not acknowledged, waits for the next connect command, and has no outcome
+    /// until then. A stop ends [`Suspend`](Self::Suspend) too.
     Stop,
     /// Accept nothing more, send what was accepted, wait for its acknowledgements, then stop; after
     /// `within` stop in any case.
@@ -37,6 +41,29 @@ pub enum Command<M> {
     },
     /// Take a message back that has not left.
     Cancel(OpId),
+    /// From now on dial these, in turn; an empty list is the dialer's own endpoint. If the present one is not among them,
+    /// its link is left politely, and the first of them is dialed when it has gone. Answered with
+    /// [`Answer::BadEndpoints`] if the list is refused.
+    Endpoints {
+        /// The addresses: at most 64, each of at most 2,048 bytes. `{client_id}` stands for the client id.
+        list: Vec<Text>,
+        /// What becomes of what was accepted for the old destination.
+        queued: Queued,
+    },
+    /// A hint: the network is gone. The present link gets a probe; nothing is dialed until
+    /// [`NetworkBack`](Self::NetworkBack), or for [`ConnectPolicy::network_wait`](super::ConnectPolicy::network_wait).
+    NetworkLost,
+    /// A hint: the network is there again, or it is another one. The present link gets a probe; a wait that the server
+    /// did not ask for is cut short, to anywhere within [`RetryPolicy::base`](super::RetryPolicy::base).
+    NetworkBack,
+    /// A hint: nothing is wanted of the network for a while, because the program goes to the background or the computer
+    /// to sleep. The link is closed politely. The queue stays, and takes more; time runs.
+    Suspend,
+    /// [`Suspend`](Self::Suspend) is over: dial, or go on with the wait.
+    Resume,
+    /// From now on these settings. Answered with [`Answer::BadConfig`], and nothing has changed, if they make no sense.
+    /// From when each counts is told by [`Config::changes`](super::Config::changes).
+    Configure(Box<Config>),
     /// From now on log in with this.
     Authenticate(Option<Secret>),
     /// The answer to [`Action::AskCredential`](super::Action::AskCredential): the credential, or why there is none. An
@@ -53,6 +80,18 @@ pub enum Command<M> {
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::bytes"))]
         id: Bytes,
     },
+}
+
+/// What becomes of messages that were accepted for a destination that is no longer ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Queued {
+    /// They are sent to the new one.
+    #[default]
+    GoAlong,
+    /// Those that have not left come back in [`Answer::CameBack`]. What the transport has then is not sent again: it
+    /// ends as dropped if it had not left when its link ended, and in doubt if it may have.
+    ComeBack,
 }
 
 /// How a message is sent.
@@ -119,7 +158,9 @@ impl<P: Protocol> Session<P> {
             Command::Connect => self.want_online(),
             Command::ConnectNow => {
                 self.want_online();
-                self.facts.retry_at = None;
+                (self.facts.retry_at, self.facts.is_asked) = (None, false);
+                self.network.overrule();
+                self.activity.wake();
             }
             Command::Stop => self.want_end(None),
             Command::Drain { within } => self.want_end(Some(now.after(within).unwrap_or(Timestamp::MAX))),
@@ -127,6 +168,12 @@ impl<P: Protocol> Session<P> {
             Command::Cancel(id) => {
                 return Answer::Cancelled(self.outbox.cancel(id, &mut tell(&mut self.stats, out)));
             }
+            Command::Endpoints { list, queued } => return self.on_endpoints(list, queued, out),
+            Command::NetworkLost => self.on_network_lost(now),
+            Command::NetworkBack => self.on_network_back(now),
+            Command::Suspend => self.network.suspend(true),
+            Command::Resume => self.network.suspend(false),
+            Command::Configure(config) => return self.on_config(config),
             Command::Authenticate(credential) => self.credentials.set(credential),
             Command::Credential { ask, answer } => return self.on_credential(now, ask, answer, out),
             Command::Taken { id } => self.on_taken(&id),
@@ -151,8 +198,8 @@ impl<P: Protocol> Session<P> {
         self.wants.online = true;
         self.wants.end = None;
         if self.facts.ended.take().is_some() {
-            self.facts.retry_at = None;
-            self.facts.failure = 0;
+            self.patience.restart();
+            (self.facts.failure, self.facts.limit) = (0, None);
         }
     }
 

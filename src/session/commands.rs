@@ -1,10 +1,10 @@
 //! Commands as methods, for every machine that takes them.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
-use super::{Answer, Command, Input, LinkId, OpId, Report, SendOptions};
-use crate::{Machine, Refused, Secret, Text, Timestamp};
+use super::{Answer, BadConfig, Command, Config, Input, LinkId, OpId, Queued, Report, SendOptions};
+use crate::{BadEndpoints, Machine, Refused, Secret, Text, Timestamp};
 
 /// The commands and reports of a session as methods. Any machine that takes a session's inputs has them,
 /// a recorded one too.
@@ -27,6 +27,68 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
     /// [`Command::Drain`].
     fn drain(&mut self, now: Timestamp, within: Duration, actions: &mut Vec<Self::Action>) {
         self.handle(now, Input::Command(Command::Drain { within }), actions);
+    }
+
+    /// [`Command::Endpoints`]: what waited, if it was to come back.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the list; nothing has changed.
+    fn endpoints(
+        &mut self,
+        now: Timestamp,
+        list: Vec<Text>,
+        queued: Queued,
+        actions: &mut Vec<Self::Action>,
+    ) -> Result<Vec<(OpId, M)>, BadEndpoints> {
+        match self.handle(now, Input::Command(Command::Endpoints { list, queued }), actions) {
+            Answer::BadEndpoints(bad) => Err(bad),
+            Answer::CameBack(messages) => Ok(messages),
+            Answer::Done
+            | Answer::Accepted(_)
+            | Answer::Refused(..)
+            | Answer::Cancelled(_)
+            | Answer::BadConfig(_)
+            | Answer::Stale => Ok(Vec::new()),
+        }
+    }
+
+    /// [`Command::NetworkLost`].
+    fn network_lost(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) {
+        self.handle(now, Input::Command(Command::NetworkLost), actions);
+    }
+
+    /// [`Command::NetworkBack`].
+    fn network_back(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) {
+        self.handle(now, Input::Command(Command::NetworkBack), actions);
+    }
+
+    /// [`Command::Suspend`].
+    fn suspend(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) {
+        self.handle(now, Input::Command(Command::Suspend), actions);
+    }
+
+    /// [`Command::Resume`].
+    fn resume(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) {
+        self.handle(now, Input::Command(Command::Resume), actions);
+    }
+
+    /// [`Command::Configure`].
+    ///
+    /// # Errors
+    ///
+    /// What makes no sense; nothing has changed.
+    fn configure(&mut self, now: Timestamp, config: Config, actions: &mut Vec<Self::Action>) -> Result<(), BadConfig> {
+        match self.handle(now, Input::Command(Command::Configure(Box::new(config))), actions) {
+            Answer::BadConfig(bad) => Err(bad),
+            Answer::Done
+            | Answer::Accepted(_)
+            | Answer::Refused(..)
+            | Answer::Cancelled(_)
+            | Answer::CameBack(_)
+            | Answer::BadEndpoints(_)
+            | Answer::Stale => Ok(()),
+        }
     }
 
     /// [`Command::Authenticate`].
@@ -70,7 +132,12 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
         match self.handle(now, Input::Command(Command::Send { message, options }), actions) {
             Answer::Accepted(id) => Ok(id),
             Answer::Refused(why, message) => Err(Refused { why, message }),
-            Answer::Done | Answer::Cancelled(_) | Answer::Stale => unreachable!("a send is accepted or refused"),
+            Answer::Done
+            | Answer::Cancelled(_)
+            | Answer::CameBack(_)
+            | Answer::BadEndpoints(_)
+            | Answer::BadConfig(_)
+            | Answer::Stale => unreachable!("a send is accepted or refused"),
         }
     }
 
@@ -78,7 +145,13 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
     fn cancel(&mut self, now: Timestamp, id: OpId, actions: &mut Vec<Self::Action>) -> Option<M> {
         match self.handle(now, Input::Command(Command::Cancel(id)), actions) {
             Answer::Cancelled(message) => message,
-            Answer::Done | Answer::Accepted(_) | Answer::Refused(..) | Answer::Stale => None,
+            Answer::Done
+            | Answer::Accepted(_)
+            | Answer::Refused(..)
+            | Answer::CameBack(_)
+            | Answer::BadEndpoints(_)
+            | Answer::BadConfig(_)
+            | Answer::Stale => None,
         }
     }
 

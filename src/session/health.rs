@@ -80,6 +80,8 @@ pub struct Drops {
     pub stopped: u64,
     /// The server does not take so large a message.
     pub too_big: u64,
+    /// They were for another destination.
+    pub elsewhere: u64,
 }
 
 /// What came and went lately: in the last minute, or since the session was made.
@@ -232,6 +234,7 @@ impl Drops {
             Dropped::Overflow => &mut self.overflow,
             Dropped::Stopped => &mut self.stopped,
             Dropped::TooBig => &mut self.too_big,
+            Dropped::Elsewhere => &mut self.elsewhere,
         }
     }
 }

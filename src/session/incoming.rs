@@ -9,7 +9,7 @@ use super::{
     Action, Actions, Event, Link, LinkId, OpId, Place, Session, Stage, Stir, append, lifecycle::Parting, tell,
 };
 use crate::{
-    CloseCode, Complaint, Frame, Heard, Mark, Protocol, Rejected, Text, Timestamp, Tuning,
+    CloseCode, Complaint, Frame, GoAway, Heard, Mark, Protocol, Rejected, Text, Timestamp, Tuning,
     error::Failure,
     part::{Beat, Heartbeat},
 };
@@ -22,7 +22,7 @@ impl<P: Protocol> Session<P> {
         self.stats.bytes_in += frame.len() as u64;
         self.facts.last_seen = Some(now);
         let Some(link) = self.slot(place) else { return };
-        let (id, is_dialing) = (link.id, link.is_dialing());
+        let (id, is_dialing, max_message) = (link.id, link.is_dialing(), link.limits.max_message);
         if link.heartbeat().is_some_and(|heartbeat| heartbeat.on_heard(now)) {
             self.stir = Stir::All;
         }
@@ -30,7 +30,7 @@ impl<P: Protocol> Session<P> {
             _ if is_dialing => self.stats.unexpected += 1,
             Frame::Ping(_) => {}
             Frame::Pong(payload) => self.on_pong(now, id, payload.as_ref().try_into().map(u64::from_be_bytes).ok()),
-            Frame::Text(_) | Frame::Binary(_) if frame.len() as u64 > u64::from(self.config.max_message) => {
+            Frame::Text(_) | Frame::Binary(_) if frame.len() as u64 > u64::from(max_message) => {
                 let text = Text::from_static("a message larger than max_message");
                 self.on_bad(now, id, Complaint::major(text, CloseCode::TOO_BIG), out);
             }
@@ -50,6 +50,7 @@ impl<P: Protocol> Session<P> {
         match self.protocol.as_message(&mut link.protocol, frame) {
             Ok(message) if was_online => {
                 self.stats.received += 1;
+                self.activity.on_message(now);
                 append(out, message, |message| {
                     Action::Emit(Event::Message { message, topic: None, mark: Mark::NONE, link: id })
                 });
@@ -91,8 +92,8 @@ impl<P: Protocol> Session<P> {
         }
         match meaning {
             Heard::Message { message, topic, mark } => self.on_message(now, id, message, topic, mark, out),
-            Heard::Acked { op } => self.on_answer(id, op, Ok(()), out),
-            Heard::Done { op, result } => self.on_answer(id, op, result, out),
+            Heard::Acked { op } => self.on_answer(now, id, op, Ok(()), out),
+            Heard::Done { op, result } => self.on_answer(now, id, op, result, out),
             Heard::Hello(tuning) => self.on_hello(now, id, *tuning),
             Heard::Challenge(challenge) => self.on_challenge(id, challenge),
             Heard::LoginOk { resumed, expires, client_id } => {
@@ -106,9 +107,7 @@ impl<P: Protocol> Session<P> {
             Heard::Ping(payload) => self.on_ping(id, payload),
             Heard::Pong => self.on_pong(now, id, None),
             Heard::GoAway(asked) => {
-                if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
-                    link.come_back_after = asked.after;
-                }
+                self.on_going_away(id, &asked);
                 out.push(Action::Emit(Event::GoingAway(asked)));
             }
             Heard::Trouble(trouble) => out.push(Action::Emit(Event::Trouble(trouble))),
@@ -122,6 +121,14 @@ impl<P: Protocol> Session<P> {
             | Heard::TopicEnded { .. }
             | Heard::AckedUpTo { .. }
             | Heard::Track { .. } => self.stats.unexpected += 1,
+        }
+    }
+
+    fn on_going_away(&mut self, id: LinkId, asked: &GoAway) {
+        let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+        link.come_back_after = asked.after;
+        if let Some(address) = asked.address.as_ref().filter(|_| self.config.connect.follow_goaway) {
+            self.endpoints.on_named(address);
         }
     }
 
@@ -140,24 +147,32 @@ impl<P: Protocol> Session<P> {
             return self.on_bad(now, id, Complaint::minor(text), out);
         }
         self.stats.received += 1;
+        self.activity.on_message(now);
         out.push(Action::Emit(Event::Message { message, topic, mark, link: id }));
     }
 
     /// The peer answered a message: it has it, or will not have it. Either way its frames have arrived. A "no" comes
     /// first, else what waits for its flush only would end as written.
-    fn on_answer(&mut self, id: LinkId, op: OpId, answer: Result<(), Box<Rejected>>, out: &mut Actions<P>) {
+    fn on_answer(
+        &mut self,
+        now: Timestamp,
+        id: LinkId,
+        op: OpId,
+        answer: Result<(), Box<Rejected>>,
+        out: &mut Actions<P>,
+    ) {
         let Some(place) = self.place_of(id) else { return };
         if let Some(link) = self.slot(place) {
             link.flights.on_answered(op);
         }
         let unknown = match answer {
             Ok(()) => {
-                self.pass_on_flushed(place, out);
+                self.pass_on_flushed(now, place, out);
                 !self.outbox.on_acked(op, &mut tell(&mut self.stats, out))
             }
             Err(why) => {
                 let unknown = self.outbox.on_rejected(op, why, &mut tell(&mut self.stats, out)).err();
-                self.pass_on_flushed(place, out);
+                self.pass_on_flushed(now, place, out);
                 let is_unknown = unknown.is_some();
                 out.extend(unknown.map(|why| Action::Emit(Event::Trouble(why))));
                 is_unknown
@@ -192,7 +207,9 @@ impl<P: Protocol> Session<P> {
         link.stage = Stage::Online { heartbeat, since: now, stable_at, refresh: None };
         link.owed.report = self.facts.to_tell.take();
         self.credentials.on_accepted();
-        self.proof.on_online(None, self.credentials.current());
+        self.proof.on_online(self.endpoints.current(), self.credentials.current());
+        self.patience.on_online();
+        self.activity.on_message(now);
         self.facts.failure = 0;
         if self.facts.was_online {
             self.facts.last_reconnect = Some(now);

@@ -3,11 +3,11 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::{Action, Actions, Change, End, Event, Link, LinkId, Phase, Session, Stage, StopCause, link::Owed, tell};
+use super::{Action, Actions, End, Link, LinkId, Session, Stage, StopCause, Wants, link::Owed, tell};
 use crate::{
-    CloseCode, Code, Error, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
+    CloseCode, Code, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
     error::{self, Circumstances, Failure, Notes, Verdict, classify},
-    part::{Flights, Refusal},
+    part::{Activity, Flights, Refusal, Round, Wait},
 };
 
 /// How a failed link is parted from.
@@ -27,6 +27,7 @@ const REASON_MAX: usize = 123;
 impl<P: Protocol> Session<P> {
     /// Compares what is wanted with what is the case.
     pub(super) fn lifecycle(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        self.leave_if_unwanted(now, out);
         match self.wants.end {
             Some(end) => self.wind_down(now, end, out),
             None => self.dial_if_due(now, out),
@@ -41,14 +42,25 @@ impl<P: Protocol> Session<P> {
     /// When the next dial is wanted: after the wait, and never closer than the floor to the last one. While the last
     /// link is still leaving it can come later, by `close_timeout` at most.
     pub(super) fn retry_at(&self) -> Option<Timestamp> {
-        if self.link.is_some() {
+        if self.link.is_some() || !self.wants_link() {
             return None;
         }
-        if !self.wants.online || self.facts.ended.is_some() || self.wants.end.is_some_and(|end| end.at_once) {
-            return None;
-        }
+        let at = self.facts.retry_at.unwrap_or(Timestamp::ZERO);
+        let at = self.network.dial_at(if self.facts.is_asked { Wait::Asked(at) } else { Wait::Own(at) })?;
+        // Last, so that nothing that is said to us brings two dials closer together.
         let floor = self.facts.last_dial.map(|last| last.after(self.config.retry.floor).unwrap_or(Timestamp::MAX));
-        Some(self.facts.retry_at.max(floor).unwrap_or(Timestamp::ZERO))
+        Some(floor.unwrap_or(at).max(at))
+    }
+
+    /// Whether there shall be a link.
+    pub(super) fn wants_link(&self) -> bool {
+        let is_over = self.facts.ended.is_some() || self.wants.end.is_some_and(|end| end.at_once);
+        self.is_missed() && !is_over
+    }
+
+    /// Whether the application misses a link while there is none.
+    pub(super) const fn is_missed(&self) -> bool {
+        self.wants.online && !self.network.is_suspended() && !self.activity.is_asleep()
     }
 
     fn dial_if_due(&mut self, now: Timestamp, out: &mut Actions<P>) {
@@ -61,13 +73,14 @@ impl<P: Protocol> Session<P> {
         self.last_link += 1;
         let (id, attempt) = (LinkId(self.last_link), self.backoff.failures().saturating_add(1));
         self.facts.last_dial = Some(now);
-        self.facts.retry_at = None;
+        (self.facts.retry_at, self.facts.is_asked) = (None, false);
         self.facts.resumed = Resumed::Fresh;
         self.proof.on_dial();
         self.link = Some(Link {
             id,
             attempt,
             stage: Stage::Dialing { deadline: None },
+            limits: Limits { max_message: self.config.max_message, heard_max: self.config.heard_max },
             abilities: self.protocol.abilities(),
             protocol: P::Link::default(),
             flights: Flights::new(self.config.window),
@@ -77,6 +90,7 @@ impl<P: Protocol> Session<P> {
             paused: false,
             flushing: false,
             has_reported: false,
+            was_spared: false,
             come_back_after: None,
         });
         self.ask_or_open(now, out);
@@ -85,7 +99,9 @@ impl<P: Protocol> Session<P> {
     /// The session shall end: when all is sent, or at once.
     fn wind_down(&mut self, now: Timestamp, end: End, out: &mut Actions<P>) {
         if end.at_once || !self.wants.online {
-            self.outbox.drop_waiting(&mut tell(&mut self.stats, out));
+            if !self.config.keep_on_stop {
+                self.outbox.drop_waiting(&mut tell(&mut self.stats, out));
+            }
         } else if self.outbox.len() > 0 || !self.taken.is_empty() {
             return self.dial_if_due(now, out);
         }
@@ -94,17 +110,25 @@ impl<P: Protocol> Session<P> {
             return self.leave(now, CloseCode::NORMAL, Text::default(), out);
         }
         if self.leaving.is_none() {
-            self.outbox.end_all(&mut tell(&mut self.stats, out));
-            self.taken.clear();
-            self.wants.online = false;
-            self.wants.end = None;
-            self.facts.retry_at = None;
-            self.facts.ended = Some(end.cause);
+            self.stop(end.cause, out);
         }
     }
 
+    /// Nothing is left to be done. What the application said of this life counts no longer.
+    fn stop(&mut self, cause: StopCause, out: &mut Actions<P>) {
+        if !self.config.keep_on_stop {
+            self.outbox.end_all(&mut tell(&mut self.stats, out));
+        }
+        self.taken.clear();
+        self.wants = Wants::default();
+        self.network.suspend(false);
+        self.activity = Activity::new(self.config.connect.lazy);
+        (self.facts.retry_at, self.facts.is_asked) = (None, false);
+        self.facts.ended = Some(cause);
+    }
+
     /// Says goodbye to the link. It may still tell what was written, acknowledged and said, until its deadline.
-    fn leave(&mut self, now: Timestamp, code: CloseCode, reason: Text, out: &mut Actions<P>) {
+    pub(super) fn leave(&mut self, now: Timestamp, code: CloseCode, reason: Text, out: &mut Actions<P>) {
         let Some(mut link) = self.link.take() else { return };
         if !link.is_open() {
             out.push(Action::Abort(link.id));
@@ -123,6 +147,7 @@ impl<P: Protocol> Session<P> {
         if let Some(link) = self.leaving.take() {
             self.outbox.on_lost(link.flights.first_unsent(left), &mut tell(&mut self.stats, out));
         }
+        self.end_what_stays_behind(out);
     }
 
     /// The link, or the attempt, has failed: who is to blame, and what now?
@@ -136,20 +161,22 @@ impl<P: Protocol> Session<P> {
     ) {
         self.note_stability(now);
         let Some(link) = &self.link else { return };
-        let (id, attempt, goaway, was_online) = (link.id, link.attempt, link.come_back_after, link.was_online());
+        let (id, attempt, goaway) = (link.id, link.attempt, link.come_back_after);
+        let had_held = self.reached() == error::Stage::Stable;
         let verdict = self.judge(now, &failure, host);
         let asked = verdict.asked.max(goaway);
-        self.facts.errors += 1;
-        self.facts.failure = self.facts.errors;
-        self.facts.last_error = Some(verdict.message.clone());
-        self.facts.last_link = Some(id);
-        self.facts.last_disconnect = if was_online { Some(now) } else { self.facts.last_disconnect };
-        self.stats.errors[verdict.kind as usize] += 1;
-        self.seeing.quality.on_failed(now);
-        // Of several waits that were asked for the longest counts.
+        self.note_failure(now, id, &verdict);
+        // That the host has no credential is nobody's failure but its own.
+        let was_dialed = !self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Asking(_)));
+        let round = if was_dialed { self.endpoints.on_failed() } else { Round::Over };
+        self.patience.on_failed(now, self.facts.errors, &verdict.message, round == Round::Over && !had_held);
+        self.facts.limit = self.patience.is_over(now, &self.config.retry);
+        // Of several waits that were asked for the longest counts. Nobody asks us to keep away from others.
         let recovery = match (verdict.recovery, asked) {
+            _ if self.facts.limit.is_some() => Recovery::Fatal,
             (Recovery::Retry, Some(asked)) => Recovery::RetryAfter(asked),
             (Recovery::RetryAfter(given), Some(asked)) => Recovery::RetryAfter(given.max(asked)),
+            (Recovery::RetryAfter(_), None) if round == Round::GoesOn && host.is_none() => Recovery::Retry,
             (recovery, _) => recovery,
         };
         let error = Box::new(Error {
@@ -166,7 +193,18 @@ impl<P: Protocol> Session<P> {
         self.note_to_tell(&error);
         out.push(Action::EmitError(error));
         self.part(now, parting, verdict.message, out);
-        self.schedule(now, recovery, asked);
+        self.schedule(now, recovery, asked, round);
+    }
+
+    fn note_failure(&mut self, now: Timestamp, id: LinkId, verdict: &Verdict) {
+        self.facts.errors += 1;
+        self.facts.failure = self.facts.errors;
+        self.facts.last_error = Some(verdict.message.clone());
+        self.facts.last_link = Some(id);
+        let was_online = self.link.as_ref().is_some_and(Link::was_online);
+        self.facts.last_disconnect = if was_online { Some(now) } else { self.facts.last_disconnect };
+        self.seeing.quality.on_failed(now);
+        self.stats.errors[verdict.kind as usize] += 1;
     }
 
     fn part(&mut self, now: Timestamp, parting: Parting, reason: Text, out: &mut Actions<P>) {
@@ -224,7 +262,7 @@ impl<P: Protocol> Session<P> {
             breaches: self.facts.violations.saturating_add(1),
             cut_off: self.credentials.clone().on_cut_off(),
             refused: self.credentials.clone().on_refused() == Refusal::Again,
-            endpoint_proven: self.proof.knows_endpoint(None),
+            endpoint_proven: self.proof.knows_endpoint(self.endpoints.current()),
             credential_proven: self.proof.knows_credential(self.credentials.current()),
             fatal_in_a_row: self.proof.fatal_in_a_row(now, self.config.errors.proven_gap),
             cap: self.config.retry.cap,
@@ -241,71 +279,24 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    fn schedule(&mut self, now: Timestamp, recovery: Recovery, asked: Option<Duration>) {
-        let asked = match recovery {
-            Recovery::Fatal => {
-                self.wants.end = Some(End { cause: StopCause::Failed, by: None, at_once: true });
-                return;
-            }
-            Recovery::RetryAfter(asked) => Some(asked),
-            Recovery::Retry | Recovery::Reauthenticate => asked,
-        };
+    fn schedule(&mut self, now: Timestamp, recovery: Recovery, asked: Option<Duration>, round: Round) {
+        self.network.on_failed();
         let (policy, rng) = (&self.config.retry, &mut self.rng);
-        let delay = match asked {
-            Some(asked) => self.backoff.on_directed(asked, policy, rng),
-            None => self.backoff.on_failure(policy, rng),
+        let delay = match (recovery, asked) {
+            (Recovery::Fatal, _) => return self.give_up(),
+            (Recovery::RetryAfter(wait), _) | (Recovery::Retry | Recovery::Reauthenticate, Some(wait)) => {
+                self.backoff.on_directed(wait, policy, rng)
+            }
+            // The next endpoint, at the floor.
+            (Recovery::Retry | Recovery::Reauthenticate, None) if round == Round::GoesOn => Duration::ZERO,
+            (Recovery::Retry | Recovery::Reauthenticate, None) => self.backoff.on_failure(policy, rng),
         };
         self.facts.retry_at = Some(now.after(delay).unwrap_or(Timestamp::MAX));
+        self.facts.is_asked = asked.is_some();
     }
 
-    /// Says when the next dial comes, once for each time it changes.
-    pub(super) fn announce(&mut self, now: Timestamp, out: &mut Actions<P>) {
-        let at = self.retry_at().filter(|at| *at > now && *at < Timestamp::MAX);
-        if at == self.facts.announced {
-            return;
-        }
-        self.facts.announced = at;
-        let attempt = self.backoff.failures().saturating_add(1);
-        out.extend(at.map(|at| Action::ReconnectAfter { at, attempt, error: self.facts.failure }));
-    }
-
-    /// Where the session stands. Derived, never stored.
-    pub fn phase(&self) -> Phase {
-        if let Some(cause) = self.facts.ended {
-            return Phase::Stopped(cause);
-        }
-        if self.wants.end.is_some() {
-            return Phase::Draining;
-        }
-        match self.link.as_ref().map(|link| &link.stage) {
-            Some(Stage::Asking(_) | Stage::Dialing { .. }) => Phase::Connecting,
-            Some(Stage::LoggingIn(_)) => Phase::Authenticating,
-            Some(Stage::Online { .. } | Stage::Closing { .. }) => Phase::Online,
-            None if self.wants.online => Phase::Waiting,
-            None => Phase::Idle,
-        }
-    }
-
-    /// Tells a change of phase, once the turn has settled.
-    pub(super) fn tell_phase(&mut self, now: Timestamp, out: &mut Actions<P>) {
-        let (from, to) = (self.told, self.phase());
-        if from == to {
-            return;
-        }
-        self.told = to;
-        let after_failure = matches!(to, Phase::Waiting | Phase::Stopped(StopCause::Failed));
-        let change = Change {
-            from,
-            to,
-            at: now,
-            link: self.link.as_ref().map(|link| link.id).or(self.facts.last_link),
-            attempt: self.link.as_ref().map_or(self.backoff.failures(), |link| link.attempt),
-            error: after_failure.then_some(self.facts.failure).filter(|number| *number > 0),
-            cause: self.facts.last_error.clone().filter(|_| after_failure && self.facts.failure > 0),
-            retry_at: self.retry_at().filter(|at| *at < Timestamp::MAX),
-            resumed: self.facts.resumed,
-        };
-        self.history.push(change.clone());
-        out.push(Action::Emit(Event::Phase(Box::new(change))));
+    /// Nothing more is tried until a connect command.
+    pub(super) fn give_up(&mut self) {
+        self.wants.end = Some(End { cause: StopCause::Failed, by: None, at_once: true });
     }
 }

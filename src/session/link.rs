@@ -6,7 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::{
-    Abilities, Error, LinkId, Timestamp, Tuning,
+    Abilities, Error, Limits, LinkId, Timestamp, Tuning,
     part::{Ask, Flights, Heartbeat, Login, Refresh},
 };
 
@@ -18,6 +18,8 @@ pub(super) struct Link<L> {
     pub(super) attempt: u64,
     pub(super) stage: Stage,
     pub(super) abilities: Abilities,
+    /// What the transport and the protocol have been told.
+    pub(super) limits: Limits,
     pub(super) protocol: L,
     pub(super) flights: Flights,
     pub(super) owed: Owed,
@@ -31,6 +33,8 @@ pub(super) struct Link<L> {
     pub(super) flushing: bool,
     /// The server was told of an earlier failure on it.
     pub(super) has_reported: bool,
+    /// A deadline that was slept through has been put off.
+    pub(super) was_spared: bool,
     /// When the server wants us back, by its own word.
     pub(super) come_back_after: Option<Duration>,
 }

@@ -36,6 +36,7 @@ impl<P: Protocol> Session<P> {
         out.push(Action::Connect(Box::new(Attempt {
             link: link.id,
             attempt: link.attempt,
+            endpoint: self.endpoints.take_next(self.ids.client_id()),
             subprotocols: self.protocol.subprotocols().to_vec(),
             max_message: self.config.max_message,
             credential: self.credentials.at_dial(&self.config.credentials).cloned(),

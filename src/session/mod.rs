@@ -11,27 +11,30 @@
 //! levels, not at edges, so no command has to be thought of in every phase.
 
 mod action;
+mod clone;
 mod command;
 mod commands;
 mod config;
 mod health;
+mod hints;
 mod incoming;
 mod lifecycle;
 mod link;
 mod login;
+mod phase;
 mod report;
 mod seeing;
 mod stir;
 mod timers;
 mod writes;
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
-use core::{fmt, iter};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use core::iter;
 
 use bytes::Bytes;
 
-pub use action::{Action, Answer, Attempt, Change, Dropped, Event, LinkId, OpId, Outcome, Phase, StopCause};
-pub use command::{Class, Command, SendOptions, Ttl};
+pub use action::{Action, Answer, Attempt, Change, Dropped, Event, GaveUp, LinkId, OpId, Outcome, Phase, StopCause};
+pub use command::{Class, Command, Queued, SendOptions, Ttl};
 pub use commands::Commands;
 pub use config::{BadConfig, Config, HeartbeatPolicy, Jitter, Overflow, QueuePolicy, RetryPolicy, Window};
 pub use config::{
@@ -45,8 +48,8 @@ use stir::Stir;
 pub use timers::Timer;
 
 use crate::{
-    Error, Frame, Heard, Machine, Protocol, Resumed, Rng, Secret, Text, Timestamp, Who,
-    part::{Backoff, Credentials, Ended, History, Ids, Outbox, Proof},
+    BadEndpoints, Error, Frame, Heard, Limit, Machine, Protocol, Resumed, Rng, Secret, Text, Timestamp, Who,
+    part::{Activity, Backoff, Credentials, Ended, Endpoints, History, Ids, Network, Outbox, Patience, Proof},
 };
 
 /// One input of a session.
@@ -81,7 +84,7 @@ type Actions<P> = Vec<Action<<P as Protocol>::Incoming, <P as Protocol>::Topic>>
 /// ```
 pub struct Session<P: Protocol> {
     protocol: P,
-    config: Config,
+    config: Arc<Config>,
     rng: Rng,
     wants: Wants,
     facts: Facts,
@@ -94,7 +97,11 @@ pub struct Session<P: Protocol> {
     outbox: Outbox<P::Message>,
     /// Ids of the peer's messages that the application has taken and the peer does not know of yet.
     taken: VecDeque<Bytes>,
+    endpoints: Endpoints,
     backoff: Backoff,
+    patience: Patience,
+    network: Network,
+    activity: Activity,
     credentials: Credentials,
     ids: Ids,
     proof: Proof,
@@ -118,6 +125,8 @@ pub struct Session<P: Protocol> {
 struct Wants {
     online: bool,
     end: Option<End>,
+    /// The present link leads where we are no longer to be.
+    elsewhere: bool,
 }
 
 /// The session shall end.
@@ -136,6 +145,12 @@ struct Facts {
     ended: Option<StopCause>,
     /// The wait after the last failure.
     retry_at: Option<Timestamp>,
+    /// The server asked for that wait.
+    is_asked: bool,
+    /// What the application gave up with, beside the failures.
+    limit: Option<Limit>,
+    /// What was accepted up to this message was for another destination, and is not sent to this one.
+    stays_behind: Option<OpId>,
     last_dial: Option<Timestamp>,
     /// The time of the next dial that was last announced.
     announced: Option<Timestamp>,
@@ -184,7 +199,11 @@ impl<P: Protocol> Session<P> {
             leaving: None,
             outbox: Outbox::new(),
             taken: VecDeque::new(),
+            endpoints: Endpoints::default(),
             backoff: Backoff::default(),
+            patience: Patience::default(),
+            network: Network::default(),
+            activity: Activity::new(config.connect.lazy),
             credentials: Credentials::default(),
             ids,
             proof: Proof::default(),
@@ -199,7 +218,7 @@ impl<P: Protocol> Session<P> {
             stir: Stir::All,
             heard: Vec::new(),
             frames: Vec::new(),
-            config,
+            config: Arc::new(config),
         };
         session.introduce();
         Ok(session)
@@ -219,13 +238,26 @@ impl<P: Protocol> Session<P> {
         self
     }
 
+    /// The same, with the endpoints to dial, in turn: the next at the floor after the one before has failed, and only
+    /// when all have failed a longer wait. A dialer gets the address in [`Attempt::endpoint`]; `{client_id}` in it
+    /// stands for the client id. An empty list is the dialer's own endpoint. In a session that is recorded this is the
+    /// first command instead: [`Command::Endpoints`].
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the list.
+    pub fn with_endpoints(mut self, list: Vec<Text>) -> Result<Self, BadEndpoints> {
+        self.endpoints.set(list)?;
+        Ok(self)
+    }
+
     /// The protocol.
     pub const fn protocol(&self) -> &P {
         &self.protocol
     }
 
     /// The settings.
-    pub const fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 
@@ -300,7 +332,9 @@ impl<P: Protocol> Session<P> {
         self.announce(now, out);
         self.tell_level(now, out);
         self.tell_phase(now, out);
-        self.not_before = self.earliest().unwrap_or(Timestamp::MAX);
+        // Whoever sleeps is woken by any message.
+        let sleeps = self.activity.is_asleep();
+        self.not_before = if sleeps { Timestamp::ZERO } else { self.earliest().unwrap_or(Timestamp::MAX) };
     }
 }
 
@@ -353,54 +387,6 @@ fn tell<'a, I, T>(stats: &'a mut Stats, out: &'a mut Vec<Action<I, T>>) -> impl 
         let bad_news = stats.count(&outcome);
         if tracked || bad_news {
             out.push(Action::Emit(Event::Outcome { id, outcome }));
-        }
-    }
-}
-
-impl<P: Protocol> fmt::Debug for Session<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("phase", &self.phase())
-            .field("link", &self.link.as_ref().map(|link| link.id))
-            .field("queued", &self.outbox.len())
-            .field("next_timer", &self.next_timer())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<P> Clone for Session<P>
-where
-    P: Protocol + Clone,
-    P::Message: Clone,
-    P::Link: Clone,
-{
-    fn clone(&self) -> Self {
-        Self {
-            protocol: self.protocol.clone(),
-            config: self.config.clone(),
-            rng: self.rng.clone(),
-            wants: self.wants.clone(),
-            facts: self.facts.clone(),
-            link: self.link.clone(),
-            next: self.next.clone(),
-            leaving: self.leaving.clone(),
-            outbox: self.outbox.clone(),
-            taken: self.taken.clone(),
-            backoff: self.backoff.clone(),
-            credentials: self.credentials.clone(),
-            ids: self.ids.clone(),
-            proof: self.proof.clone(),
-            history: self.history.clone(),
-            stats: self.stats.clone(),
-            seeing: self.seeing.clone(),
-            last_link: self.last_link,
-            last_op: self.last_op,
-            told: self.told,
-            not_before: self.not_before,
-            last_now: self.last_now,
-            stir: self.stir,
-            heard: Vec::new(),
-            frames: Vec::new(),
         }
     }
 }

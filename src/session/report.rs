@@ -5,7 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use bytes::Bytes;
 
 use super::{Actions, Answer, Link, LinkId, Place, Session, Stage, lifecycle::Parting, tell};
-use crate::{Cause, CloseCode, Frame, Limits, Protocol, Recovery, Text, Timestamp, error::Failure, part::Login};
+use crate::{Cause, CloseCode, Frame, Protocol, Recovery, Text, Timestamp, error::Failure, part::Login};
 
 /// All that a transport can say about a link. Not `non_exhaustive`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl<P: Protocol> Session<P> {
         match report {
             Report::Up(handshake) => self.on_up(now, place, *handshake, out),
             Report::Frame(frame) => self.on_frame(now, place, frame, out),
-            Report::Flushed { frames } => self.on_flushed(place, frames, out),
+            Report::Flushed { frames } => self.on_flushed(now, place, frames, out),
             Report::Progress => self.on_progress(now, place),
             Report::Paused => self.on_held_back(now, place, true),
             Report::Resumed => self.on_held_back(now, place, false),
@@ -114,8 +114,7 @@ impl<P: Protocol> Session<P> {
         let (needs_login, hello) = (link.abilities.login || link.abilities.hello, link.abilities.hello);
         link.can_ping = handshake.pings;
         link.stage = Stage::LoggingIn(Login::new(now.after(self.config.login_timeout), hello));
-        let limits = Limits { max_message: self.config.max_message, heard_max: self.config.heard_max };
-        if let Err(complaint) = self.protocol.up(&mut link.protocol, &handshake, limits) {
+        if let Err(complaint) = self.protocol.up(&mut link.protocol, &handshake, link.limits) {
             let code = complaint.close.unwrap_or(CloseCode::PROTOCOL);
             return self.lose(now, Failure::Unfit(complaint), None, Parting::Close(code), out);
         }
@@ -125,18 +124,19 @@ impl<P: Protocol> Session<P> {
     }
 
     /// So many frames of this link are with the operating system.
-    fn on_flushed(&mut self, place: Place, frames: u64, out: &mut Actions<P>) {
+    fn on_flushed(&mut self, now: Timestamp, place: Place, frames: u64, out: &mut Actions<P>) {
         if let Some(link) = self.slot(place) {
             link.flushing = false;
             link.flights.on_flushed(frames);
         }
-        self.pass_on_flushed(place, out);
+        self.pass_on_flushed(now, place, out);
     }
 
     /// Tells the outbox how far messages have been flushed.
-    pub(super) fn pass_on_flushed(&mut self, place: Place, out: &mut Actions<P>) {
+    pub(super) fn pass_on_flushed(&mut self, now: Timestamp, place: Place, out: &mut Actions<P>) {
         if let Some(id) = self.slot(place).as_mut().and_then(|link| link.flights.take_flushed()) {
-            self.seeing.queueing.on_flushed(id, self.last_now);
+            self.seeing.queueing.on_flushed(id, now);
+            self.activity.on_message(now);
             self.outbox.on_flushed(id, &mut tell(&mut self.stats, out));
         }
     }

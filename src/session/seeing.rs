@@ -32,7 +32,7 @@ impl<P: Protocol> Session<P> {
             self.seeing.queueing.on_empty();
         }
         let online = self.link.as_ref().is_some_and(Link::is_online);
-        let shift = self.seeing.presence.update(now, self.wants.online, online, self.config.degraded_after);
+        let shift = self.seeing.presence.update(now, self.is_missed(), online, self.config.degraded_after);
         out.extend(shift.map(|shift| {
             Action::Emit(match shift {
                 Shift::Degraded => Event::Degraded,

@@ -95,6 +95,12 @@ impl<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> Talk<P> {
         self.handle(Input::Command(command))
     }
 
+    pub(super) fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        let mut config = self.session.config().clone();
+        change(&mut config);
+        assert_eq!(self.command(Command::Configure(config.into())), Answer::Done);
+    }
+
     pub(super) fn send(&mut self, text: &str, class: Class) -> OpId {
         let options = SendOptions { class, tracked: true, ttl: None };
         match self.command(Command::Send { message: text.into(), options }) {
@@ -423,7 +429,7 @@ fn a_greeting_cannot_make_the_session_spin() {
 #[test]
 fn a_pong_that_moves_a_deadline_up_is_noticed() {
     let mut talk = Talk::new(Plain);
-    (talk.session.config.heartbeat.interval, talk.session.config.heartbeat.pong_only) = (Duration::from_secs(5), true);
+    talk.configure(|config| (config.heartbeat.interval, config.heartbeat.pong_only) = (Duration::from_secs(5), true));
     talk.up(1);
     while talk.session.stats().pings == 0 {
         talk.wake();
@@ -511,7 +517,7 @@ fn what_the_server_does_not_take_is_not_sent_though_it_was_accepted_before() {
 #[test]
 fn what_can_never_fit_is_not_asked_to_wait() {
     let mut talk = Talk::new(Plain);
-    talk.session.config.queue.max_bytes = 10;
+    talk.configure(|config| config.queue.max_bytes = 10);
     let message = Frame::from("longer than ten bytes");
     let answer = talk.command(Command::Send { message, options: SendOptions::default() });
     assert!(matches!(answer, Answer::Refused(crate::Why::TooBig { limit: 10, .. }, _)), "{answer:?}");

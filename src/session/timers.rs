@@ -1,7 +1,13 @@
 //! What waits for a time, and what happens then.
 
+use core::{mem, time::Duration};
+
 use super::{Action, Actions, Session, Stage, lifecycle::Parting, tell};
 use crate::{Protocol, Timestamp, error::Failure, part::Pulse};
+
+/// A deadline that is looked at more than this late was slept through, with the computer or behind a busy thread. What
+/// came meanwhile may still be unread, and gets as long again.
+const LATE: Duration = Duration::from_secs(1);
 
 /// All that can be due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +33,10 @@ pub enum Timer {
     Drain,
     /// A message has waited for too long.
     Expiry,
+    /// No message has passed for a long time.
+    Idle,
+    /// Trying again has gone on for long enough.
+    GiveUp,
     /// The peer has been missing for too long.
     Degraded,
     /// The level may be better than it was.
@@ -49,6 +59,7 @@ impl<P: Protocol> Session<P> {
 
     /// Fires each timer that is due, once.
     pub(super) fn fire_due(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        self.wake_for_messages();
         for at in 0..self.timers().len() {
             // Looked up anew: an earlier timer may have ended what this one was for.
             let (timer, due) = self.timers()[at];
@@ -60,29 +71,35 @@ impl<P: Protocol> Session<P> {
 
     /// All timers, in the order in which they fire.
     #[inline]
-    fn timers(&self) -> [(Timer, Option<Timestamp>); 9] {
-        let (stage, heartbeat, stable) = match self.link.as_ref().map(|link| &link.stage) {
-            Some(Stage::Asking(ask)) => ((Timer::Ask, ask.deadline()), None, None),
-            Some(Stage::Dialing { deadline }) => ((Timer::Connect, *deadline), None, None),
-            Some(Stage::LoggingIn(login)) => ((Timer::Login, login.deadline()), None, None),
+    fn timers(&self) -> [(Timer, Option<Timestamp>); 11] {
+        let (stage, heartbeat, stable, idle) = match self.link.as_ref().map(|link| &link.stage) {
+            Some(Stage::Asking(ask)) => ((Timer::Ask, ask.deadline()), None, None, None),
+            Some(Stage::Dialing { deadline }) => ((Timer::Connect, *deadline), None, None, None),
+            Some(Stage::LoggingIn(login)) => ((Timer::Login, login.deadline()), None, None, None),
             Some(Stage::Online { heartbeat, stable_at, refresh, .. }) => {
                 let refresh = refresh.as_ref().and_then(|refresh| refresh.deadline());
-                ((Timer::Refresh, refresh), heartbeat.deadline(), *stable_at)
+                let idle = self.activity.deadline(self.config.connect.idle_close);
+                ((Timer::Refresh, refresh), heartbeat.deadline(), *stable_at, idle)
             }
-            Some(Stage::Closing { .. }) | None => ((Timer::Connect, None), None, None),
+            Some(Stage::Closing { .. }) | None => ((Timer::Connect, None), None, None, None),
         };
         let close = match self.leaving.as_ref().map(|link| &link.stage) {
             Some(Stage::Closing { deadline, .. }) => *deadline,
             Some(Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Online { .. }) | None => None,
         };
         let (degraded, level) = self.seeing_deadlines();
+        let expiry = if self.facts.ended.is_some() { None } else { self.outbox.deadline() };
+        let waits = self.link.is_none() && self.wants_link();
+        let give_up = if waits { self.patience.deadline(&self.config.retry) } else { None };
         [
             stage,
             (Timer::Heartbeat, heartbeat),
             (Timer::Stable, stable),
             (Timer::Close, close),
             (Timer::Drain, self.wants.end.and_then(|end| if end.at_once { None } else { end.by })),
-            (Timer::Expiry, self.outbox.deadline()),
+            (Timer::Expiry, expiry),
+            (Timer::Idle, idle),
+            (Timer::GiveUp, give_up),
             (Timer::Degraded, degraded),
             (Timer::Level, level),
             (Timer::Dial, self.dial_at()),
@@ -93,10 +110,10 @@ impl<P: Protocol> Session<P> {
         match timer {
             // Settling dials, and looks anew how it all does.
             Timer::Dial | Timer::Degraded | Timer::Level => {}
-            Timer::Ask => self.lose(now, Failure::CredentialTimeout, None, Parting::Abort, out),
             Timer::Refresh => self.on_refresh(now, out),
-            Timer::Connect => self.lose(now, Failure::ConnectTimeout, None, Parting::Abort, out),
-            Timer::Login => self.lose(now, Failure::LoginTimeout, None, Parting::Abort, out),
+            Timer::Ask => self.lose(now, Failure::CredentialTimeout, None, Parting::Abort, out),
+            Timer::Connect => self.on_overdue(now, Failure::ConnectTimeout, out),
+            Timer::Login => self.on_overdue(now, Failure::LoginTimeout, out),
             Timer::Heartbeat => self.on_heartbeat(now, out),
             Timer::Stable => self.note_stability(now),
             Timer::Close => {
@@ -108,7 +125,30 @@ impl<P: Protocol> Session<P> {
                     end.at_once = true;
                 }
             }
+            Timer::Idle => self.on_idle(now),
+            Timer::GiveUp => {
+                self.facts.limit = self.patience.on_due(now, &self.config.retry);
+                if self.facts.limit.is_some() {
+                    self.give_up();
+                }
+            }
             Timer::Expiry => self.outbox.on_due(now, &mut tell(&mut self.stats, out)),
+        }
+    }
+
+    /// The attempt has taken too long.
+    fn on_overdue(&mut self, now: Timestamp, failure: Failure, out: &mut Actions<P>) {
+        let Some(link) = &mut self.link else { return };
+        let due = match &mut link.stage {
+            Stage::Dialing { deadline } => deadline,
+            Stage::LoggingIn(login) => login.deadline_mut(),
+            Stage::Asking(_) | Stage::Online { .. } | Stage::Closing { .. } => return,
+        };
+        let was_late = due.is_some_and(|due| now.since(due) > LATE);
+        if was_late && !mem::replace(&mut link.was_spared, true) {
+            *due = now.after(LATE);
+        } else {
+            self.lose(now, failure, None, Parting::Abort, out);
         }
     }
 
@@ -130,6 +170,9 @@ impl<P: Protocol> Session<P> {
             if stable_at.is_some_and(|at| at <= now) {
                 *stable_at = None;
                 self.backoff.reset();
+                self.endpoints.on_stable();
+                self.proof.on_stable();
+                self.patience.on_stable();
                 self.facts.violations = 0;
                 self.proof.on_stable();
             }

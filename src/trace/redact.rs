@@ -142,6 +142,10 @@ impl Redactor {
                 let SendOptions { class: _, tracked: _, ttl: _ } = options;
                 Some(Command::Send { message: message.redacted(self), options: *options })
             }
+            Command::Endpoints { list, queued } => {
+                let list = list.iter().map(|address| self.said(address)).collect();
+                Some(Command::Endpoints { list, queued: *queued })
+            }
             Command::Authenticate(Some(secret)) => Some(Command::Authenticate(Some(self.secret(secret)))),
             Command::Credential { ask, answer } => {
                 let answer = answer.as_ref().map(|secret| self.secret(secret)).map_err(|why| self.said(why));
@@ -152,7 +156,13 @@ impl Redactor {
             | Command::ConnectNow
             | Command::Stop
             | Command::Drain { .. }
-            | Command::Cancel(_) => None,
+            | Command::Cancel(_)
+            | Command::NetworkLost
+            | Command::NetworkBack
+            | Command::Suspend
+            | Command::Resume
+            // Settings hold no secret, and the header of a trace shows them too.
+            | Command::Configure(_) => None,
             Command::Taken { id } => Some(Command::Taken { id: self.id(id) }),
         }
     }

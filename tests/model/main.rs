@@ -225,6 +225,9 @@ fn did(answer: &Answer<Text>, actions: &[Action<Text, Never>]) -> Did {
         Answer::Stale => did.stale = true,
         Answer::Accepted(id) => did.accepted = Some(id.0),
         Answer::Refused(..) | Answer::Cancelled(Some(_)) => did.returned = true,
+        Answer::CameBack(messages) => did.came_back = messages.iter().map(|(id, _)| id.0).collect(),
+        Answer::BadEndpoints(bad) => panic!("{bad}"),
+        Answer::BadConfig(bad) => panic!("{bad}"),
     }
     for action in actions {
         match action {

@@ -46,6 +46,7 @@ pub(crate) struct Did {
     pub(crate) stale: bool,
     pub(crate) accepted: Option<u64>,
     pub(crate) returned: bool,
+    pub(crate) came_back: Vec<u64>,
     pub(crate) dialled: Option<LinkId>,
     pub(crate) aborted: Vec<LinkId>,
     pub(crate) closed: Vec<LinkId>,
@@ -97,6 +98,8 @@ pub(crate) struct Link {
     pub(crate) frames: Vec<u64>,
     pub(crate) flushed: usize,
     is_flushing: bool,
+    /// A deadline that was slept through has been put off.
+    was_spared: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +136,18 @@ enum Wait {
     Until(Timestamp),
     /// It was chosen, and not told yet.
     Between(Timestamp, Timestamp),
+}
+
+impl Link {
+    /// The driver slept through the deadline: once, what came meanwhile gets a second to be read.
+    fn spare(&mut self, now: Timestamp) -> bool {
+        const LATE: Duration = Duration::from_secs(1);
+        let spared = now.since(self.until) > LATE && !std::mem::replace(&mut self.was_spared, true);
+        if spared {
+            self.until = later(now, LATE);
+        }
+        spared
+    }
 }
 
 impl Model {
@@ -349,8 +364,9 @@ impl Model {
     }
 
     fn let_time_pass(&mut self, now: Timestamp) {
-        let too_late = |link: &&Link| matches!(link.stage, Stage::Dialing | Stage::LoggingIn) && link.until <= now;
-        if let Some(id) = self.link.as_ref().filter(too_late).map(|link| link.id) {
+        let too_late = |link: &&mut Link| matches!(link.stage, Stage::Dialing | Stage::LoggingIn) && link.until <= now;
+        let overdue = self.link.as_mut().filter(too_late).and_then(|link| (!link.spare(now)).then_some(link.id));
+        if let Some(id) = overdue {
             self.fail(now, false);
             self.did.aborted.push(id);
             self.lose(id, usize::MAX);
@@ -404,7 +420,8 @@ impl Model {
             let until = later(now, self.config.connect_timeout);
             (self.dialled_at, self.wait, self.did.dialled) = (Some(now), Wait::No, Some(id));
             let stage = Stage::Dialing;
-            self.link = Some(Link { id, stage, until, frames: Vec::new(), flushed: 0, is_flushing: false });
+            self.link =
+                Some(Link { id, stage, until, frames: Vec::new(), flushed: 0, is_flushing: false, was_spared: false });
         }
         due
     }

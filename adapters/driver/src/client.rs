@@ -157,7 +157,13 @@ impl<P: Protocol> Client<P> {
     pub fn cancel(&self, id: OpId) -> Option<P::Message> {
         match self.shared().enter()?.command(Command::Cancel(id)) {
             Answer::Cancelled(message) => message,
-            Answer::Done | Answer::Accepted(_) | Answer::Refused(..) | Answer::Stale => None,
+            Answer::Done
+            | Answer::Accepted(_)
+            | Answer::Refused(..)
+            | Answer::CameBack(_)
+            | Answer::BadEndpoints(_)
+            | Answer::BadConfig(_)
+            | Answer::Stale => None,
         }
     }
 

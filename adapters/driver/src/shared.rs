@@ -265,7 +265,12 @@ impl<P: Protocol> Turn<'_, P> {
         match self.core().handle(now, Input::Command(Command::Send { message, options })) {
             Answer::Accepted(id) => Ok(id),
             Answer::Refused(why, message) => Err(Refused { why, message }),
-            Answer::Done | Answer::Cancelled(_) | Answer::Stale => unreachable!("a send is accepted or refused"),
+            Answer::Done
+            | Answer::Cancelled(_)
+            | Answer::CameBack(_)
+            | Answer::BadEndpoints(_)
+            | Answer::BadConfig(_)
+            | Answer::Stale => unreachable!("a send is accepted or refused"),
         }
     }
 

@@ -127,7 +127,14 @@ impl Case {
         let options = SendOptions { class, tracked, ttl };
         match self.rig.command(Command::Send { message, options }) {
             Answer::Accepted(id) if kept => drop(self.kept.insert(id)),
-            Answer::Accepted(_) | Answer::Refused(..) | Answer::Done | Answer::Cancelled(_) | Answer::Stale => {}
+            Answer::Accepted(_)
+            | Answer::Refused(..)
+            | Answer::Done
+            | Answer::Cancelled(_)
+            | Answer::CameBack(_)
+            | Answer::BadEndpoints(_)
+            | Answer::BadConfig(_)
+            | Answer::Stale => {}
         }
     }
 

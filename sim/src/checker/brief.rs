@@ -1,23 +1,52 @@
 //! What does an input say?
 
-use steadfast::{Command, Input, LinkId, OpId, Report, SendOptions};
+use steadfast::{Command, Config, Input, LinkId, OpId, Queued, Report, SendOptions, Text};
 
 use super::{Got, Spy};
 
 /// What the checker remembers of an input while the session takes it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Brief {
     pub(super) what: What,
+    pub(super) change: Option<Change>,
+}
+
+/// What is to count from now on, if the session takes it.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Config(Box<Config>),
+    Endpoints(Vec<Text>),
+}
+
+impl Change {
+    pub(super) fn of<M>(input: &Input<M>) -> Option<Self> {
+        if let Input::Command(Command::Configure(config)) = input {
+            Some(Self::Config(config.clone()))
+        } else if let Input::Command(Command::Endpoints { list, .. }) = input {
+            Some(Self::Endpoints(list.clone()))
+        } else {
+            None
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Wake,
-    Connect { now: bool },
+    Connect {
+        now: bool,
+    },
     Stop,
     Send(SendOptions),
     Cancel(OpId),
     Credential(u64),
+    /// Messages may come back.
+    Endpoints {
+        back: bool,
+    },
+    Lost,
+    Back,
+    Suspend(bool),
     Other,
     Report(LinkId, Saw),
 }
@@ -43,7 +72,12 @@ impl What {
             Input::Command(Command::Send { options, .. }) => Self::Send(*options),
             Input::Command(Command::Cancel(id)) => Self::Cancel(*id),
             Input::Command(Command::Credential { ask, .. }) => Self::Credential(*ask),
-            Input::Command(Command::Authenticate(_) | Command::Taken { .. }) => Self::Other,
+            Input::Command(Command::Endpoints { queued, .. }) => Self::Endpoints { back: *queued == Queued::ComeBack },
+            Input::Command(Command::NetworkLost) => Self::Lost,
+            Input::Command(Command::NetworkBack) => Self::Back,
+            Input::Command(Command::Suspend) => Self::Suspend(true),
+            Input::Command(Command::Resume) => Self::Suspend(false),
+            Input::Command(Command::Authenticate(_) | Command::Taken { .. } | Command::Configure(_)) => Self::Other,
             Input::Report(link, report) => Self::Report(*link, Saw::of(report, spy)),
         }
     }

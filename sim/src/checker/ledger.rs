@@ -49,12 +49,19 @@ pub(super) struct Context {
     pub(super) now: Timestamp,
     pub(super) over: bool,
     pub(super) cancelling: bool,
+    /// It was for a destination that is no longer ours.
+    pub(super) elsewhere: bool,
     pub(super) overflow: Overflow,
 }
 
 impl Ledger {
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The last message that was accepted.
+    pub(super) const fn last(&self) -> OpId {
+        OpId(self.last)
     }
 
     pub(super) const fn accepted(&self) -> u64 {
@@ -209,8 +216,12 @@ impl Entry {
             Outcome::Expired => queued && too_late,
             Outcome::Dropped(Dropped::Overflow) => queued && context.overflow == Overflow::DropOldest,
             Outcome::Dropped(Dropped::Stopped) => queued && context.over,
+            Outcome::Dropped(Dropped::Elsewhere) => queued && context.elsewhere,
             Outcome::Cancelled => queued && context.cancelling,
-            Outcome::InDoubt => self.owed == Some(Why::Lost) || (self.may_have_left() && (too_late || context.over)),
+            Outcome::InDoubt => {
+                let has_cause = too_late || context.over || context.elsewhere;
+                self.owed == Some(Why::Lost) || (self.may_have_left() && has_cause)
+            }
             Outcome::Dropped(_) | _ => false,
         }
     }

@@ -54,6 +54,10 @@ struct Flying {
 }
 
 impl Links {
+    pub(super) const fn has_link(&self) -> bool {
+        self.link.is_some()
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.link.is_none() && self.leaving.is_none()
     }

@@ -1,5 +1,6 @@
 //! Does the session keep its promises?
 
+mod absorb;
 mod asks;
 mod brief;
 mod checked;
@@ -13,7 +14,8 @@ mod spy;
 use std::fmt::Debug;
 
 use steadfast::{
-    Action, Answer, Config, Error, Event, Frame, Health, Input, LinkId, OpId, Phase, Recovery, Stats, Timestamp,
+    Action, Answer, Config, Error, Event, Frame, GaveUp, Health, Input, LinkId, OpId, Phase, Recovery, Stats,
+    StopCause, Text, Timestamp,
 };
 
 pub use brief::Brief;
@@ -21,8 +23,8 @@ pub use checked::Checked;
 pub use spy::{Got, Sent, Spy};
 
 use asks::Asks;
-use brief::{Saw, What};
-use ledger::{Ledger, Why};
+use brief::{Change, What};
+use ledger::Ledger;
 use link::{Links, Stage};
 use look::Look;
 use pace::Pace;
@@ -46,14 +48,22 @@ use pace::Pace;
 /// | `deadline` | none, or later than now |
 /// | `silence` | a silent peer is found within interval and timeout; time in which reading was held back or the driver slept is put aside |
 /// | `asks` | the host is asked once at a time and only if it is to be; a credential goes to the dialer or into a secret frame, as the policy says, and is shown nowhere |
-/// | `phase` | changes are a chain; errors are numbered; a fatal one stops; after a stop there are only answers |
+/// | `phase` | changes are a chain; errors are numbered; a fatal one stops, and the stop names the first and the last; after a stop there are only answers |
 /// | `degraded` | a long absence of the peer is told once and in time, and so is its end |
 /// | `level` | each is told once; it gets better only after a while |
+/// | `hints` | nothing is dialled, and no link stays, while suspended; nothing is dialled while the network is lost |
 /// | `peer` | acknowledged is only what the peer got; what ended unsent it never gets ([`arrived`](Self::arrived)) |
 #[derive(Clone, Debug)]
 pub struct Checker<S> {
     spy: S,
     config: Config,
+    /// As it was when the present link was dialled.
+    on_link: Config,
+    /// The largest bounds there were: a smaller queue drops nothing.
+    most: (u32, u64),
+    endpoints: Vec<Text>,
+    /// What was accepted up to this one was for another destination.
+    elsewhere: OpId,
     turns: u64,
     now: Timestamp,
     deadline: Option<Timestamp>,
@@ -83,7 +93,11 @@ impl<S: Spy> Checker<S> {
             look: Look::new(config.degraded_after),
             shift: None,
             spy,
+            on_link: config.clone(),
+            most: (config.queue.max_messages, config.queue.max_bytes),
             config,
+            endpoints: Vec::new(),
+            elsewhere: OpId(0),
             turns: 0,
             now: Timestamp::ZERO,
             deadline: None,
@@ -128,7 +142,7 @@ impl<S: Spy> Checker<S> {
     #[must_use]
     pub fn before<M>(&mut self, input: &Input<M>) -> Brief {
         self.asks.learn(input);
-        Brief { what: What::of(input, &self.spy) }
+        Brief { what: What::of(input, &self.spy), change: Change::of(input) }
     }
 
     /// To be called after the turn, with what [`before`](Self::before) gave, the actions of this turn alone
@@ -144,14 +158,17 @@ impl<S: Spy> Checker<S> {
         // Time that goes backwards stands still, for the session and so for us.
         let now = now.max(self.now);
         self.turns += 1;
-        self.check_quiet(now, brief.what, answer, actions.len(), deadline);
-        self.absorb(now, brief.what, answer);
-        self.over |=
-            actions.iter().any(|action| matches!(action, Action::EmitError(e) if e.recovery == Recovery::Fatal));
+        let Brief { what, change } = brief;
+        self.check_quiet(now, what, answer, actions.len(), deadline);
+        self.absorb(now, what, answer);
+        if let Some(change) = change {
+            self.adopt(change, answer);
+        }
+        self.over |= actions.iter().any(is_the_end);
         let room = self.most_actions();
         self.check(actions.len() <= room, || format!("bounds: {} actions in one turn", actions.len()));
         for action in actions {
-            self.perform(now, brief.what, action);
+            self.perform(now, what, action);
         }
         self.close_turn(now, deadline);
     }
@@ -176,9 +193,9 @@ impl<S: Spy> Checker<S> {
         self.check(health.queued == queued, || {
             format!("one outcome: {queued} messages are pending and the session says {}", health.queued)
         });
-        let limit = u64::from(self.config.queue.max_messages);
+        let limit = u64::from(self.most.0);
         self.check(queued <= limit, || format!("bounds: {queued} messages are kept and the limit is {limit}"));
-        let (bytes, limit) = (health.queued_bytes, self.config.queue.max_bytes);
+        let (bytes, limit) = (health.queued_bytes, self.most.1);
         self.check(bytes <= limit, || format!("bounds: {bytes} bytes are kept and the limit is {limit}"));
         let phase = self.phase;
         self.check(health.phase == phase, || format!("phase: the events say {phase}, the session {}", health.phase));
@@ -200,14 +217,25 @@ impl<S: Spy> Checker<S> {
         deadline: Option<Timestamp>,
     ) {
         let stopped = matches!(self.phase, Phase::Stopped(_)) && self.links.is_empty();
-        if stopped && !matches!(what, What::Connect { .. }) {
+        // What is kept over a stop can still be taken back.
+        let takes_back = self.config.keep_on_stop && matches!(what, What::Cancel(_) | What::Endpoints { back: true });
+        if stopped && !takes_back && !matches!(what, What::Connect { .. }) {
             self.check(actions == 0 && deadline.is_none(), || format!("phase: {what:?} did something after the stop"));
         }
         let is_stale = matches!(answer, Answer::Stale);
         let should = match what {
             What::Report(link, _) => !self.links.knows(link),
             What::Credential(ask) => !self.asks.is_open(ask),
-            What::Wake | What::Connect { .. } | What::Stop | What::Send(_) | What::Cancel(_) | What::Other => false,
+            What::Wake
+            | What::Connect { .. }
+            | What::Stop
+            | What::Send(_)
+            | What::Cancel(_)
+            | What::Endpoints { .. }
+            | What::Lost
+            | What::Back
+            | What::Suspend(_)
+            | What::Other => false,
         };
         self.check(is_stale == should, || {
             format!("stale: {what:?} was answered as if the link were {}", alive(should))
@@ -217,75 +245,6 @@ impl<S: Spy> Checker<S> {
             self.check(actions == 0, || format!("stale: {what:?} of a dead link led to {actions} actions"));
             let before = self.deadline;
             self.check(deadline == before, || format!("stale: {what:?} moved the deadline {before:?} to {deadline:?}"));
-        }
-    }
-
-    /// What the input alone says.
-    fn absorb<M>(&mut self, now: Timestamp, what: What, answer: &Answer<M>) {
-        if let Some(due) = self.deadline.filter(|due| *due < now) {
-            self.links.overslept(now, now.since(due));
-        }
-        if self.links.is_stable(now, self.config.stable_for) {
-            self.pace.stable();
-        }
-        match what {
-            What::Wake | What::Other => {}
-            What::Credential(ask) => self.asks.answer(ask),
-            What::Connect { now: at_once } => {
-                self.over = false;
-                self.fatal = false;
-                if at_once || matches!(self.phase, Phase::Stopped(_)) {
-                    self.pace.hurry();
-                }
-            }
-            What::Stop => self.over = true,
-            What::Send(options) => {
-                if let Answer::Accepted(id) = answer {
-                    let verdict = self.ledger.accept(now, *id, options);
-                    self.note(verdict);
-                }
-            }
-            What::Cancel(id) => {
-                if matches!(answer, Answer::Cancelled(Some(_))) {
-                    let verdict = self.ledger.cancel(id);
-                    self.note(verdict);
-                }
-            }
-            What::Report(link, saw) => self.absorb_report(now, link, saw),
-        }
-    }
-
-    fn absorb_report(&mut self, now: Timestamp, id: LinkId, saw: Saw) {
-        let Some(link) = self.links.get(id) else { return };
-        if matches!(saw, Saw::Frame(_) | Saw::Progress) {
-            link.silence().begin(now);
-        }
-        match saw {
-            // Nothing can have been said before the link was open.
-            Saw::Frame(_) if link.stage() == Stage::Dialing => {}
-            Saw::Up { can_ping } => {
-                link.up(now, !self.spy.has_login(), self.spy.finds_silence(can_ping));
-            }
-            Saw::Frame(Got::LoginOk) => link.login_ok(now),
-            Saw::Frame(Got::Acked(op)) => {
-                link.answered(op, &mut self.ledger);
-                self.ledger.answered(op, Why::Acked);
-            }
-            Saw::Frame(Got::Denied(op)) => {
-                link.answered(op, &mut self.ledger);
-                self.ledger.answered(op, Why::Denied);
-            }
-            Saw::Flushed(frames) => {
-                link.flushed(frames, &mut self.ledger);
-                link.flush_done();
-            }
-            Saw::Down(left) => {
-                self.asks.gone(id);
-                self.links.down(id, left, &mut self.ledger);
-            }
-            Saw::Paused => link.silence().pause(now, true),
-            Saw::Resumed => link.silence().pause(now, false),
-            Saw::Frame(Got::Other) | Saw::Progress => {}
         }
     }
 
@@ -299,6 +258,7 @@ impl<S: Spy> Checker<S> {
                 self.note(verdict);
                 let verdict = self.links.dial(attempt.link);
                 self.note(verdict);
+                self.on_link = self.config.clone();
                 let verdict = self.pace.dial(now, attempt.attempt, &self.config);
                 self.note(verdict);
                 self.going_away = false;
@@ -349,7 +309,7 @@ impl<S: Spy> Checker<S> {
             Sent::Login | Sent::Pong | Sent::Control => (None, Ok(())),
             Sent::Message(op) => self.ledger.hand_over(now, op),
         };
-        let fits = link.sent(op, frame.len() as u64, &self.config.window);
+        let fits = link.sent(op, frame.len() as u64, &self.on_link.window);
         self.check(may_send, || format!("login first: sends {frame:?} before the login is accepted"));
         self.check(secret == (sent == Sent::Login), || "login first: a login is secret, and nothing else is".into());
         self.note(verdict);
@@ -364,7 +324,7 @@ impl<S: Spy> Checker<S> {
         if !self.links.has_seen(error.link) {
             self.pace.not_dialled();
         }
-        self.pace.failed(now, error);
+        self.pace.failed(now, error, &self.config);
         self.look.failed(now);
     }
 
@@ -379,13 +339,23 @@ impl<S: Spy> Checker<S> {
                 self.check(change.error.is_none_or(|n| 1 <= n && n <= errors), || {
                     format!("phase: {} names error {:?}, {errors} are known", change.to, change.error)
                 });
+                let should = change.to == Phase::Stopped(StopCause::Failed);
+                self.check(change.gave_up.is_some() == should, || {
+                    format!("phase: {} with {:?}", change.to, change.gave_up)
+                });
+                if let Some(gave_up) = &change.gave_up {
+                    let GaveUp { first, last, .. } = &**gave_up;
+                    let in_order = 0 < first.number && first.number <= last.number && last.number <= errors;
+                    self.check(in_order, || format!("phase: gave up with {gave_up:?} of {errors} errors"));
+                }
+                if matches!(change.to, Phase::Stopped(_)) {
+                    self.pace.suspend(false);
+                }
                 self.phase = change.to;
                 self.look.phase(now, change.to);
             }
             Event::Outcome { id, outcome } => {
-                let cancelling = matches!(what, What::Cancel(asked) if asked == *id);
-                let context =
-                    ledger::Context { now, over: self.over, cancelling, overflow: self.config.queue.overflow };
+                let context = self.context(now, what, *id);
                 let verdict = self.ledger.end(*id, outcome, &context);
                 self.note(verdict);
             }
@@ -400,6 +370,18 @@ impl<S: Spy> Checker<S> {
         }
     }
 
+    /// What makes an outcome of this message possible, beside the message itself.
+    fn context(&self, now: Timestamp, what: What, id: OpId) -> ledger::Context {
+        let came_back = matches!(what, What::Endpoints { back: true });
+        ledger::Context {
+            now,
+            over: self.over && !self.config.keep_on_stop,
+            cancelling: came_back || matches!(what, What::Cancel(asked) if asked == id),
+            elsewhere: came_back || id <= self.elsewhere,
+            overflow: self.config.queue.overflow,
+        }
+    }
+
     fn close_turn(&mut self, now: Timestamp, deadline: Option<Timestamp>) {
         self.check(deadline.is_none_or(|at| at > now), || format!("deadline: {deadline:?} is not later than {now}"));
         let owed = self.ledger.close_turn();
@@ -410,15 +392,19 @@ impl<S: Spy> Checker<S> {
         self.note(unasked);
         let unflushed = self.links.close_turn();
         self.note(unflushed);
-        let found = self.links.watched().and_then(|silence| silence.ends_by(&self.config.heartbeat));
+        let ends_by = |config: &Config| self.links.watched().and_then(|silence| silence.ends_by(&config.heartbeat));
+        let found = ends_by(&self.on_link).and_then(|by| Some(by.max(ends_by(&self.config)?)));
         self.check(found.is_none_or(|by| deadline.is_some_and(|at| at <= by)), || {
             format!("silence: it has to be found by {found:?}, and the deadline is {deadline:?}")
         });
         let (phase, pending) = (self.phase, self.ledger.len());
-        if matches!(phase, Phase::Stopped(_)) && self.links.is_empty() {
+        self.check(!self.pace.is_suspended() || !self.links.has_link(), || {
+            "hints: a link is there while suspended".into()
+        });
+        if matches!(phase, Phase::Stopped(_)) && self.links.is_empty() && !self.config.keep_on_stop {
             self.check(pending == 0, || format!("one outcome: {pending} messages are pending after the stop"));
         }
-        let limit = self.config.queue.max_messages as usize;
+        let limit = self.most.0 as usize;
         self.check(pending <= limit, || format!("bounds: {pending} messages are kept and the limit is {limit}"));
         self.now = now;
         self.deadline = deadline;
@@ -426,7 +412,7 @@ impl<S: Spy> Checker<S> {
 
     /// A turn can end all that is pending, hand over a window, and tell what one frame said.
     fn most_actions(&self) -> usize {
-        self.ledger.len() + 2 * (self.config.window.frames + self.config.heard_max) as usize + 32
+        self.ledger.len() + 2 * (self.on_link.window.frames + self.on_link.heard_max) as usize + 32
     }
 
     fn check(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
@@ -441,6 +427,22 @@ impl<S: Spy> Checker<S> {
                 self.violations.push(format!("turn {} at {}: {what}", self.turns, self.now));
             }
         }
+    }
+}
+
+/// Whether this ends the session, and so what is pending.
+fn is_the_end<I, T>(action: &Action<I, T>) -> bool {
+    match action {
+        Action::EmitError(error) => error.recovery == Recovery::Fatal,
+        Action::Emit(Event::Phase(change)) => matches!(change.to, Phase::Stopped(_)),
+        Action::Connect(_)
+        | Action::Send { .. }
+        | Action::FlushQueue(_)
+        | Action::Close { .. }
+        | Action::Abort(_)
+        | Action::ReconnectAfter { .. }
+        | Action::AskCredential { .. }
+        | Action::Emit(_) => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast::{Config, Error, Jitter, Recovery, Timestamp};
+use steadfast::{Config, Error, Jitter, Recovery, RetryPolicy, Timestamp};
 
 /// The delays of a session and its count of attempts.
 #[derive(Clone, Debug, Default)]
@@ -19,10 +19,21 @@ pub(super) struct Pace {
     /// Attempts since the last dial that ended with the host, before they dialled.
     undialled: u64,
     last: Option<(u64, Option<Duration>)>,
+    /// By which the wait was chosen.
+    policy: RetryPolicy,
+    /// The server asked for it.
+    is_asked: bool,
+    /// How many endpoints a round has, and which of them was dialled last. None is one, the dialer's own.
+    endpoints: usize,
+    place: usize,
+    suspended: bool,
+    /// The network is lost, and until when that is believed.
+    lost: Option<Timestamp>,
 }
 
 impl Pace {
-    pub(super) fn failed(&mut self, now: Timestamp, error: &Error) {
+    pub(super) fn failed(&mut self, now: Timestamp, error: &Error, config: &Config) {
+        (self.policy, self.is_asked) = (config.retry, error.retry_after.is_some());
         self.failed_at = now;
         self.announced = None;
         self.waits = error.recovery != Recovery::Fatal;
@@ -52,6 +63,37 @@ impl Pace {
         self.announced = None;
     }
 
+    /// Another list of endpoints: no wait belongs to them.
+    pub(super) const fn elsewhere(&mut self, endpoints: usize) {
+        (self.endpoints, self.place) = (endpoints, 0);
+        self.hurry();
+    }
+
+    pub(super) fn lost(&mut self, now: Timestamp, hold: Duration) {
+        self.lost.get_or_insert(now.after(hold).unwrap_or(Timestamp::MAX));
+    }
+
+    /// A wait of our own is over, or nearly.
+    pub(super) const fn back(&mut self) {
+        self.lost = None;
+        if !self.is_asked {
+            self.hurry();
+        }
+    }
+
+    pub(super) const fn suspend(&mut self, suspended: bool) {
+        self.suspended = suspended;
+    }
+
+    pub(super) const fn is_suspended(&self) -> bool {
+        self.suspended
+    }
+
+    /// A dial is wanted whatever was said before.
+    pub(super) const fn overrule(&mut self) {
+        (self.suspended, self.lost) = (false, None);
+    }
+
     /// The link has been online for `stable_for`.
     pub(super) const fn stable(&mut self) {
         self.was_stable = true;
@@ -63,16 +105,24 @@ impl Pace {
         let before = self.dialled_at.replace(now);
         let was = std::mem::replace(&mut self.attempt, attempt);
         self.waits = false;
+        if self.suspended || self.lost.is_some_and(|until| now < until) {
+            return Err(format!("hints: dials while suspended ({}) or lost ({:?})", self.suspended, self.lost));
+        }
         if let Some(at) = self.announced.take().filter(|at| *at > now) {
             return Err(format!("pace: dials before {at}, the time that was announced"));
         }
         let stable = std::mem::take(&mut self.was_stable);
         let first = if stable || was == 0 { 1 } else { was };
-        let most = first.saturating_add(std::mem::take(&mut self.has_failed).into());
+        let failed = std::mem::take(&mut self.has_failed);
+        let most = first.saturating_add(failed.into());
         // Of the attempts that did not come to a dial each was a failure, or was broken off.
         let undialled = std::mem::take(&mut self.undialled);
         let expected = most - undialled.min(1)..=most.saturating_add(undialled);
-        if !expected.contains(&attempt) {
+        if failed && attempt == first && self.place + 1 < self.endpoints {
+            self.place += 1;
+        } else if expected.contains(&attempt) {
+            self.place = if failed { 0 } else { self.place };
+        } else {
             return Err(format!("pace: attempt {attempt} after attempt {was}, which was stable: {stable}"));
         }
         match before {
@@ -93,12 +143,14 @@ impl Pace {
         config: &Config,
     ) -> Result<(), String> {
         self.announced = Some(at);
-        let retry = &config.retry;
-        if !self.waits {
-            let floor = self.dialled_at.and_then(|last| last.after(retry.floor));
+        let floor = self.dialled_at.and_then(|last| last.after(config.retry.floor));
+        // As soon as it may be, where there is nothing to wait for.
+        if !self.waits || (self.place + 1 < self.endpoints && Some(at) == floor) {
             return if floor <= Some(at) { Ok(()) } else { Err(format!("pace: dials at {at}, before {floor:?}")) };
         }
+        let retry = &self.policy;
         let delay = at.since(self.failed_at);
+        let held = self.lost.map_or(Duration::ZERO, |until| until.since(self.failed_at));
         let asked = self.last.filter(|(number, _)| *number == error).and_then(|(_, asked)| asked);
         let (low, high) = match asked {
             Some(asked) => {
@@ -108,7 +160,7 @@ impl Pace {
             None if going_away => (retry.floor, retry.directed_cap + retry.directed_cap / 10),
             None => (retry.floor, retry.cap.saturating_add(additive(retry.jitter))),
         };
-        if low <= delay && delay <= high {
+        if low <= delay && delay <= high.max(held) {
             return Ok(());
         }
         Err(format!("pace: waits {delay:?} after error {error}, and {low:?} to {high:?} are allowed"))

@@ -237,7 +237,12 @@ impl World {
         match answer {
             Answer::Accepted(id) => self.story.accepted.push(id),
             Answer::Refused(..) => self.story.refused += 1,
-            Answer::Done | Answer::Cancelled(_) | Answer::Stale => {}
+            Answer::Done
+            | Answer::Cancelled(_)
+            | Answer::CameBack(_)
+            | Answer::BadEndpoints(_)
+            | Answer::BadConfig(_)
+            | Answer::Stale => {}
         }
     }
 

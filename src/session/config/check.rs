@@ -7,6 +7,7 @@ use crate::Match;
 
 /// A setting that makes no sense, and what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct BadConfig {
     /// The setting.
     pub field: &'static str,

@@ -1,0 +1,116 @@
+//! What does an input say, before the session has done anything?
+
+use steadfast::{Answer, LinkId, Phase, Timestamp};
+
+use super::{
+    Checker, Got, Spy,
+    brief::{Change, Saw, What},
+    ledger::Why,
+    link::Stage,
+};
+
+impl<S: Spy> Checker<S> {
+    /// What the input alone says.
+    pub(super) fn absorb<M>(&mut self, now: Timestamp, what: What, answer: &Answer<M>) {
+        if let Some(due) = self.deadline.filter(|due| *due < now) {
+            self.links.overslept(now, now.since(due));
+        }
+        if self.links.is_stable(now, self.on_link.stable_for) {
+            self.pace.stable();
+        }
+        match what {
+            What::Wake | What::Other => {}
+            What::Credential(ask) => self.asks.answer(ask),
+            What::Endpoints { .. } => self.absorb_endpoints(answer),
+            What::Lost => self.pace.lost(now, self.config.connect.network_wait),
+            What::Back => self.pace.back(),
+            What::Suspend(suspended) => self.pace.suspend(suspended),
+            What::Connect { now: at_once } => {
+                if at_once {
+                    self.pace.overrule();
+                }
+                self.over = false;
+                self.fatal = false;
+                if at_once || matches!(self.phase, Phase::Stopped(_)) {
+                    self.pace.hurry();
+                }
+            }
+            What::Stop => self.over = true,
+            What::Send(options) => {
+                if let Answer::Accepted(id) = answer {
+                    let verdict = self.ledger.accept(now, *id, options);
+                    self.note(verdict);
+                }
+            }
+            What::Cancel(id) => {
+                if matches!(answer, Answer::Cancelled(Some(_))) {
+                    let verdict = self.ledger.cancel(id);
+                    self.note(verdict);
+                }
+            }
+            What::Report(link, saw) => self.absorb_report(now, link, saw),
+        }
+    }
+
+    fn absorb_endpoints<M>(&mut self, answer: &Answer<M>) {
+        let Answer::CameBack(messages) = answer else { return };
+        self.elsewhere = self.ledger.last();
+        for (id, _) in messages {
+            let verdict = self.ledger.cancel(*id);
+            self.note(verdict);
+        }
+    }
+
+    /// What was handed in counts from now on, unless it was refused.
+    pub(super) fn adopt<M>(&mut self, change: Change, answer: &Answer<M>) {
+        if matches!(answer, Answer::BadConfig(_) | Answer::BadEndpoints(_)) {
+            return;
+        }
+        match change {
+            Change::Config(config) => {
+                let queue = &config.queue;
+                self.most = (self.most.0.max(queue.max_messages), self.most.1.max(queue.max_bytes));
+                self.config = *config;
+            }
+            Change::Endpoints(list) if list == self.endpoints => {}
+            Change::Endpoints(list) => {
+                self.pace.elsewhere(list.len());
+                self.endpoints = list;
+            }
+        }
+    }
+
+    fn absorb_report(&mut self, now: Timestamp, id: LinkId, saw: Saw) {
+        let Some(link) = self.links.get(id) else { return };
+        if matches!(saw, Saw::Frame(_) | Saw::Progress) {
+            link.silence().begin(now);
+        }
+        match saw {
+            // Nothing can have been said before the link was open.
+            Saw::Frame(_) if link.stage() == Stage::Dialing => {}
+            Saw::Up { can_ping } => {
+                link.up(now, !self.spy.has_login(), self.spy.finds_silence(can_ping));
+            }
+            Saw::Frame(Got::LoginOk) => link.login_ok(now),
+            Saw::Frame(Got::Acked(op)) => {
+                link.answered(op, &mut self.ledger);
+                self.ledger.answered(op, Why::Acked);
+            }
+            Saw::Frame(Got::Denied(op)) => {
+                link.answered(op, &mut self.ledger);
+                self.ledger.answered(op, Why::Denied);
+            }
+            Saw::Flushed(frames) => {
+                link.flushed(frames, &mut self.ledger);
+                link.flush_done();
+            }
+            Saw::Down(left) => {
+                self.asks.gone(id);
+                self.links.down(id, left, &mut self.ledger);
+            }
+            Saw::Paused => link.silence().pause(now, true),
+            Saw::Resumed => link.silence().pause(now, false),
+            Saw::Frame(Got::Other) | Saw::Progress => {}
+        }
+    }
+}

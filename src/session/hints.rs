@@ -1,0 +1,106 @@
+//! What the host knows and the session cannot see: its network, its sleep, where the peer is, what has been set.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::mem;
+
+use super::{Actions, Answer, Config, Dropped, OpId, Queued, Session, Stage, tell};
+use crate::{
+    CloseCode, Protocol, Text, Timestamp,
+    part::{Activity, Destination},
+};
+
+impl<P: Protocol> Session<P> {
+    /// A hint that the network is gone is worth a probe, and holds dials back.
+    pub(super) fn on_network_lost(&mut self, now: Timestamp) {
+        if self.network.on_lost(now, self.config.connect.network_wait) {
+            self.probe(now);
+        }
+    }
+
+    /// The present link may not have survived the change; the next dial has nothing to wait for.
+    pub(super) fn on_network_back(&mut self, now: Timestamp) {
+        self.network.on_back(now, self.config.retry.base, &mut self.rng);
+        self.probe(now);
+    }
+
+    fn probe(&mut self, now: Timestamp) {
+        let Some(link) = &mut self.link else { return };
+        if link.heartbeat().is_some_and(|heartbeat| heartbeat.on_doubt(now)) {
+            link.owed.ping = true;
+        }
+    }
+
+    /// Another list of endpoints. Where the present one is not in it, the link is left, and what waits goes along or
+    /// comes back.
+    pub(super) fn on_endpoints(&mut self, list: Vec<Text>, queued: Queued, out: &mut Actions<P>) -> Answer<P::Message> {
+        match (self.endpoints.set(list), queued) {
+            (Err(bad), _) => return Answer::BadEndpoints(bad),
+            (Ok(Destination::Kept), _) => return Answer::Done,
+            (Ok(Destination::Gone), _) => {}
+        }
+        self.wants.elsewhere = true;
+        // Whoever asked us to wait is not asked again.
+        (self.facts.retry_at, self.facts.is_asked) = (None, false);
+        match queued {
+            Queued::GoAlong => Answer::Done,
+            Queued::ComeBack => {
+                self.facts.stays_behind = Some(OpId(self.last_op));
+                Answer::CameBack(self.outbox.take_waiting(&mut tell(&mut self.stats, out)))
+            }
+        }
+    }
+
+    /// No link has what was to come back and could not: it ends here.
+    pub(super) fn end_what_stays_behind(&mut self, out: &mut Actions<P>) {
+        if let Some(last) = self.facts.stays_behind.take() {
+            self.outbox.end_up_to(last, Dropped::Elsewhere, &mut tell(&mut self.stats, out));
+        }
+    }
+
+    /// Other settings, if they are sound. What is under way keeps what it began with.
+    pub(super) fn on_config(&mut self, config: Box<Config>) -> Answer<P::Message> {
+        if let Err(bad) = config.check() {
+            return Answer::BadConfig(bad);
+        }
+        let (was_lazy, is_lazy) = (self.config.connect.lazy, config.connect.lazy);
+        self.config = Arc::new(*config);
+        self.history.keep(self.config.history);
+        self.introduce();
+        if was_lazy && !is_lazy {
+            self.activity.wake();
+        } else if !self.wants.online {
+            self.activity = Activity::new(is_lazy);
+        }
+        Answer::Done
+    }
+
+    /// Whether the present link is not wanted any more, though the session is: it is left, and perhaps comes back.
+    pub(super) fn leave_if_unwanted(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        let elsewhere = mem::take(&mut self.wants.elsewhere);
+        // While the host is asked for a credential nothing has been dialed yet.
+        let asks = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Asking(_)));
+        let held = asks && self.network.holds(now);
+        if elsewhere || held || self.network.is_suspended() || self.activity.is_asleep() {
+            self.leave(now, CloseCode::NORMAL, Text::default(), out);
+        }
+        if self.link.is_none() && self.leaving.is_none() {
+            self.end_what_stays_behind(out);
+        }
+    }
+
+    /// What was accepted, or is to be acknowledged, needs a link.
+    pub(super) fn wake_for_messages(&mut self) {
+        if self.outbox.len() > 0 || !self.taken.is_empty() {
+            self.activity.wake();
+        }
+    }
+
+    /// Nothing has passed for a long time. Whatever is pending puts off the sleep.
+    pub(super) fn on_idle(&mut self, now: Timestamp) {
+        if self.outbox.len() > 0 || !self.taken.is_empty() {
+            self.activity.on_message(now);
+        } else {
+            self.activity.fall_asleep();
+        }
+    }
+}
