@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use steadfast::{
-    Action, Cause, Command, Commands, Config, CredentialUse, Down, Event, Frame, Input, Jitter, Limit, LinkId, Machine,
-    Never, Phase, Plain, Report, Session, StopCause, Timestamp,
+    Action, Cause, Change, Command, Commands, Config, CredentialUse, Down, Event, Frame, Input, Jitter, Limit, LinkId,
+    Machine, Never, Phase, Plain, Report, Session, StopCause, Timestamp,
 };
 
 type Actions = Vec<Action<Frame, Never>>;
@@ -92,13 +92,11 @@ fn giving_up_is_told_once_with_its_first_and_its_last_cause_and_connect_now_begi
         talk.pass(Duration::from_secs(30));
     }
     let ends = |talk: &Talk| -> Vec<_> {
-        let end = |action: &Action<_, _>| match action {
-            Action::Emit(Event::Phase(change)) if change.to == Phase::Stopped(StopCause::Failed) => {
-                Some(change.clone())
-            }
-            _ => None,
+        let is_end = |change: &Change| change.to == Phase::Stopped(StopCause::Failed);
+        let end = |action: &Action<_, _>| {
+            if let Action::Emit(Event::Phase(change)) = action { Some(change.clone()) } else { None }
         };
-        talk.actions.iter().filter_map(end).collect()
+        talk.actions.iter().filter_map(end).filter(|change| is_end(change)).collect()
     };
     talk.pass(Duration::from_secs(3_600));
     let told = ends(&talk);

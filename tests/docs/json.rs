@@ -1,7 +1,8 @@
 //! The page about the protocol `json` says what the code does: each of its lines goes through the protocol.
 
 use steadfast::{
-    Frame, Heard, OpId, Outgoing, Pings, Protocol, Rejected, Say, Secret, Text,
+    Action, Cause, CloseCode, Commands, Config, Down, Error, Frame, Heard, LinkId, OpId, Outgoing, Pings, Plain,
+    Protocol, Rejected, Report, Say, Secret, Session, Text, Timestamp,
     protocol::json::{Fields, Greeting, Incoming, Json, Link, Login, Message, Packet, Raw, Stamps},
 };
 
@@ -117,7 +118,7 @@ impl Peer {
         let credential = credential.map(|key: String| Secret::from(key.as_str()));
         let batch = packet.messages.as_ref().map(|messages| members(messages, &fields)).unwrap_or_default();
         let mut members = batch.iter().map(|(op, message)| out(*op, message));
-        let ping = self.ping.take();
+        let (ping, failure) = (self.ping.take(), failure());
         let say = match packet.kind.as_str() {
             "connect" => Say::Login { credential: credential.as_ref(), challenge: None },
             "ack" => Say::AckOf { id: id.as_bytes() },
@@ -126,6 +127,7 @@ impl Peer {
             "batch" => Say::Batch(&mut members),
             "subscribe" => Say::Subscribe { op: op(&id), topics: &topics },
             "unsubscribe" => Say::Unsubscribe { op: op(&id), topics: &topics },
+            "client_error" => Say::Report(&failure),
             "error" => Say::Reply { call: packet.reply_to.as_ref().expect("of what").as_bytes(), answer: Err(&why) },
             _ => Say::Message(out(op(&id), &answer)),
         };
@@ -173,6 +175,18 @@ impl Peer {
     fn fields(&self, line: &str) -> Fields {
         names(if line.starts_with(r#"{"event""#) { "names" } else { "" })
     }
+}
+
+/// A failure of a session, as only a session makes one.
+fn failure() -> Box<Error> {
+    let mut session = Session::new(Plain, Config::default(), 7).expect("sound settings");
+    let mut actions = Vec::new();
+    session.connect(Timestamp::ZERO, &mut actions);
+    let cause = Cause::Closed { code: CloseCode(1011), reason: "the database is down".into() };
+    let down = Report::Down(Box::new(Down { cause, left: 0, verdict: None }));
+    session.report(Timestamp::ZERO, LinkId(1), down, &mut actions);
+    let error = |action| if let Action::EmitError(error) = action { Some(error) } else { None };
+    actions.into_iter().find_map(error).expect("it has failed")
 }
 
 fn names(setting: &str) -> Fields {
