@@ -58,7 +58,7 @@ impl<P: Protocol> Session<P> {
     }
 
     /// Other settings, if they are sound. What is under way keeps what it began with.
-    pub(super) fn on_config(&mut self, config: Box<Config>) -> Answer<P::Message> {
+    pub(super) fn on_config(&mut self, config: Box<Config>, out: &mut Actions<P>) -> Answer<P::Message> {
         if let Err(bad) = config.check() {
             return Answer::BadConfig(bad);
         }
@@ -70,6 +70,10 @@ impl<P: Protocol> Session<P> {
             self.activity.wake();
         } else if !self.wants.online {
             self.activity = Activity::new(is_lazy);
+        }
+        if self.facts.ended.is_some() && !self.config.keep_on_stop {
+            // What was kept over the stop is kept no longer.
+            self.outbox.end_all(&mut tell(&mut self.stats, out));
         }
         Answer::Done
     }

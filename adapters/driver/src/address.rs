@@ -2,6 +2,8 @@
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
+use steadfast::{Cause, Text};
+
 /// The address of a peer: `ws://host[:port]/path?query`, or `wss://` for a dialer that has TLS.
 ///
 /// The query is never printed, because people put tokens there.
@@ -150,6 +152,22 @@ impl fmt::Display for BadAddress {
 }
 
 impl std::error::Error for BadAddress {}
+
+impl BadAddress {
+    /// Why this endpoint cannot be dialed.
+    pub(crate) fn at(self, endpoint: &str) -> Cause {
+        Cause::Impossible(Text::from(format!("endpoint {}: {self}", shown(endpoint))))
+    }
+}
+
+/// A URL, good or bad, without what may be a credential: what stands before an `@`, and the query.
+pub(crate) fn shown(url: &str) -> String {
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + "://".len()));
+    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("..@", rest));
+    let cut = rest.find(['?', '#']).map_or(rest.len(), |at| at + 1);
+    let dots = if cut < rest.len() { ".." } else { "" };
+    format!("{scheme}{user}{}{dots}", &rest[..cut])
+}
 
 fn is_secure(scheme: &str) -> Result<bool, BadAddress> {
     match scheme.to_ascii_lowercase().as_str() {

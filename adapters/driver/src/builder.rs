@@ -2,18 +2,20 @@
 
 use std::{
     fmt,
+    future::Future,
     hash::{BuildHasher, RandomState},
     sync::Arc,
 };
 
 use steadfast::{
-    Acks, BadConfig, Cause, Command, Config, Input, Plain, Protocol, QueuePolicy, Recovery, Rng, Secret, Session, Watch,
+    Acks, Answer, BadConfig, BadEndpoints, Cause, Command, Config, CredentialUse, Input, Plain, Protocol, QueuePolicy,
+    Queued, Recovery, Rng, Secret, Session, Text, Watch,
 };
 
 use crate::{
     BadAddress, BadHeader, Client, Dialer, Driver, Events, Mailbox, Runtime, Socket, Upgrade, Upgrading,
+    host::{Ask, Classifier, Host},
     inbox::Inbox,
-    links::Classifier,
     mailbox::{EVENTS_MAX, Slow},
     shared::{Shared, Watching},
 };
@@ -44,12 +46,20 @@ pub struct Builder<P: Protocol, R, D> {
     runtime: R,
     /// What was wrong is said when all is put together, so that a chain of settings needs one `?`.
     dialer: Result<D, BuildError>,
+    watch: Watching<P>,
+    choices: Choices,
+}
+
+/// What depends neither on the protocol nor on the dialer.
+struct Choices {
     config: Config,
     credential: Option<Secret>,
+    /// The dialer has a header for it.
+    is_shown_at_dial: bool,
+    endpoints: Vec<Text>,
     mailbox: Option<Mailbox>,
     seed: u64,
-    classifier: Classifier,
-    watch: Watching<P>,
+    host: Host,
 }
 
 /// What a build gives: the handle, what happens, and the future that does the work.
@@ -60,32 +70,32 @@ impl<R: Runtime, D> Builder<Plain, R, D> {
     /// address that makes no sense, is told by [`build`](Self::build).
     #[must_use]
     pub fn new(runtime: R, dialer: Result<D, BuildError>) -> Self {
-        Self {
-            protocol: Plain,
-            runtime,
-            dialer,
+        let choices = Choices {
             config: Config::default(),
             credential: None,
+            is_shown_at_dial: false,
+            endpoints: Vec::new(),
             mailbox: None,
             seed: RandomState::new().hash_one(()),
-            classifier: None,
-            watch: None,
-        }
+            host: Host::default(),
+        };
+        Self { protocol: Plain, runtime, dialer, watch: None, choices }
     }
 }
 
 impl<P: Protocol, R, D> Builder<P, R, D> {
     /// The settings of the session.
     #[must_use]
-    pub fn config(self, config: Config) -> Self {
-        Self { config, ..self }
+    pub fn config(mut self, config: Config) -> Self {
+        self.choices.config = config;
+        self
     }
 
     /// What is spoken; [`Plain`] frames unless something else is set. To be set before what [watches](Self::watch).
     #[must_use]
     pub fn protocol<Q: Protocol>(self, protocol: Q) -> Builder<Q, R, D> {
-        let Self { protocol: _, runtime, dialer, config, credential, mailbox, seed, classifier, watch: _ } = self;
-        Builder { protocol, runtime, dialer, config, credential, mailbox, seed, classifier, watch: None }
+        let Self { protocol: _, runtime, dialer, watch: _, choices } = self;
+        Builder { protocol, runtime, dialer, watch: None, choices }
     }
 
     /// What is spoken, made from a number that no other session has. The `json` protocol needs one to tell ids
@@ -93,28 +103,78 @@ impl<P: Protocol, R, D> Builder<P, R, D> {
     /// [`seed`](Self::seed) as it is set by then.
     #[must_use]
     pub fn protocol_with<Q: Protocol>(self, make: impl FnOnce(u64) -> Q) -> Builder<Q, R, D> {
-        let protocol = make(Rng::new(!self.seed).next());
+        let protocol = make(Rng::new(!self.choices.seed).next());
         self.protocol(protocol)
     }
 
     /// Another way to the peer: a closure that is called anew for each attempt, or any [`Dialer`].
     #[must_use]
     pub fn dialer<E: Dialer>(self, dialer: E) -> Builder<P, R, E> {
-        let Self { protocol, runtime, dialer: _, config, credential, mailbox, seed, classifier, watch } = self;
-        Builder { protocol, runtime, dialer: Ok(dialer), config, credential, mailbox, seed, classifier, watch }
+        let Self { protocol, runtime, dialer: _, watch, choices } = self;
+        Builder { protocol, runtime, dialer: Ok(dialer), watch, choices }
     }
 
     /// The credential to log in with.
     #[must_use]
-    pub fn credential(self, credential: impl Into<Secret>) -> Self {
-        Self { credential: Some(credential.into()), ..self }
+    pub fn credential(mut self, credential: impl Into<Secret>) -> Self {
+        self.choices.credential = Some(credential.into());
+        self
+    }
+
+    /// Who has the credentials: asked before each attempt, and again when a login runs out, with the reason why. An error
+    /// is a failed attempt like any other, and its text is shown to people. The settings are changed to that
+    /// ([`CredentialPolicy::asked`](steadfast::CredentialPolicy::asked)); how long an answer may take is one of them.
+    ///
+    /// The future is polled by the driver, on its task and outside the lock, so it is not to block. It is dropped when
+    /// nobody waits for its answer any more: the attempt was given up, the link has ended, the session was stopped. Where
+    /// a half-finished exchange must not be lost, spawn it and wait for its end. A panic, in it or in the future, is an
+    /// error as well. A handle that it keeps keeps the session going.
+    ///
+    /// ```
+    /// # use steadfast_driver::Builder;
+    /// use steadfast::{AskWhy, Plain, Secret, Text};
+    ///
+    /// # async fn cached() -> Option<Secret> { None }
+    /// # async fn fetched() -> Result<Secret, std::io::Error> { Ok("hunter2".into()) }
+    /// fn with_token<R, D>(builder: Builder<Plain, R, D>) -> Builder<Plain, R, D> {
+    ///     builder.credentials(|ask| async move {
+    ///         // What was refused, or runs out, is not to be had from a cache.
+    ///         if ask.why == AskWhy::First {
+    ///             if let Some(token) = cached().await {
+    ///                 return Ok(token);
+    ///             }
+    ///         }
+    ///         fetched().await.map_err(|error| Text::from(format!("no token: {error}")))
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn credentials<F, A>(mut self, mut provider: F) -> Self
+    where
+        F: FnMut(Ask) -> A + Send + 'static,
+        A: Future<Output = Result<Secret, Text>> + Send + 'static,
+    {
+        self.choices.host.provider = Some(Box::new(move |ask| Box::pin(provider(ask))));
+        self
+    }
+
+    /// The endpoints to dial, in turn: the next one at once (at the floor) when one has failed, and a longer wait only when
+    /// all have. Without any, the dialer's own address. `{client_id}` in one stands for the client id.
+    ///
+    /// They take the place of the address that the dialer was made with; what else it has, such as headers and whom it
+    /// trusts, is the same for all. A list that changes: [`Client::endpoints`].
+    #[must_use]
+    pub fn endpoints<T: Into<Text>>(mut self, list: impl IntoIterator<Item = T>) -> Self {
+        self.choices.endpoints = list.into_iter().map(Into::into).collect();
+        self
     }
 
     /// What may wait for a slow application. If nothing is set: as much as the default queue keeps for the
     /// peer, [lagging](Mailbox::lag), or [pausing](Mailbox::pause) where the protocol has acknowledgements.
     #[must_use]
-    pub fn mailbox(self, mailbox: Mailbox) -> Self {
-        Self { mailbox: Some(mailbox), ..self }
+    pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
+        self.choices.mailbox = Some(mailbox);
+        self
     }
 
     /// Where chance comes from. If nothing is set, the operating system is asked. Two clients with one seed come
@@ -125,15 +185,30 @@ impl<P: Protocol, R, D> Builder<P, R, D> {
     /// On `wasm32-unknown-unknown` there is nobody to ask, and without a seed every page has the same one: set it
     /// there, from `crypto.getRandomValues`.
     #[must_use]
-    pub fn seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.choices.seed = seed;
+        self
     }
 
     /// Asked when a link is lost or could not be had: what shall be done? `None` leaves it to the protocol
-    /// and the table. It runs in the driver, and holds nobody up but it.
+    /// and the table. It runs in the driver, and holds nobody up but it. If it panics it has said nothing.
+    ///
+    /// ```
+    /// # use steadfast_driver::{Builder, Dialer, Runtime};
+    /// use steadfast::{Cause, Plain, Recovery};
+    ///
+    /// /// The server behind this session says 4001 when we have been locked out.
+    /// fn with_verdict<R, D>(builder: Builder<Plain, R, D>) -> Builder<Plain, R, D> {
+    ///     builder.classify(|cause| match cause {
+    ///         Cause::Closed { code, .. } if code.0 == 4001 => Some(Recovery::Fatal),
+    ///         _ => None,
+    ///     })
+    /// }
+    /// ```
     #[must_use]
-    pub fn classify(self, classify: impl FnMut(&Cause) -> Option<Recovery> + Send + 'static) -> Self {
-        Self { classifier: Some(Box::new(classify)), ..self }
+    pub fn classify(mut self, classify: impl FnMut(&Cause) -> Option<Recovery> + Send + 'static) -> Self {
+        self.choices.host.classifier = Classifier::new(classify);
+        self
     }
 
     /// Somebody who sees every turn of the session, from the first on: a tape that records it (`steadfast::trace`), or
@@ -152,6 +227,19 @@ impl<P: Protocol, R, D: Upgrading> Builder<P, R, D> {
     #[must_use]
     pub fn header(self, name: &str, value: &str) -> Self {
         self.change(|upgrade| upgrade.header(name, value).map_err(BuildError::Header))
+    }
+
+    /// Sends the credential in this header of the request that opens a link, behind this prefix: see
+    /// [`Upgrade::credential_header`]. A credential that was to be used at the login is now used there instead
+    /// ([`CredentialPolicy::when`](steadfast::CredentialPolicy::when)); for both, set [`CredentialUse::Both`].
+    ///
+    /// A dialer that has no headers, or needs a credential elsewhere, finds it in
+    /// [`Attempt::credential`](steadfast::Attempt::credential).
+    #[must_use]
+    pub fn credential_header(self, name: &str, prefix: &str) -> Self {
+        let mut this = self.change(|upgrade| upgrade.credential_header(name, prefix).map_err(BuildError::Header));
+        this.choices.is_shown_at_dial = true;
+        this
     }
 
     /// Asks for a header of the answer: it will be among
@@ -193,20 +281,31 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
     /// What does not fit together, and what to do about it.
     pub fn build(self) -> Result<Built<P, R, D>, BuildError> {
         let mailbox = self.mailbox_for(&self.protocol)?;
-        let dialer = self.dialer?;
+        let Self { protocol, runtime, dialer, watch, choices } = self;
+        let dialer = dialer?;
         dialer.check()?;
-        let rest_max = EVENTS_MAX.saturating_add(self.config.queue.max_messages as usize);
-        let session = Session::new(self.protocol, self.config, self.seed).map_err(BuildError::Config)?;
-        let sleep = self.runtime.sleep();
-        let shared = Shared::new(session, self.runtime, Inbox::new(mailbox, rest_max), self.watch);
-        if self.credential.is_some() {
-            // A turn as any other, so that whoever watches knows of it.
-            shared.look().handle(shared.now(), Input::Command(Command::Authenticate(self.credential)));
+        let first = choices.first_turns()?;
+        let Choices { config, seed, host, .. } = choices;
+        let rest_max = EVENTS_MAX.saturating_add(config.queue.max_messages as usize);
+        let session = Session::new(protocol, config, seed).map_err(BuildError::Config)?;
+        let sleep = runtime.sleep();
+        let shared = Shared::new(session, runtime, Inbox::new(mailbox, rest_max), watch);
+        for command in first {
+            match shared.look().handle(shared.now(), Input::Command(command)) {
+                Answer::BadEndpoints(bad) => return Err(BuildError::Endpoints(bad)),
+                Answer::BadConfig(bad) => return Err(BuildError::Config(bad)),
+                Answer::Done
+                | Answer::Accepted(_)
+                | Answer::Refused(..)
+                | Answer::Cancelled(_)
+                | Answer::CameBack(_)
+                | Answer::Stale => {}
+            }
         }
         let shared = Arc::new(shared);
         let client = Client::new(Arc::clone(&shared));
         let events = Events::new(Arc::clone(&shared));
-        Ok((client, events, Driver::new(shared, sleep, dialer, self.classifier)))
+        Ok((client, events, Driver::new(shared, sleep, dialer, host)))
     }
 
     /// The same in one piece, for a single owner that polls by hand and spawns nothing.
@@ -223,7 +322,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
     fn mailbox_for(&self, protocol: &P) -> Result<Mailbox, BuildError> {
         let has_acks = protocol.abilities().acks != Acks::None;
         let QueuePolicy { max_messages, max_bytes, .. } = QueuePolicy::default();
-        match self.mailbox {
+        match self.choices.mailbox {
             None if has_acks => Ok(Mailbox::pause(max_messages, max_bytes)),
             None => Ok(Mailbox::lag(max_messages, max_bytes)),
             Some(Mailbox { messages: 0, .. } | Mailbox { bytes: 0, .. }) => Err(BuildError::NoMailbox),
@@ -235,7 +334,41 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
 
 impl<P: Protocol, R, D> fmt::Debug for Builder<P, R, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("config", &self.config).field("mailbox", &self.mailbox).finish_non_exhaustive()
+        let Choices { config, mailbox, .. } = &self.choices;
+        f.debug_struct("Builder").field("config", config).field("mailbox", mailbox).finish_non_exhaustive()
+    }
+}
+
+impl Choices {
+    /// What the session is told before anything else. These are turns like any other, so that whoever watches knows
+    /// of them.
+    fn first_turns<M>(&self) -> Result<Vec<Command<M>>, BuildError> {
+        let mut turns = Vec::new();
+        let config = self.settled();
+        if config.credentials.asked && self.host.provider.is_none() {
+            return Err(BuildError::NobodyToAsk);
+        }
+        if config != self.config {
+            turns.push(Command::Configure(Box::new(config)));
+        }
+        if !self.endpoints.is_empty() {
+            let list = self.endpoints.clone();
+            turns.push(Command::Endpoints { list, queued: Queued::GoAlong });
+        }
+        if let Some(credential) = &self.credential {
+            turns.push(Command::Authenticate(Some(credential.clone())));
+        }
+        Ok(turns)
+    }
+
+    /// The settings, with what follows from the rest.
+    fn settled(&self) -> Config {
+        let mut config = self.config.clone();
+        config.credentials.asked |= self.host.provider.is_some();
+        if self.is_shown_at_dial && config.credentials.when == CredentialUse::AtLogin {
+            config.credentials.when = CredentialUse::AtDial;
+        }
+        config
     }
 }
 
@@ -247,6 +380,8 @@ pub enum BuildError {
     Config(BadConfig),
     /// The address makes no sense.
     Address(BadAddress),
+    /// The list of endpoints is too long, or one of them is.
+    Endpoints(BadEndpoints),
     /// A header cannot be sent.
     Header(BadHeader),
     /// There is nobody to trust.
@@ -256,6 +391,8 @@ pub enum BuildError {
     LagWithAcks,
     /// The mailbox has room for nothing.
     NoMailbox,
+    /// The settings say that the host is asked for credentials, and nobody was named who has them.
+    NobodyToAsk,
 }
 
 impl fmt::Display for BuildError {
@@ -263,12 +400,17 @@ impl fmt::Display for BuildError {
         match self {
             Self::Config(bad) => fmt::Display::fmt(bad, f),
             Self::Address(bad) => fmt::Display::fmt(bad, f),
+            Self::Endpoints(bad) => fmt::Display::fmt(bad, f),
             Self::Header(bad) => fmt::Display::fmt(bad, f),
             #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
             Self::Trust(bad) => fmt::Display::fmt(bad, f),
             Self::LagWithAcks => f.write_str(
                 "mailbox: the protocol acknowledges what the application has taken, so nothing may be dropped; use \
                  Mailbox::pause",
+            ),
+            Self::NobodyToAsk => f.write_str(
+                "credentials.asked: nobody was named who has credentials; name one with Builder::credentials, or leave it \
+                 false",
             ),
             Self::NoMailbox => f.write_str("mailbox: it has room for nothing; allow at least one message and one byte"),
         }

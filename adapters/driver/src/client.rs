@@ -2,9 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use steadfast::{
-    Answer, Change, Command, Health, OpId, Phase, Protocol, Refused, Secret, SendOptions, Stats, StopCause,
-};
+use steadfast::{Answer, Change, Command, Health, OpId, Phase, Protocol, Refused, SendOptions, Stats, StopCause};
 
 use crate::{
     Ticket, log,
@@ -183,11 +181,6 @@ impl<P: Protocol> Client<P> {
         self.command(Command::Stop);
     }
 
-    /// From now on logs in with this.
-    pub fn authenticate(&self, credential: impl Into<Option<Secret>>) {
-        self.command(Command::Authenticate(credential.into()));
-    }
-
     /// Ends the session for good: nothing more is accepted, what was accepted leaves, and the link is closed.
     /// Ready when the driver has ended; it says why the session stopped. If the driver is never polled, this
     /// waits for ever.
@@ -229,13 +222,16 @@ impl<P: Protocol> Client<P> {
         self.shared().leave(drain.within);
     }
 
-    fn command(&self, command: Command<P::Message>) {
-        if let Some(mut turn) = self.shared().enter() {
-            turn.command(command);
-        }
+    /// A turn; nothing once the driver has ended.
+    pub(crate) fn ask(&self, command: Command<P::Message>) -> Option<Answer<P::Message>> {
+        self.shared().enter().map(|mut turn| turn.command(command))
     }
 
-    fn shared(&self) -> &Arc<Shared<P>> {
+    pub(crate) fn command(&self, command: Command<P::Message>) {
+        self.ask(command);
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared<P>> {
         &self.handle.shared
     }
 }

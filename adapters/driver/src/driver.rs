@@ -18,8 +18,9 @@ use steadfast::{
 
 use crate::{
     Dialer, Item, Runtime, Sleep,
+    host::{Ask, Asking, Classifier, Host},
     inbox::Brought,
-    links::{Classifier, Link},
+    links::Link,
     log,
     shared::{ActionOf, Shared, Whereabouts},
     weights::Weights,
@@ -41,6 +42,7 @@ pub struct Driver<P: Protocol, R: Runtime, D: Dialer> {
     sleep: R::Sleep,
     dialer: D,
     classifier: Classifier,
+    asking: Asking,
     /// One, most of the time; two while one of them says goodbye.
     links: Vec<Link<D>>,
     /// What the session said, taken out from under the lock.
@@ -76,12 +78,14 @@ enum Round {
 }
 
 impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
-    pub(crate) fn new(shared: Arc<Shared<P>>, sleep: R::Sleep, dialer: D, classifier: Classifier) -> Self {
+    pub(crate) fn new(shared: Arc<Shared<P>>, sleep: R::Sleep, dialer: D, host: Host) -> Self {
+        let Host { classifier, provider } = host;
         Self {
             shared,
             sleep,
             dialer,
             classifier,
+            asking: Asking::new(provider),
             links: Vec::new(),
             actions: Vec::new(),
             dead: Vec::new(),
@@ -104,7 +108,9 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         self.perform();
         self.deliver();
         self.poll_links(cx);
-        if self.links.iter().any(Link::has_news) { Round::Again } else { self.park(cx) }
+        self.asking.poll(cx);
+        let has_news = self.asking.has_news() || self.links.iter().any(Link::has_news);
+        if has_news { Round::Again } else { self.park(cx) }
     }
 
     /// Under the lock: tells the session what the links have to report, wakes it if its deadline is due, and
@@ -115,6 +121,9 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         let former = replace(&mut core.driver, Whereabouts::Awake(now));
         if matches!(former, Whereabouts::Unpolled) {
             core.start(now);
+        }
+        if let Some(answer) = self.asking.take_news() {
+            core.handle(now, Input::Command(answer));
         }
         for link in &mut self.links {
             link.report(now, &mut core, &mut self.weights);
@@ -131,7 +140,13 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         if let Whereabouts::Parked(waker) = former {
             self.waker = Some(waker);
         }
-        self.links.retain(|link| !link.is_over());
+        let asking = &mut self.asking;
+        self.links.retain(|link| {
+            if link.is_over() {
+                asking.void(link.id);
+            }
+            !link.is_over()
+        });
         Some(())
     }
 
@@ -145,12 +160,17 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             }
             match action {
                 Action::Connect(attempt) => self.connect(*attempt),
-                // Nobody is there to be asked: the session waits, and says so.
-                Action::AskCredential { .. } => {}
                 Action::Send { link, frame, secret: _ } => self.with(link, |link| link.feed(frame)),
                 Action::FlushQueue(link) => self.with(link, Link::flush),
-                Action::Close { link, code, reason } => self.with(link, |link| link.close(code, reason.as_str())),
-                Action::Abort(gone) => self.links.retain(|link| link.id != gone),
+                Action::Close { link, code, reason } => {
+                    self.asking.void(link);
+                    self.with(link, |link| link.close(code, reason.as_str()));
+                }
+                Action::Abort(gone) => {
+                    self.asking.void(gone);
+                    self.links.retain(|link| link.id != gone);
+                }
+                Action::AskCredential { ask, link, why } => self.asking.ask(ask, Ask { link, why }),
                 // An announcement: the session dials by itself.
                 Action::ReconnectAfter { at, attempt, error } => log::reconnect_after(at, attempt, error),
                 Action::EmitError(error) => self.emit_error(error),
@@ -305,12 +325,13 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
     /// Ends the session as if its user had stopped it and the network had failed at once, so that each
     /// message has the outcome it deserves.
     fn stop(&mut self) {
+        self.asking.forget();
         let cause = Cause::Broken(Text::from_static("the driver was dropped"));
         self.links.iter_mut().for_each(|link| link.cut(cause.clone()));
         let Some(mut core) = self.shared.lock() else { return };
         let now = self.shared.now();
         // From here on nothing is accepted: nobody would be left to say what became of it.
-        core.is_final = true;
+        core.end_for_good(now);
         let former = replace(&mut core.driver, Whereabouts::Gone);
         core.handle(now, Input::Command(Command::Stop));
         for link in &mut self.links {
@@ -329,6 +350,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
     /// The end. Nothing is left that anybody could wait for.
     fn end(&mut self, cause: StopCause) -> Round {
         self.over = Some(cause);
+        self.asking.forget();
         self.links.clear();
         let mut core = self.shared.look();
         let former = replace(&mut core.driver, Whereabouts::Gone);

@@ -20,7 +20,8 @@ impl Upgrade {
     /// # Errors
     ///
     /// [`Cause::Http`] if the server answered with another status than 101, [`Cause::Handshake`] if it answered
-    /// 101 but not as it must, and [`Cause::Ended`] or [`Cause::Broken`] if there was no answer.
+    /// 101 but not as it must, and [`Cause::Ended`] or [`Cause::Broken`] if there was no answer. [`Cause::Impossible`] if
+    /// the endpoint or the credential of the attempt cannot be part of a request.
     ///
     /// # Cancel safety
     ///
@@ -31,7 +32,7 @@ impl Upgrade {
         attempt: &Attempt,
         now: impl FnOnce() -> Timestamp,
     ) -> Result<(Ws<S>, Handshake), Cause> {
-        let (answer, handshake) = self.ask(&mut io, &generate_key(), &attempt.subprotocols, now).await?;
+        let (answer, handshake) = self.ask(&mut io, &generate_key(), attempt, now).await?;
         Ok((Ws::new(io, answer.rest, attempt.max_message), handshake))
     }
 
@@ -39,10 +40,10 @@ impl Upgrade {
         &self,
         io: &mut S,
         key: &str,
-        subprotocols: &[&str],
+        attempt: &Attempt,
         now: impl FnOnce() -> Timestamp,
     ) -> Result<(Answer, Handshake), Cause> {
-        let sent = write_all(io, self.request(key, subprotocols).as_bytes()).await;
+        let sent = write_all(io, self.request(key, attempt)?.as_bytes()).await;
         // A server that is too busy may answer without reading, and then a failed write is not the news.
         let answer = match (Answer::read(io).await, sent) {
             (Ok(answer), _) => answer,
@@ -53,24 +54,28 @@ impl Upgrade {
         if answer.status != 101 {
             return Err(Cause::Http(Box::new(answer.into_refusal(io, now).await)));
         }
-        let handshake = answer.accept(key, subprotocols, &self.wanted)?;
+        let handshake = answer.accept(key, &attempt.subprotocols, &self.wanted)?;
         Ok((answer, handshake))
     }
 
-    fn request(&self, key: &str, subprotocols: &[&str]) -> String {
+    fn request(&self, key: &str, attempt: &Attempt) -> Result<String, Cause> {
+        let (address, credential) = (self.address_for(attempt)?, self.credential_for(attempt)?);
         let mut request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n",
-            self.address.target(),
-            self.address.authority(),
+            address.target(),
+            address.authority(),
         );
         let mut line = |name: &str, value: &str| request.extend([name, ": ", value, "\r\n"]);
-        if !subprotocols.is_empty() {
-            line("Sec-WebSocket-Protocol", &subprotocols.join(", "));
+        if !attempt.subprotocols.is_empty() {
+            line("Sec-WebSocket-Protocol", &attempt.subprotocols.join(", "));
         }
         self.headers.iter().for_each(|(name, value)| line(name, value));
+        if let Some((name, value)) = credential {
+            line(name, &value);
+        }
         request.push_str("\r\n");
-        request
+        Ok(request)
     }
 }
 
@@ -88,7 +93,7 @@ async fn write_all<S: Io>(io: &mut S, mut bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use std::{pin::pin, task::Poll, time::Duration};
 
-    use steadfast::{HttpAnswer, Text};
+    use steadfast::{HttpAnswer, LinkId, Text};
 
     use super::*;
     use crate::{
@@ -111,8 +116,14 @@ mod tests {
     }
 
     /// Asks until there is an answer; the wire wakes nobody, so it is polled again and again.
-    fn ask(upgrade: &Upgrade, wire: &mut Wire, subprotocols: &[&str]) -> Result<(Answer, Handshake), Cause> {
-        let mut asking = pin!(upgrade.ask(wire, KEY, subprotocols, now));
+    fn ask(upgrade: &Upgrade, wire: &mut Wire, subprotocols: &[&'static str]) -> Result<(Answer, Handshake), Cause> {
+        let mut attempt = Attempt::new(LinkId(1));
+        attempt.subprotocols = subprotocols.to_vec();
+        ask_for(&attempt, upgrade, wire)
+    }
+
+    fn ask_for(attempt: &Attempt, upgrade: &Upgrade, wire: &mut Wire) -> Result<(Answer, Handshake), Cause> {
+        let mut asking = pin!(upgrade.ask(wire, KEY, attempt, now));
         for _ in 0..10_000 {
             if let Poll::Ready(answer) = asking.as_mut().poll(&mut idle()) {
                 return answer;
@@ -127,7 +138,7 @@ mod tests {
         wire
     }
 
-    fn wrong(head: &str, subprotocols: &[&str]) -> Text {
+    fn wrong(head: &str, subprotocols: &[&'static str]) -> Text {
         match ask(&upgrade(), &mut answered(head), subprotocols) {
             Err(Cause::Handshake(why)) => why,
             other => panic!("{other:?} for {head}"),
@@ -151,6 +162,28 @@ mod tests {
                         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: v2, v1\r\n\
                         Authorization: Bearer x\r\n\r\n";
         assert_eq!(String::from_utf8(wire.written).expect("text"), expected);
+    }
+
+    #[test]
+    fn an_attempt_brings_its_endpoint_and_its_credential() {
+        let upgrade = upgrade().credential_header("Authorization", "Bearer ").expect("a good header");
+        let mut attempt = Attempt::new(LinkId(1));
+        attempt.endpoint = Some("ws://other.example/quotes".into());
+        attempt.credential = Some("hunter2".into());
+        let mut wire = answered(&format!("{YES}\r\n"));
+        ask_for(&attempt, &upgrade, &mut wire).expect("yes");
+        let request = String::from_utf8(wire.written).expect("text");
+        assert!(request.starts_with("GET /quotes HTTP/1.1\r\nHost: other.example\r\n"), "{request}");
+        assert!(request.ends_with("\r\nAuthorization: Bearer hunter2\r\n\r\n"), "{request}");
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_not_asked() {
+        let mut attempt = Attempt::new(LinkId(1));
+        attempt.endpoint = Some("nowhere".into());
+        let mut wire = answered(&format!("{YES}\r\n"));
+        assert!(matches!(ask_for(&attempt, &upgrade(), &mut wire), Err(Cause::Impossible(_))));
+        assert!(wire.written.is_empty());
     }
 
     #[test]

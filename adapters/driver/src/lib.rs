@@ -5,11 +5,13 @@
 
 mod address;
 mod builder;
+mod changes;
 mod client;
 mod driver;
 mod events;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod handshake;
+mod host;
 mod inbox;
 mod kept;
 mod links;
@@ -42,6 +44,7 @@ pub use builder::{BuildError, Builder, Built};
 pub use client::{Client, Drain, LAST_DRAIN};
 pub use driver::Driver;
 pub use events::{Events, Item, Lagged};
+pub use host::Ask;
 pub use kept::Kept;
 pub use mailbox::{EVENTS_BYTES_MAX, EVENTS_MAX, Mailbox};
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

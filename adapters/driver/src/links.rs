@@ -7,9 +7,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use steadfast::{Cause, CloseCode, Down, Frame, Handshake, Input, LinkId, Protocol, Recovery, Report, Timestamp};
+use steadfast::{Cause, CloseCode, Down, Frame, Handshake, Input, LinkId, Protocol, Report, Timestamp};
 
-use crate::{Dialer, Transport, inbox::Room, log, shared::Core, weights::Weights};
+use crate::{Dialer, Transport, host::Classifier, inbox::Room, log, shared::Core, weights::Weights};
 
 /// One link: an attempt first, then perhaps a transport, then its end.
 pub(crate) struct Link<D: Dialer> {
@@ -66,10 +66,10 @@ impl<D: Dialer> Link<D> {
 
     /// Drives it as far as it goes: the attempt, or the flush and then a read of as much as there is room for;
     /// `None` if nothing shall be read. A pending flush does not keep from reading.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, room: Option<Room>, verdict: &mut Classifier) {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, room: Option<Room>, classifier: &mut Classifier) {
         if let Stage::Dialing(dial) = &mut self.stage {
             if let Poll::Ready(result) = Pin::new(dial).poll(cx) {
-                self.opened(result, verdict);
+                self.opened(result, classifier);
             }
         }
         if let Stage::Open(transport) = &mut self.stage {
@@ -86,24 +86,24 @@ impl<D: Dialer> Link<D> {
             }
             if let Some(Poll::Ready(Err(cause))) = read {
                 let left = transport.left();
-                self.down(cause, left, verdict);
+                self.down(cause, left, classifier);
             }
         }
     }
 
-    fn opened(&mut self, result: crate::Dial<D::Transport>, verdict: &mut Classifier) {
+    fn opened(&mut self, result: crate::Dial<D::Transport>, classifier: &mut Classifier) {
         match result {
             Ok((transport, mut handshake)) => {
                 handshake.pings = D::Transport::PINGS;
                 self.news.up = Some(Box::new(handshake));
                 self.stage = Stage::Open(transport);
             }
-            Err(cause) => self.down(cause, 0, verdict),
+            Err(cause) => self.down(cause, 0, classifier),
         }
     }
 
-    fn down(&mut self, cause: Cause, left: u64, verdict: &mut Classifier) {
-        let verdict = verdict.as_mut().and_then(|verdict| verdict(&cause));
+    fn down(&mut self, cause: Cause, left: u64, classifier: &mut Classifier) {
+        let verdict = classifier.judge(&cause);
         self.news.down = Some(Box::new(Down { cause, left, verdict }));
         self.stage = Stage::Over;
     }
@@ -184,6 +184,3 @@ fn read(
     }
     Poll::Ready(Ok(()))
 }
-
-/// What the host decides in code: asked outside the lock when a link goes down.
-pub(crate) type Classifier = Option<Box<dyn FnMut(&Cause) -> Option<Recovery> + Send>>;

@@ -1,9 +1,15 @@
 //! What the logs say. Nothing here is reached in a hot path unless somebody listens.
 
-use steadfast::{Action, Attempt, Error, Event, LinkId, OpId, Outcome, Phase, Recovery, StopCause, Text, Timestamp};
-use tracing::{Level, debug, enabled, error, field::display, info, trace, warn};
+use steadfast::{
+    Action, Attempt, Change, Error, Event, GaveUp, LinkId, OpId, Outcome, Phase, Recovery, StopCause, Text, Timestamp,
+};
+use tracing::{
+    Level, debug, enabled, error,
+    field::{debug, display},
+    info, trace, warn,
+};
 
-use crate::ticket::is_good;
+use crate::{Ask, address::shown, ticket::is_good};
 
 /// The target of all that is said.
 const TARGET: &str = "steadfast";
@@ -19,11 +25,33 @@ pub(crate) fn queued(id: OpId) {
 }
 
 pub(crate) fn connect(attempt: &Attempt) {
-    debug!(target: TARGET, link = %attempt.link, attempt = attempt.attempt, "connecting");
+    let endpoint = attempt.endpoint.as_ref().map(|endpoint| display(shown(endpoint.as_str())));
+    debug!(target: TARGET, link = %attempt.link, attempt = attempt.attempt, endpoint, "connecting");
 }
 
 pub(crate) fn reconnect_after(at: Timestamp, attempt: u64, error: u64) {
     debug!(target: TARGET, %at, attempt, error, "waiting");
+}
+
+/// There is another list of endpoints.
+pub(crate) fn endpoints(list: &[Text]) {
+    let list: Vec<_> = list.iter().map(|endpoint| shown(endpoint.as_str())).collect();
+    debug!(target: TARGET, ?list, "endpoints");
+}
+
+/// The host is asked for a credential. What it answers is not shown.
+pub(crate) fn asked(ask: &Ask) {
+    debug!(target: TARGET, link = %ask.link, why = ?ask.why, "asking for a credential");
+}
+
+/// The host has no credential, and says why.
+pub(crate) fn unanswered(why: &Text) {
+    warn!(target: TARGET, %why, "no credential");
+}
+
+/// The host's own code has panicked.
+pub(crate) fn host_panicked(what: &'static str) {
+    error!(target: TARGET, "the host panicked in {what}");
 }
 
 /// What is too frequent to be looked at unasked.
@@ -34,11 +62,14 @@ pub(crate) fn detail<I, T>(action: &Action<I, T>) {
         }
         Action::FlushQueue(link) => trace!(target: TARGET, %link, "flushing"),
         Action::Close { link, code, reason } => debug!(target: TARGET, %link, %code, %reason, "closing"),
-        Action::AskCredential { ask, link, why } => debug!(target: TARGET, ask, %link, ?why, "asking for a credential"),
         Action::Abort(link) => debug!(target: TARGET, %link, "aborted"),
         Action::Emit(Event::Message { link, .. }) => trace!(target: TARGET, %link, "received"),
         // These have a word of their own.
-        Action::Connect(_) | Action::ReconnectAfter { .. } | Action::EmitError(_) | Action::Emit(_) => {}
+        Action::Connect(_)
+        | Action::ReconnectAfter { .. }
+        | Action::AskCredential { .. }
+        | Action::EmitError(_)
+        | Action::Emit(_) => {}
     }
 }
 
@@ -65,33 +96,56 @@ pub(crate) fn error(failure: &Error, client_id: Option<Text>) {
 /// What is no message.
 pub(crate) fn event<I, T>(event: &Event<I, T>) {
     if let Event::Phase(change) = event {
-        let (from, to, attempt) = (change.from, change.to, change.attempt);
-        match to {
-            Phase::Stopped(StopCause::Failed) => error!(target: TARGET, %from, %to, attempt, "phase"),
-            Phase::Online | Phase::Stopped(_) => info!(target: TARGET, %from, %to, attempt, "phase"),
-            Phase::Idle
-            | Phase::Connecting
-            | Phase::Authenticating
-            | Phase::Restoring
-            | Phase::Waiting
-            | Phase::Suspended
-            | Phase::Draining => debug!(target: TARGET, %from, %to, attempt, "phase"),
-        }
-    } else if let Event::Outcome { id, outcome } = event {
+        phase(change);
+    } else if let Event::Outcome { id, outcome, .. } = event {
         outcome_of(*id, outcome);
     } else if let Event::GoingAway(away) = event {
-        info!(target: TARGET, reason = %away.reason, after = ?away.after, "the server goes away");
+        let address = away.address.as_ref().map(|address| display(shown(address.as_str())));
+        info!(target: TARGET, reason = %away.reason, after = ?away.after, address, "the server goes away");
     } else if let Event::Bad(complaint) = event {
         warn!(target: TARGET, "the peer makes no sense: {complaint}");
     } else if let Event::Trouble(rejected) = event {
         warn!(target: TARGET, "the peer reports an error: {rejected}");
+    } else if let Event::RefreshFailed { why } = event {
+        warn!(target: TARGET, %why, "the login is not renewed yet");
+    } else if let Event::Degraded = event {
+        warn!(target: TARGET, "degraded");
+    } else if let Event::Recovered = event {
+        info!(target: TARGET, "recovered");
+    } else if let Event::Level(level) = event {
+        info!(target: TARGET, %level, "level");
+    }
+}
+
+fn phase(change: &Change) {
+    let Change { from, to, attempt, .. } = *change;
+    if let Some(given_up) = &change.gave_up {
+        let GaveUp { limit, first, last, .. } = &**given_up;
+        let limit = limit.map(debug);
+        error!(target: TARGET, %from, %to, attempt, limit, first = %first.message, last = %last.message, "given up");
+        return;
+    }
+    match to {
+        Phase::Stopped(StopCause::Failed) => error!(target: TARGET, %from, %to, attempt, "phase"),
+        Phase::Online | Phase::Suspended | Phase::Stopped(_) => info!(target: TARGET, %from, %to, attempt, "phase"),
+        Phase::Idle
+        | Phase::Connecting
+        | Phase::Authenticating
+        | Phase::Restoring
+        | Phase::Waiting
+        | Phase::Draining => debug!(target: TARGET, %from, %to, attempt, "phase"),
     }
 }
 
 fn outcome_of(id: OpId, outcome: &Outcome) {
-    if is_good(outcome) {
+    if is_good(outcome) || is_wanted(outcome) {
         debug!(target: TARGET, %id, ?outcome, "done");
     } else {
         warn!(target: TARGET, %id, ?outcome, "not done");
     }
+}
+
+/// Whether it is what the application itself has brought about.
+fn is_wanted(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Cancelled)
 }

@@ -194,6 +194,16 @@ impl<P: Protocol> Core<P> {
         }
     }
 
+    /// Once stopped it stays stopped, so nothing is kept for another start.
+    pub(crate) fn end_for_good(&mut self, now: Timestamp) {
+        self.is_final = true;
+        if self.session.config().keep_on_stop {
+            let mut config = self.session.config().clone();
+            config.keep_on_stop = false;
+            self.handle(now, Input::Command(Command::Configure(Box::new(config))));
+        }
+    }
+
     /// The last change of a session whose driver ends although it has not stopped: a turn has panicked, and it
     /// cannot say so itself.
     pub(crate) fn failure(&self, now: Timestamp) -> Option<Change> {
@@ -279,7 +289,7 @@ impl<P: Protocol> Turn<'_, P> {
         self.is_urgent = true;
         let now = self.now;
         let core = self.core();
-        core.is_final = true;
+        core.end_for_good(now);
         // What was sent before the driver's first turn shall leave too.
         core.start(now);
         core.handle(now, Input::Command(Command::Drain { within }));

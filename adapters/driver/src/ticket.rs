@@ -17,7 +17,9 @@ use crate::shared::Shared;
 /// The outcome of one message, to be awaited. Made by [`Client::send_tracked`](crate::Client::send_tracked).
 ///
 /// Every ticket resolves: when the session stops, the messages that have not left end `Dropped`, and those
-/// on their way `InDoubt`; so they do when the driver is dropped.
+/// on their way `InDoubt`; so they do when the driver is dropped. With
+/// [`Config::keep_on_stop`](steadfast::Config::keep_on_stop) a stop leaves them and their tickets pending until the next
+/// start; the end of the driver does not.
 ///
 /// ```
 /// # use steadfast::{Outcome, Plain, SendOptions};

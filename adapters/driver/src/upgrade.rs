@@ -1,8 +1,10 @@
 //! What is asked of the server? The request that opens a link (RFC 6455 section 4.1).
 
-use std::fmt;
+use std::{borrow::Cow, fmt, str::from_utf8};
 
-use crate::Address;
+use steadfast::{Attempt, Cause, Secret, Text};
+
+use crate::{Address, BadAddress};
 
 /// The headers that make the handshake, or that would make it something else.
 const OURS: [&str; 6] = ["host", "upgrade", "connection", "content-length", "transfer-encoding", "expect"];
@@ -23,6 +25,8 @@ const OURS_BY_PREFIX: &str = "sec-websocket-";
 pub struct Upgrade {
     pub(crate) address: Address,
     pub(crate) headers: Vec<(String, String)>,
+    /// The header for the credential of the attempt, and what stands before it there.
+    credential: Option<(String, String)>,
     /// Names in lower case.
     pub(crate) wanted: Vec<String>,
 }
@@ -31,7 +35,7 @@ impl Upgrade {
     /// A handshake with the server at this address, without headers of one's own.
     #[must_use]
     pub const fn to(address: Address) -> Self {
-        Self { address, headers: Vec::new(), wanted: Vec::new() }
+        Self { address, headers: Vec::new(), credential: None, wanted: Vec::new() }
     }
 
     /// Adds a header to the request.
@@ -53,17 +57,60 @@ impl Upgrade {
         self
     }
 
-    /// Where it goes.
+    /// Sends the credential of the attempt ([`Attempt::credential`]) in this header, behind this prefix; nothing where an
+    /// attempt has none. What cannot stand in a header is sent in a form that can, which is up to whoever makes the
+    /// credential: for `Basic`, in Base64.
+    ///
+    /// ```
+    /// use steadfast_driver::Upgrade;
+    ///
+    /// let upgrade = Upgrade::to("ws://example.org/live".parse()?).credential_header("Authorization", "Bearer ")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The header cannot be sent, or belongs to the handshake itself.
+    pub fn credential_header(self, name: &str, prefix: &str) -> Result<Self, BadHeader> {
+        check_header(name, prefix)?;
+        Ok(Self { credential: Some((name.to_owned(), prefix.to_owned())), ..self })
+    }
+
+    /// Where it goes, unless an attempt has an endpoint of its own.
     #[must_use]
     pub const fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// Where this attempt goes: to its endpoint ([`Attempt::endpoint`]) if it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::Impossible`]: the endpoint makes no sense. It is named without what may be a credential.
+    pub fn address_for(&self, attempt: &Attempt) -> Result<Cow<'_, Address>, Cause> {
+        let Some(endpoint) = &attempt.endpoint else { return Ok(Cow::Borrowed(&self.address)) };
+        let address: Result<Address, BadAddress> = endpoint.as_str().parse();
+        address.map(Cow::Owned).map_err(|bad| bad.at(endpoint.as_str()))
+    }
+
+    /// The header with the credential of this attempt: name and value.
+    pub(crate) fn credential_for(&self, attempt: &Attempt) -> Result<Option<(&str, String)>, Cause> {
+        let (Some((name, prefix)), Some(credential)) = (&self.credential, &attempt.credential) else { return Ok(None) };
+        let value = header_text(credential).ok_or_else(|| {
+            Cause::Impossible(Text::from(format!(
+                "the credential cannot be sent in header {name}: it holds a line break or another character that must \
+                 not be there"
+            )))
+        })?;
+        Ok(Some((name, format!("{prefix}{value}"))))
     }
 }
 
 impl fmt::Debug for Upgrade {
     /// The values of headers are not shown: they hold tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        let headers = self.headers.iter().chain(&self.credential);
+        let names: Vec<_> = headers.map(|(name, _)| name).collect();
         f.debug_struct("Upgrade").field("address", &self.address).field("headers", &names).finish_non_exhaustive()
     }
 }
@@ -102,10 +149,18 @@ fn check_header(name: &str, value: &str) -> Result<(), BadHeader> {
     if OURS.contains(&lower.as_str()) || lower.starts_with(OURS_BY_PREFIX) {
         return Err(BadHeader::Ours(name.to_owned()));
     }
-    if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+    if !is_header_value(value) {
         return Err(BadHeader::Value(name.to_owned()));
     }
     Ok(())
+}
+
+fn is_header_value(value: &str) -> bool {
+    !value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t')
+}
+
+fn header_text(credential: &Secret) -> Option<&str> {
+    from_utf8(credential.expose()).ok().filter(|text| is_header_value(text))
 }
 
 #[cfg(test)]
@@ -137,5 +192,54 @@ mod tests {
         let upgrade = upgrade().header("Authorization", "Bearer hunter2").expect("a good header");
         let shown = format!("{upgrade:?}");
         assert!(shown.contains("Authorization") && !shown.contains("hunter2") && !shown.contains("room"), "{shown}");
+    }
+    fn attempt(endpoint: Option<&str>, credential: Option<Secret>) -> Attempt {
+        let mut attempt = Attempt::new(steadfast::LinkId(1));
+        (attempt.endpoint, attempt.credential) = (endpoint.map(Text::from), credential);
+        attempt
+    }
+
+    #[test]
+    fn the_endpoint_of_an_attempt_comes_before_the_address() {
+        let upgrade = upgrade();
+        let host = |endpoint| upgrade.address_for(&attempt(endpoint, None)).map(|address| address.host().to_owned());
+        assert_eq!(host(None), Ok("server.example".to_owned()));
+        assert_eq!(host(Some("wss://other.example/live")), Ok("other.example".to_owned()));
+    }
+
+    #[test]
+    fn a_bad_endpoint_is_named_without_its_credentials() {
+        for (endpoint, shown) in [
+            ("ws://user:hunter2@host/live", "endpoint ws://..@host/live: "),
+            ("ws://user:hun/ter2@host/live", "endpoint ws://..@host/live: "),
+            ("user:hunter2@host", "endpoint ..@host: "),
+            ("http://host/live?token=hunter2", "endpoint http://host/live?..: "),
+            ("ws://host/live#hunter2", "endpoint ws://host/live#..: "),
+        ] {
+            let bad = upgrade().address_for(&attempt(Some(endpoint), None)).err();
+            let Some(Cause::Impossible(text)) = bad else { panic!("{endpoint} is taken") };
+            assert!(text.as_str().starts_with(shown), "{text}");
+            assert!(!text.as_str().contains("ter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_credential_stands_behind_its_prefix() {
+        let upgrade = upgrade().credential_header("Authorization", "Bearer ").expect("a good header");
+        assert_eq!(upgrade.credential_for(&attempt(None, None)), Ok(None));
+        let attempt = attempt(None, Some("hunter2".into()));
+        assert_eq!(upgrade.credential_for(&attempt), Ok(Some(("Authorization", "Bearer hunter2".to_owned()))));
+        assert_eq!(self::upgrade().credential_for(&attempt), Ok(None), "nobody asked for a header");
+    }
+
+    #[test]
+    fn a_credential_that_would_spoil_the_request_is_not_sent_and_not_shown() {
+        let upgrade = upgrade().credential_header("Authorization", "Bearer ").expect("a good header");
+        for bad in [&b"hunter2\r\nX: y"[..], b"hunter2\0", b"hunter2\xff"] {
+            let attempt = attempt(None, Some(bytes::Bytes::from_static(bad).into()));
+            let Err(Cause::Impossible(text)) = upgrade.credential_for(&attempt) else { panic!("{bad:?} is sent") };
+            assert!(text.as_str().contains("header Authorization") && !text.as_str().contains("hunter2"), "{text}");
+        }
+        assert_eq!(upgrade.credential_header("Host", "").err(), Some(BadHeader::Ours("Host".into())));
     }
 }

@@ -6,7 +6,7 @@ mod world;
 
 use std::{
     fmt::Debug,
-    future::Future,
+    future::{Future, Ready},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex},
@@ -15,11 +15,13 @@ use std::{
 };
 
 use steadfast::{
-    Abilities, Cause, CloseCode, Config, Dropped, Event, Frame, Heard, HttpAnswer, Never, OpId, Outcome, Phase, Plain,
-    Protocol, Recovery, Say, SendOptions, StopCause, Timestamp, Unfit, Why,
+    Abilities, Attempt, Cause, CloseCode, Config, Dropped, Event, Frame, Heard, Never, OpId, Outcome, Phase, Plain,
+    Protocol, Say, SendOptions, StopCause, Timestamp, Unfit, Why,
 };
-use steadfast_driver::{Client, Dialer, Drain, Driver, Events, Item, LAST_DRAIN, Mailbox, Runtime, Socket, Ticket};
-use world::{Task, World, build, ended, online, online_with, take};
+use steadfast_driver::{
+    Client, Dial, Dialer, Drain, Driver, Events, Item, LAST_DRAIN, Mailbox, Runtime, Socket, Ticket,
+};
+use world::{End, Task, World, build, ended, online, online_with, take};
 
 fn closed() -> Cause {
     Cause::Closed { code: CloseCode::NORMAL, reason: "bye".into() }
@@ -296,21 +298,12 @@ fn a_panic_in_a_turn_of_a_handle_ends_everything() {
 }
 
 #[test]
-fn the_hosts_verdict_comes_first() {
+fn a_panic_in_a_dialer_ends_everything_in_order() {
     let world = World::new();
-    let verdict = |cause: &Cause| matches!(cause, Cause::Http(_)).then_some(Recovery::Fatal);
-    let (client, _events, mut driver) = build(world.builder().classify(verdict));
-    world.refuse(Cause::Http(Box::new(HttpAnswer { status: 503, ..HttpAnswer::default() })));
-    assert!(driver.run().is_pending());
-    assert_eq!(client.phase(), Phase::Stopped(StopCause::Failed));
-}
-
-#[test]
-fn a_panic_in_the_hosts_verdict_ends_everything_in_order() {
-    let world = World::new();
-    let (client, _events, mut driver) = build(world.builder().classify(|_| panic!("a planned panic")));
+    let dialer = |_: Attempt| -> Ready<Dial<End>> { panic!("a planned panic") };
+    let (client, _events, driver) = world.builder().dialer(dialer).build().unwrap();
+    let mut driver = Task::new(driver);
     let mut ticket = Task::new(client.send_tracked("hello", SendOptions::default()).unwrap());
-    world.refuse(Cause::Ended);
     assert!(catch_unwind(AssertUnwindSafe(|| driver.run())).is_err());
     drop(driver);
     assert_eq!(ticket.poll(), Poll::Ready(Outcome::Dropped(Dropped::Stopped)));

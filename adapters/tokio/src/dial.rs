@@ -42,13 +42,17 @@ impl Tcp {
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn secure(&self, stream: TcpStream) -> Result<MaybeTls<TokioIo<TcpStream>>, Cause> {
+    async fn secure(&self, stream: TcpStream, address: &Address) -> Result<MaybeTls<TokioIo<TcpStream>>, Cause> {
+        if address.is_secure() {
+            // An endpoint of the session's; the URL of the dialer was looked at when it was made.
+            return Err(Cause::Impossible(format!("endpoint {address}: {}", BadAddress::NoTls).into()));
+        }
         Ok(MaybeTls::Plain(TokioIo(stream)))
     }
 
     #[cfg(feature = "tls")]
-    async fn secure(&self, stream: TcpStream) -> Result<MaybeTls<TokioIo<TcpStream>>, Cause> {
-        let (address, io) = (self.upgrade.address(), TokioIo(stream));
+    async fn secure(&self, stream: TcpStream, address: &Address) -> Result<MaybeTls<TokioIo<TcpStream>>, Cause> {
+        let io = TokioIo(stream);
         if !address.is_secure() {
             return Ok(MaybeTls::Plain(io));
         }
@@ -81,9 +85,10 @@ impl Dialer for Tcp {
     fn dial(&mut self, attempt: Attempt) -> Self::Dial {
         let tcp = self.clone();
         Box::pin(async move {
-            let stream = open_tcp(tcp.upgrade.address(), &attempt).await?;
+            let address = tcp.upgrade.address_for(&attempt)?;
+            let stream = open_tcp(&address, &attempt).await?;
             let peer = stream.peer_addr().ok();
-            let io = tcp.secure(stream).await?;
+            let io = tcp.secure(stream, &address).await?;
             let (link, mut handshake) = tcp.upgrade.over(io, &attempt, || Tokio::new().now()).await?;
             handshake.address = peer.map(|peer| peer.to_string().into());
             Ok((link, handshake))

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use steadfast::{Attempt, Cause, CloseCode, Frame, Handshake, Plain, Protocol, StopCause, Timestamp};
+use steadfast::{Attempt, Cause, CloseCode, Frame, Handshake, Plain, Protocol, Secret, StopCause, Timestamp};
 use steadfast_driver::{Builder, Client, Clock, Dial, Dialer, Driver, Events, Item, Runtime, Sleep, Transport};
 
 /// The start of the world.
@@ -126,6 +126,17 @@ impl World {
     /// The attempts so far.
     pub fn dials(&self) -> usize {
         self.lock().dials.len()
+    }
+
+    /// What they had to show.
+    pub fn credentials(&self) -> Vec<Option<Secret>> {
+        self.lock().dials.iter().map(|attempt| attempt.credential.clone()).collect()
+    }
+
+    /// Where they went; nowhere in particular if nothing was said.
+    pub fn endpoints(&self) -> Vec<String> {
+        let endpoint = |attempt: &Attempt| attempt.endpoint.as_ref().map(ToString::to_string);
+        self.lock().dials.iter().map(|attempt| endpoint(attempt).unwrap_or_default()).collect()
     }
 
     /// The next attempt succeeds.

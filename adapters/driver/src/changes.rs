@@ -1,0 +1,98 @@
+//! What a handle changes while the session runs: where it goes, what it is set to, what its host knows of the network.
+
+use steadfast::{Answer, BadConfig, BadEndpoints, Command, Config, OpId, Protocol, Queued, Secret, Text};
+
+use crate::{Client, log};
+
+impl<P: Protocol> Client<P> {
+    /// From now on dials these, in turn: the next one at once (at the floor) when one has failed, and a longer wait only
+    /// when all have. An empty list is the dialer's own address. `{client_id}` in one stands for the client id.
+    ///
+    /// If the present link leads to none of them it is left politely, and what was accepted for it goes along or comes
+    /// back, as `queued` says: here it is. Its tickets tell `Cancelled`.
+    ///
+    /// Whether an endpoint can be dialed is seen by the dialer; one that makes no sense fails as
+    /// [`Cause::Impossible`](steadfast::Cause::Impossible).
+    ///
+    /// # Errors
+    ///
+    /// The list is too long, or one of them is. Nothing has changed.
+    pub fn endpoints<T: Into<Text>>(
+        &self,
+        list: impl IntoIterator<Item = T>,
+        queued: Queued,
+    ) -> Result<Vec<(OpId, P::Message)>, BadEndpoints> {
+        // Before the lock: this may be the user's code.
+        let list: Vec<Text> = list.into_iter().map(Into::into).collect();
+        log::endpoints(&list);
+        match self.ask(Command::Endpoints { list, queued }) {
+            Some(Answer::BadEndpoints(bad)) => Err(bad),
+            Some(Answer::CameBack(messages)) => Ok(messages),
+            Some(
+                Answer::Done
+                | Answer::Accepted(_)
+                | Answer::Refused(..)
+                | Answer::Cancelled(_)
+                | Answer::BadConfig(_)
+                | Answer::Stale,
+            )
+            | None => Ok(Vec::new()),
+        }
+    }
+
+    /// From now on these settings; from when each counts is told by [`Config::changes`]. To change one, take those of
+    /// [`config`](Self::config).
+    ///
+    /// # Errors
+    ///
+    /// They make no sense. Nothing has changed.
+    pub fn configure(&self, config: Config) -> Result<(), BadConfig> {
+        match self.ask(Command::Configure(Box::new(config))) {
+            Some(Answer::BadConfig(bad)) => Err(bad),
+            Some(
+                Answer::Done
+                | Answer::Accepted(_)
+                | Answer::Refused(..)
+                | Answer::Cancelled(_)
+                | Answer::CameBack(_)
+                | Answer::BadEndpoints(_)
+                | Answer::Stale,
+            )
+            | None => Ok(()),
+        }
+    }
+
+    /// The settings as they are.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.shared().look().session.config().clone()
+    }
+
+    /// A hint: the network is gone. The link is probed, and nothing is dialed until it is [back](Self::network_back), or
+    /// for [`ConnectPolicy::network_wait`](steadfast::ConnectPolicy::network_wait).
+    pub fn network_lost(&self) {
+        self.command(Command::NetworkLost);
+    }
+
+    /// A hint: the network is there again, or it is another one. The link is probed; a wait that the server did not ask
+    /// for is cut short.
+    pub fn network_back(&self) {
+        self.command(Command::NetworkBack);
+    }
+
+    /// A hint: nothing is wanted of the network for a while, because the program goes to the background or the computer
+    /// to sleep. The link is closed politely; the queue stays and takes more, and the time of its messages runs.
+    pub fn suspend(&self) {
+        self.command(Command::Suspend);
+    }
+
+    /// Takes [`suspend`](Self::suspend) back: dials, or goes on with the wait.
+    pub fn resume(&self) {
+        self.command(Command::Resume);
+    }
+
+    /// From now on logs in with this. A link that is there stays.
+    pub fn authenticate(&self, credential: impl Into<Option<Secret>>) {
+        self.command(Command::Authenticate(credential.into()));
+    }
+}
