@@ -108,6 +108,51 @@ async fn json_logs_in_and_waits_for_its_acknowledgement() {
     assert_eq!(running.end().await.0, Some(0));
 }
 
+/// Somebody at the terminal looks at the session over a loss, and types a command that does not exist.
+#[tokio::test]
+async fn a_slash_asks_how_the_session_does() {
+    let (listener, mut socket, mut running) = connected(&[]).await;
+    running.type_in("hello").await;
+    assert_eq!(heard(&mut socket).await, Message::text("hello"));
+    running.type_in("/health").await;
+    assert!(running.status("level").await.starts_with("steadfast: connected, level good, attempt 1, 0 reconnects"));
+    assert!(running.status("queue").await.contains("at most 1 so far"));
+    running.type_in("/helth").await;
+    assert!(running.status("helth").await.starts_with("steadfast: there is no /helth, but /emit EVENT JSON, /health"));
+    running.type_in("/emit order {}").await;
+    assert!(running.status("/emit").await.ends_with("with plain a line is sent as it is"));
+    running.type_in("//not a command").await;
+    assert_eq!(heard(&mut socket).await, Message::text("/not a command"));
+    drop(socket);
+    running.status("level shaky").await;
+    running.type_in("/retry").await;
+    let mut socket = accept(&listener).await;
+    running.status("online").await;
+    running.type_in("/history").await;
+    let loss = running.status("online -> waiting").await;
+    assert!(loss.contains("ago: ") && loss.contains(", because: "), "{loss}");
+    running.status("connecting -> ").await;
+    running.type_in("/health").await;
+    assert!(running.status("reconnects").await.contains("connected, level shaky, "));
+    assert!(running.status("the last: ").await.starts_with("steadfast: errors 1 network_error; the last: "));
+    running.end_input();
+    goodbye(&mut socket).await;
+    assert_eq!(running.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn emit_sends_an_event_of_json() {
+    let (_listener, mut socket, mut running) = connected(&["--protocol", "json"]).await;
+    running.type_in("/emit order {\"table\":4}").await;
+    let order: serde_json::Value = serde_json::from_str(&heard(&mut socket).await.into_text().unwrap()).unwrap();
+    assert_eq!((&order["type"], &order["data"]["table"]), (&"order".into(), &4.into()));
+    running.type_in("/emit").await;
+    running.status("not sent: write a name").await;
+    running.end_input();
+    goodbye(&mut socket).await;
+    assert_eq!(running.end().await.0, Some(0));
+}
+
 #[tokio::test]
 async fn what_could_not_be_sent_is_said() {
     let (_socket, address) = deaf();

@@ -25,7 +25,7 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use super::{printable::printable, span, token};
+use super::{printable::printable, slash::Line, span, token};
 use crate::{
     Failure,
     trace::{Recordable, Recording},
@@ -103,7 +103,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Tongue::Plain => {
             let header = Header::new("plain", &(), seed, config);
             let builder = watched(builder, recording.as_ref(), Plain, &header)?;
-            hold(builder, Habit { read: |line| Ok(line.into()), show: frame }, &args).await
+            hold(builder, Habit { read: |line| Ok(line.into()), emit: no_names, show: frame }, &args).await
         }
         Tongue::Json => {
             let (protocol, credential) = args.json()?;
@@ -113,7 +113,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
                 Some(credential) => builder.credential(credential),
                 None => builder,
             };
-            hold(builder, Habit { read: message, show: incoming }, &args).await
+            hold(builder, Habit { read: message, emit: message, show: incoming }, &args).await
         }
     };
     recording.map_or(Ok(()), Recording::finish).and(ended)
@@ -183,6 +183,8 @@ fn unusable(option: &str, path: &Path, bad: &BadTrust) -> Failure {
 /// How lines become messages and messages lines.
 struct Habit<P: Protocol> {
     read: fn(String) -> Result<P::Message, String>,
+    /// What `/emit` makes of a name and its content.
+    emit: fn(String) -> Result<P::Message, String>,
     show: fn(&P::Incoming) -> String,
 }
 
@@ -191,7 +193,7 @@ async fn hold<P: Protocol>(builder: Builder<P, Tokio, Tcp>, habit: Habit<P>, arg
     let (client, events, driver) = builder.build().map_err(|error| Failure::new(error.to_string()))?;
     let driver: Driver<P> = driver;
     let mut watch = Watch::new(args);
-    let leaving = leave(&client, habit.read, watch.tried.subscribe(), args);
+    let leaving = leave(&client, &habit, watch.tried.subscribe(), args);
     select! {
         ended = listen(events, habit.show, &mut watch) => ended?,
         never = async { join!(driver, leaving); pending::<Infallible>().await } => match never {},
@@ -220,14 +222,9 @@ fn lost(stats: &Stats) -> Option<String> {
 
 /// Sends lines until there are no more, or until Ctrl-C; then closes the session. The end of the input does not
 /// overtake the first attempt: whether the server is there is worth knowing.
-async fn leave<P: Protocol>(
-    client: &Client<P>,
-    read: fn(String) -> Result<P::Message, String>,
-    mut tried: watch::Receiver<bool>,
-    args: &Args,
-) {
+async fn leave<P: Protocol>(client: &Client<P>, habit: &Habit<P>, mut tried: watch::Receiver<bool>, args: &Args) {
     let fed = async {
-        feed(client, read, args.options()).await;
+        feed(client, habit, args.options()).await;
         // It fails when nobody watches any more; then the session has ended.
         let _ = tried.wait_for(|tried| *tried).await;
     };
@@ -238,10 +235,22 @@ async fn leave<P: Protocol>(
     client.close(Drain::within(within)).await;
 }
 
-async fn feed<P: Protocol>(client: &Client<P>, read: fn(String) -> Result<P::Message, String>, options: SendOptions) {
+async fn feed<P: Protocol>(client: &Client<P>, habit: &Habit<P>, options: SendOptions) {
     let mut lines = input();
     while let Some(line) = lines.recv().await {
-        let sent = match read(line) {
+        let message = match Line::read(line) {
+            Ok(Line::Text(text)) => (habit.read)(text),
+            Ok(Line::Emit(text)) => (habit.emit)(text),
+            Ok(Line::Ask(ask)) => {
+                ask.answer(client).iter().for_each(|line| tell(line));
+                continue;
+            }
+            Err(problem) => {
+                tell(&problem);
+                continue;
+            }
+        };
+        let sent = match message {
             Ok(message) => client.send_when_ready_with(message, options).await.map_err(|refused| refused.to_string()),
             Err(problem) => Err(problem),
         };
@@ -317,6 +326,9 @@ impl<'a> Watch<'a> {
             Item::Event(Event::Phase(change)) => return self.phase(&change),
             Item::Event(Event::Outcome { id, outcome }) => tell(&format!("message {id} ended {outcome:?}")),
             Item::Event(Event::Bad(complaint)) => tell(&format!("the server makes no sense: {complaint}")),
+            Item::Event(Event::Level(level)) => tell(&format!("level {level}")),
+            Item::Event(Event::Degraded) => tell("degraded: away for long; whoever has another way should take it"),
+            Item::Event(Event::Recovered) => tell("recovered"),
             Item::Event(Event::Trouble(rejected)) => tell(&format!("the server reports an error: {rejected}")),
             Item::Error(error) => return self.failed(&error),
             Item::Lagged(lagged) => tell(&format!("too slow: {} messages were dropped", lagged.messages)),
@@ -379,6 +391,10 @@ fn frame(frame: &Frame) -> String {
 
 fn incoming(message: &Incoming) -> String {
     format!("{} {}", message.name(), message.data())
+}
+
+fn no_names(_: String) -> Result<Frame, String> {
+    Err("/emit is for --protocol json; with plain a line is sent as it is".into())
 }
 
 fn message(line: String) -> Result<Message, String> {

@@ -7,6 +7,7 @@ mod explain;
 mod number;
 mod printable;
 mod replay;
+mod slash;
 mod span;
 mod token;
 
@@ -32,6 +33,9 @@ enum Command {
     /// Watch a session survive a hostile network, with every message accounted for
     Demo(demo::Args),
     /// Connect to a server and stay connected: lines in, frames out
+    ///
+    /// Lines that begin with a slash are for this program: /emit EVENT JSON, /health, /history, /retry. A text that
+    /// begins with one is typed with two.
     Connect(connect::Args),
     /// A TCP proxy that breaks connections, by a seed
     Chaos(chaos::Args),

@@ -61,6 +61,11 @@ impl Look {
         }
     }
 
+    /// By when it has to be told that the peer has been missing for too long, if nothing happens.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.surely.filter(|_| !self.degraded).and_then(|since| since.after(self.patience))
+    }
+
     /// At the end of a turn: what it told of the peer's absence, `Some(true)` if it is degraded.
     pub(super) fn close_turn(&mut self, now: Timestamp, told: Option<bool>) -> Result<(), String> {
         let lasts = |since: Option<Timestamp>| since.is_some_and(|since| now.since(since) >= self.patience);

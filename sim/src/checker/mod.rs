@@ -397,6 +397,10 @@ impl<S: Spy> Checker<S> {
         self.check(found.is_none_or(|by| deadline.is_some_and(|at| at <= by)), || {
             format!("silence: it has to be found by {found:?}, and the deadline is {deadline:?}")
         });
+        let due = self.look.due();
+        self.check(due.is_none_or(|by| deadline.is_some_and(|at| at <= by)), || {
+            format!("degraded: it has to be told by {due:?}, and the deadline is {deadline:?}")
+        });
         let (phase, pending) = (self.phase, self.ledger.len());
         self.check(!self.pace.is_suspended() || !self.links.has_link(), || {
             "hints: a link is there while suspended".into()

@@ -1,0 +1,198 @@
+//! What can be asked of a running `steadfast connect`: lines that begin with a slash.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use steadfast::{Change, Health, Kind, Protocol, Timestamp};
+use steadfast_tokio::Client;
+
+/// A line of the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// To be sent as it is.
+    Text(String),
+    /// To be sent as a name and its content.
+    Emit(String),
+    /// To be answered here.
+    Ask(Ask),
+}
+
+/// What is asked of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    Health,
+    History,
+    Retry,
+}
+
+const COMMANDS: &str = "/emit EVENT JSON, /health, /history, /retry";
+
+impl Line {
+    /// # Errors
+    ///
+    /// There is no such command.
+    pub(super) fn read(line: String) -> Result<Self, String> {
+        let Some(command) = line.strip_prefix('/') else { return Ok(Self::Text(line)) };
+        if command.starts_with('/') {
+            return Ok(Self::Text(command.to_owned()));
+        }
+        let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
+        let ask = match (name, rest.trim()) {
+            ("emit", rest) => return Ok(Self::Emit(rest.to_owned())),
+            ("health", "") => Ask::Health,
+            ("history", "") => Ask::History,
+            ("retry", "") => Ask::Retry,
+            ("health" | "history" | "retry", _) => return Err(format!("/{name} stands alone")),
+            _ => {
+                return Err(format!("there is no /{name}, but {COMMANDS}; a text that begins with / is typed with //"));
+            }
+        };
+        Ok(Self::Ask(ask))
+    }
+}
+
+impl Ask {
+    /// Does it, and answers in lines.
+    pub(super) fn answer<P: Protocol>(self, client: &Client<P>) -> Vec<String> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Timestamp::ZERO.after(now).unwrap_or(Timestamp::ZERO);
+        match self {
+            Self::Health => health(&client.health(), now),
+            Self::History => client.history().iter().map(|change| changed(change, now)).collect(),
+            Self::Retry => {
+                client.connect_now();
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn health(health: &Health, now: Timestamp) -> Vec<String> {
+    let ago = |at: Option<Timestamp>| at.map_or("never".into(), |at| format!("{} ago", short(now.since(at))));
+    let mut lines = vec![
+        format!(
+            "{}, level {}, attempt {}, {} reconnects, online for {}, there for {} of the time",
+            health.status,
+            health.level,
+            health.attempts,
+            health.reconnects,
+            or_none(health.uptime),
+            health.availability.map_or("-".into(), |share| format!("{} %", thousandths(u64::from(share) * 100))),
+        ),
+        format!(
+            "latency {}, smoothed {}, half within {}, nearly all within {}",
+            or_none(health.latency),
+            or_none(health.latency_smoothed),
+            or_none(health.latency_p50),
+            or_none(health.latency_p99),
+        ),
+        format!(
+            "in {} messages/s, {} bytes/s; out {} messages/s, {} bytes/s; {} errors in 1000",
+            thousandths(health.rates.messages_in),
+            health.rates.bytes_in,
+            thousandths(health.rates.messages_out),
+            health.rates.bytes_out,
+            health.rates.errors,
+        ),
+        queue(health),
+        format!(
+            "last seen {}, last reconnect {}, last disconnect {}",
+            ago(health.last_seen),
+            ago(health.last_reconnect),
+            ago(health.last_disconnect),
+        ),
+    ];
+    lines.extend(errors(health));
+    lines.extend(identity(health));
+    lines
+}
+
+fn queue(health: &Health) -> String {
+    let drops = health.drops;
+    format!(
+        "queue {} messages, {} bytes, at most {} so far; half left within {}, nearly all within {}; dropped {} for room, \
+         {} at a stop, {} too big; {} in doubt; {} late reports",
+        health.queued,
+        health.queued_bytes,
+        health.queue_high,
+        or_none(health.queue_time_p50),
+        or_none(health.queue_time_p99),
+        drops.overflow,
+        drops.stopped,
+        drops.too_big,
+        health.in_doubt,
+        health.stale,
+    )
+}
+
+fn errors(health: &Health) -> Option<String> {
+    let last = health.last_error.as_ref()?;
+    let counts = Kind::ALL.iter().zip(health.errors).filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts.map(|(kind, count)| format!("{count} {kind}")).collect();
+    Some(format!("errors {}; the last: {last}", counts.join(", ")))
+}
+
+fn identity(health: &Health) -> Option<String> {
+    let id = health.client_id.as_ref().map(|id| format!("client id {id}"));
+    let kind = (!health.kind.is_empty()).then(|| format!("kind {}", health.kind));
+    let metadata = health.metadata.iter().map(|(name, value)| format!("{name} {value}"));
+    let words: Vec<String> = id.into_iter().chain(kind).chain(metadata).collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+fn changed(change: &Change, now: Timestamp) -> String {
+    let (ago, attempt) = (short(now.since(change.at)), change.attempt);
+    let cause = change.cause.as_ref().map_or(String::new(), |cause| format!(", because: {cause}"));
+    format!("{ago} ago: {} -> {}, attempt {attempt}{cause}", change.from, change.to)
+}
+
+fn or_none(time: Option<Duration>) -> String {
+    time.map_or("-".into(), short)
+}
+
+/// A time for people: as few digits as say enough.
+fn short(time: Duration) -> String {
+    match time.as_secs() {
+        0 if time.as_millis() == 0 => format!("{} us", time.as_micros()),
+        0 => format!("{} ms", time.as_millis()),
+        seconds @ 1..600 => format!("{seconds} s"),
+        seconds @ 600..36_000 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3_600),
+    }
+}
+
+fn thousandths(number: u64) -> String {
+    format!("{}.{}", number / 1_000, number % 1_000 / 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_asks_and_two_of_them_are_text() {
+        let read = |line: &str| Line::read(line.into());
+        assert_eq!(read("hello"), Ok(Line::Text("hello".into())));
+        assert_eq!(read("//etc"), Ok(Line::Text("/etc".into())));
+        assert_eq!(read("/emit order {\"table\": 4}"), Ok(Line::Emit("order {\"table\": 4}".into())));
+        assert_eq!(read("/health "), Ok(Line::Ask(Ask::Health)));
+        assert_eq!(read("/history"), Ok(Line::Ask(Ask::History)));
+        assert_eq!(read("/retry"), Ok(Line::Ask(Ask::Retry)));
+        assert_eq!(read("/retry soon"), Err("/retry stands alone".into()));
+        let problem = read("/helth").expect_err("a misspelling");
+        assert!(problem.starts_with("there is no /helth, but /emit") && !problem.contains('\n'), "{problem}");
+    }
+
+    #[test]
+    fn times_are_short() {
+        for (time, shown) in [
+            (Duration::from_micros(7), "7 us"),
+            (Duration::from_micros(7_999), "7 ms"),
+            (Duration::from_secs(599), "599 s"),
+            (Duration::from_secs(3_600), "60 min"),
+            (Duration::from_secs(36_000), "10 h"),
+        ] {
+            assert_eq!(short(time), shown);
+        }
+        assert_eq!((thousandths(1_250), thousandths(99_900)), ("1.2".into(), "99.9".into()));
+    }
+}
