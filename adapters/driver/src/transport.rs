@@ -11,6 +11,67 @@ use steadfast::{Cause, CloseCode, Frame};
 ///
 /// The framing layer answers pings and echoes closes by itself; the session is told of both and sends
 /// neither.
+///
+/// ```
+/// use std::task::{Context, Poll, Waker};
+/// use steadfast::{Cause, CloseCode, Frame, Text};
+/// use steadfast_driver::Transport;
+///
+/// /// A link to nowhere: it says back what it is told.
+/// #[derive(Default)]
+/// struct Echo {
+///     fed: u64,
+///     back: Vec<Frame>,
+///     closed: Option<CloseCode>,
+///     reader: Option<Waker>,
+/// }
+///
+/// impl Transport for Echo {
+///     fn feed(&mut self, frame: Frame) {
+///         self.fed += 1;
+///         self.back.push(if let Frame::Ping(payload) = frame { Frame::Pong(payload) } else { frame });
+///     }
+///
+///     fn close(&mut self, code: CloseCode, _reason: &str) {
+///         self.closed = Some(code);
+///     }
+///
+///     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<()> {
+///         if let Some(reader) = self.reader.take() {
+///             reader.wake();
+///         }
+///         Poll::Ready(())
+///     }
+///
+///     fn poll_read(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Frame>, most: usize) -> Poll<Result<(), Cause>> {
+///         match (self.back.is_empty(), self.closed) {
+///             (false, _) => {
+///                 frames.extend(self.back.drain(..most.min(self.back.len())));
+///                 Poll::Ready(Ok(()))
+///             }
+///             (true, Some(code)) => Poll::Ready(Err(Cause::Closed { code, reason: Text::default() })),
+///             (true, None) => {
+///                 self.reader = Some(cx.waker().clone());
+///                 Poll::Pending
+///             }
+///         }
+///     }
+///
+///     fn left(&self) -> u64 {
+///         self.fed
+///     }
+///
+///     fn fed(&self) -> u64 {
+///         self.fed
+///     }
+/// }
+///
+/// let mut echo = Echo::default();
+/// echo.feed("hello".into());
+/// let mut heard = Vec::new();
+/// let read = echo.poll_read(&mut Context::from_waker(Waker::noop()), &mut heard, 64);
+/// assert_eq!((read, heard), (Poll::Ready(Ok(())), vec![Frame::from("hello")]));
+/// ```
 pub trait Transport {
     /// Whether this transport can send ping frames. A browser cannot.
     const PINGS: bool = true;
