@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -19,10 +19,9 @@ use tokio::time::timeout;
 const PAGE: &str = include_str!("../../docs/json.md");
 const LONG: Duration = Duration::from_secs(20);
 
-/// The server of the page; it ends with its input.
+/// The server of the page.
 struct Server {
     child: Child,
-    input: Option<ChildStdin>,
     port: u16,
 }
 
@@ -42,24 +41,19 @@ impl Server {
             .ok()?;
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let input = child.stdin.take();
         let Ok(port) = line.trim().parse() else {
             let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
             assert!(said.contains("No module named 'websockets"), "{said}");
             return None;
         };
-        Some(Self { child, input, port })
-    }
-
-    /// As an operator would.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
+        Some(Self { child, port })
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.input.take());
+        // As an operator would who has no time: it has to survive that.
+        self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 }
@@ -112,7 +106,7 @@ async fn the_server_of_the_page_keeps_each_order_once_however_often_it_comes_and
     let port = server.port;
     let (client_a, _events) = client(port, "secret");
     order(&client_a, 1..=3).await;
-    server.kill();
+    drop(server);
     let mut restarted = None;
     tokio::join!(order(&client_a, 4..=5), async { restarted = Server::start(&store, port) });
     let all = (1..=5).map(|table| format!("('7-{table}', '{{\"table\": {table}}}')")).collect::<Vec<_>>().join("; ");
