@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
-    Action, Answer, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, Frame, Health, HttpAnswer, Input,
-    LinkId, Machine, Never, OpId, Overflow, Plain, Recovery, Report, Secret, SendOptions, Session, Text, Timestamp,
-    Ttl,
+    Action, Answer, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, FirstAttempt, Frame, Health,
+    HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery, Report, Secret, SendOptions,
+    Session, Text, Timestamp, Ttl,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -59,6 +59,13 @@ enum What {
     /// The host answers the last question, or one before: with a credential of this number, or with none.
     Answer(u8, Option<u8>),
     Taken,
+    /// The list of this number, and whether what waits comes back.
+    Endpoints(u8, bool),
+    NetworkLost,
+    NetworkBack,
+    Suspend,
+    Resume,
+    Configure(u8),
     Up(Which),
     /// The peer says the line of this number.
     Hear(Which, u8),
@@ -100,8 +107,14 @@ impl Arbitrary for Pass {
 
 impl Arbitrary for What {
     fn arbitrary(g: &mut Gen) -> Self {
-        match u8::arbitrary(g) % 32 {
+        match u8::arbitrary(g) % 36 {
             0..=2 => Self::Wake,
+            32 => Self::Endpoints(u8::arbitrary(g) % 4, bool::arbitrary(g)),
+            33 if bool::arbitrary(g) => Self::NetworkLost,
+            33 => Self::NetworkBack,
+            34 if u8::arbitrary(g) < 60 => Self::Suspend,
+            34 => Self::Resume,
+            35 => Self::Configure(u8::arbitrary(g)),
             3 | 4 => Self::Connect,
             5 => Self::ConnectNow,
             6 if bool::arbitrary(g) => Self::Stop,
@@ -145,6 +158,9 @@ trait Subject {
     fn make() -> Self::Machine;
     fn message(long: bool) -> Self::Message;
     fn line(number: u8, last_op: u64) -> Frame;
+    fn settings(bits: u8) -> Config {
+        settings(config(), bits)
+    }
 
     /// How the machine says it does at any time.
     fn health(machine: &Self::Machine, now: Timestamp) -> Health;
@@ -160,6 +176,20 @@ fn config() -> Config {
     let mut config = Config::default();
     (config.queue.max_messages, config.queue.max_bytes) = (12, 1_000);
     (config.window.frames, config.window.bytes) = (4, 300);
+    config
+}
+
+/// Other settings, each bit one.
+fn settings(mut config: Config, bits: u8) -> Config {
+    let on = |bit: u8| bits & 1 << bit != 0;
+    config.connect.lazy = on(0);
+    config.connect.idle_close = if on(1) { Duration::from_secs(7) } else { Duration::MAX };
+    config.retry.max_attempts = on(2).then_some(3);
+    config.retry.max_elapsed = on(3).then_some(Duration::from_secs(40));
+    config.keep_on_stop = on(4);
+    config.retry.floor = Duration::from_millis(if on(5) { 500 } else { 100 });
+    config.queue.max_messages = if on(6) { 6 } else { 12 };
+    config.retry.first = if bits == 255 { FirstAttempt::FailFast } else { FirstAttempt::Retry };
     config
 }
 
@@ -200,9 +230,13 @@ impl Subject for OfToy {
     type Machine = Session<Toy>;
 
     fn make() -> Session<Toy> {
-        let mut config = config();
+        Session::new(Toy::default(), Self::settings(0), 7).expect("a sound configuration")
+    }
+
+    fn settings(bits: u8) -> Config {
+        let mut config = settings(config(), bits);
         config.queue.overflow = Overflow::DropOldest;
-        Session::new(Toy::default(), config, 7).expect("a sound configuration")
+        config
     }
 
     fn message(long: bool) -> Text {
@@ -249,6 +283,10 @@ impl Subject for OfChecked {
         Checked::new(session, Toy::default(), config)
     }
 
+    fn settings(bits: u8) -> Config {
+        OfToy::settings(bits)
+    }
+
     fn message(long: bool) -> Text {
         OfToy::message(long)
     }
@@ -276,11 +314,16 @@ impl Subject for OfAsked {
     type Machine = Checked<Session<Toy>, Toy>;
 
     fn make() -> Self::Machine {
-        let mut config = config();
-        (config.credentials.asked, config.credentials.when) = (true, CredentialUse::Both);
-        (config.credentials.refresh_before, config.errors.tell_server) = (Duration::from_secs(2), true);
+        let config = Self::settings(0);
         let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
         Checked::new(session, Toy::default(), config)
+    }
+
+    fn settings(bits: u8) -> Config {
+        let mut config = settings(config(), bits);
+        (config.credentials.asked, config.credentials.when) = (true, CredentialUse::Both);
+        (config.credentials.refresh_before, config.errors.tell_server) = (Duration::from_secs(2), true);
+        config
     }
 
     fn message(long: bool) -> Text {
@@ -407,6 +450,17 @@ impl<S: Subject> Run<S> {
             What::Cancel(back) => {
                 return Input::Command(Command::Cancel(OpId(self.last_op.saturating_sub(back.into()))));
             }
+            What::Endpoints(number, back) => {
+                let list =
+                    ["ws://a", "ws://b", "ws://c"][..usize::from(number)].iter().map(|to| Text::from(*to)).collect();
+                let queued = if back { Queued::ComeBack } else { Queued::GoAlong };
+                return Input::Command(Command::Endpoints { list, queued });
+            }
+            What::NetworkLost => return Input::Command(Command::NetworkLost),
+            What::NetworkBack => return Input::Command(Command::NetworkBack),
+            What::Suspend => return Input::Command(Command::Suspend),
+            What::Resume => return Input::Command(Command::Resume),
+            What::Configure(bits) => return Input::Command(Command::Configure(Box::new(S::settings(bits)))),
             What::Authenticate(known) => {
                 return Input::Command(Command::Authenticate(known.then(|| Secret::from("secret"))));
             }

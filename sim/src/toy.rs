@@ -17,7 +17,7 @@ use crate::{Got, Sent, Spy};
 /// | `m 7 some text` (our message 7) | `got 7`, `deny 7 REASON` |
 /// | `ping`, `pong TOKEN` | `ping TOKEN`, `pong` |
 /// | `ack ID` | `m some text`, `m! ID some text` (wants an ack) |
-/// | `bye`, `report 3` (our failure 3) | `away MILLIS REASON`, `trouble REASON`, `lost REASON` (the login is no longer valid) |
+/// | `bye`, `report 3` (our failure 3) | `away MILLIS REASON`, `go ADDRESS`, `trouble REASON`, `lost REASON` (the login is no longer valid) |
 ///
 /// Anything else is a minor complaint, and `junk` a major one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +122,11 @@ fn meaning(line: &str) -> Heard<Text, Never> {
             let mut away = GoAway::default();
             away.after = Some(Duration::from_millis(millis));
             away.reason = tail.into();
+            Heard::GoAway(Box::new(away))
+        }
+        ("go", _) => {
+            let mut away = GoAway::default();
+            away.address = Some(rest.into());
             Heard::GoAway(Box::new(away))
         }
         ("trouble", _) => Heard::Trouble(why(rest)),

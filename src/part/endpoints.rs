@@ -104,6 +104,11 @@ impl Endpoints {
         self.current().map(|address| filled(address, client_id))
     }
 
+    /// The application wants to start anew: with a whole round.
+    pub(crate) const fn restart(&mut self) {
+        self.failed = 0;
+    }
+
     /// The link has held long enough.
     pub(crate) fn on_stable(&mut self) {
         self.holds = true;

@@ -15,6 +15,8 @@ pub(crate) struct Network {
     suspended: bool,
     /// The network came back during this wait: dial then, if the wait is our own.
     hurry_at: Option<Timestamp>,
+    /// It had held dials back: nobody dials before that time, or all would at once.
+    was_held: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -42,7 +44,7 @@ impl Network {
         let news = self.reach == Reach::There;
         if news {
             self.reach = Reach::Lost { until: now.after(hold).unwrap_or(Timestamp::MAX) };
-            self.hurry_at = None;
+            (self.hurry_at, self.was_held) = (None, false);
         }
         news
     }
@@ -50,6 +52,7 @@ impl Network {
     /// The network is back, or another one is there: a dial that is waited for comes within this time, anywhere in it,
     /// because all clients of that network hear the same. The present link, if there is one, is worth a probe.
     pub(crate) fn on_back(&mut self, now: Timestamp, within: Duration, rng: &mut Rng) {
+        self.was_held |= self.reach != Reach::There;
         self.reach = Reach::There;
         if self.hurry_at.is_none() {
             self.hurry_at = now.after(rng.between(Duration::ZERO, within));
@@ -64,7 +67,7 @@ impl Network {
     /// A link or an attempt has failed, and a new wait begins. What was said of the network before is no reason to cut
     /// it short.
     pub(crate) const fn on_failed(&mut self) {
-        self.hurry_at = None;
+        (self.hurry_at, self.was_held) = (None, false);
     }
 
     /// No link is wanted for a while, or it is wanted again.
@@ -79,12 +82,15 @@ impl Network {
     /// The application wants a dial now, whatever was said before.
     pub(crate) const fn overrule(&mut self) {
         (self.reach, self.suspended) = (Reach::There, false);
+        (self.hurry_at, self.was_held) = (None, false);
     }
 
     /// When to dial at the end of this wait; `None` while suspended, [`Timestamp::MAX`] for never. The floor comes
     /// after this.
     pub(crate) fn dial_at(&self, wait: Wait) -> Option<Timestamp> {
         let at = match (wait, self.hurry_at) {
+            (Wait::Own(_), Some(hurry)) if self.was_held => hurry,
+            (Wait::Asked(at), Some(hurry)) if self.was_held => at.max(hurry),
             (Wait::Own(at), Some(hurry)) => at.min(hurry),
             (Wait::Own(at) | Wait::Asked(at), _) => at,
         };

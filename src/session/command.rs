@@ -199,6 +199,7 @@ impl<P: Protocol> Session<P> {
         self.wants.end = None;
         if self.facts.ended.take().is_some() {
             self.patience.restart();
+            self.endpoints.restart();
             (self.facts.failure, self.facts.limit) = (0, None);
         }
     }

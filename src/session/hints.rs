@@ -64,6 +64,9 @@ impl<P: Protocol> Session<P> {
         }
         let (was_lazy, is_lazy) = (self.config.connect.lazy, config.connect.lazy);
         self.config = Arc::new(*config);
+        if self.facts.ended.is_some() && !self.config.keep_on_stop {
+            self.outbox.end_all(&mut tell(&mut self.stats, out));
+        }
         self.history.keep(self.config.history);
         self.introduce();
         if was_lazy && !is_lazy {
@@ -86,6 +89,9 @@ impl<P: Protocol> Session<P> {
         let held = asks && self.network.holds(now);
         if elsewhere || held || self.network.is_suspended() || self.activity.is_asleep() {
             self.leave(now, CloseCode::NORMAL, Text::default(), out);
+            if self.wants_link() {
+                self.look_at_patience(now);
+            }
         }
         if self.link.is_none() && self.leaving.is_none() {
             self.end_what_stays_behind(out);

@@ -295,6 +295,14 @@ impl<P: Protocol> Session<P> {
         self.facts.is_asked = asked.is_some();
     }
 
+    /// The time for trying may be up, if nothing is being tried.
+    pub(super) fn look_at_patience(&mut self, now: Timestamp) {
+        self.facts.limit = self.patience.on_due(now, &self.config.retry);
+        if self.facts.limit.is_some() {
+            self.give_up();
+        }
+    }
+
     /// Nothing more is tried until a connect command.
     pub(super) fn give_up(&mut self) {
         self.wants.end = Some(End { cause: StopCause::Failed, by: None, at_once: true });

@@ -126,12 +126,7 @@ impl<P: Protocol> Session<P> {
                 }
             }
             Timer::Idle => self.on_idle(now),
-            Timer::GiveUp => {
-                self.facts.limit = self.patience.on_due(now, &self.config.retry);
-                if self.facts.limit.is_some() {
-                    self.give_up();
-                }
-            }
+            Timer::GiveUp => self.look_at_patience(now),
             Timer::Expiry => self.outbox.on_due(now, &mut tell(&mut self.stats, out)),
         }
     }

@@ -19,7 +19,7 @@ impl<S: Spy> Checker<S> {
             self.pace.stable();
         }
         match what {
-            What::Wake | What::Other => {}
+            What::Wake | What::Other | What::Configure => {}
             What::Credential(ask) => self.asks.answer(ask),
             What::Endpoints { .. } => self.absorb_endpoints(answer),
             What::Lost => self.pace.lost(now, self.config.connect.network_wait),
@@ -31,7 +31,11 @@ impl<S: Spy> Checker<S> {
                 }
                 self.over = false;
                 self.fatal = false;
-                if at_once || matches!(self.phase, Phase::Stopped(_)) {
+                let restarts = matches!(self.phase, Phase::Stopped(_));
+                if restarts {
+                    self.pace.restart();
+                }
+                if at_once || restarts {
                     self.pace.hurry();
                 }
             }

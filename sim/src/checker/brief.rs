@@ -44,6 +44,7 @@ pub(super) enum What {
     Endpoints {
         back: bool,
     },
+    Configure,
     Lost,
     Back,
     Suspend(bool),
@@ -77,7 +78,8 @@ impl What {
             Input::Command(Command::NetworkBack) => Self::Back,
             Input::Command(Command::Suspend) => Self::Suspend(true),
             Input::Command(Command::Resume) => Self::Suspend(false),
-            Input::Command(Command::Authenticate(_) | Command::Taken { .. } | Command::Configure(_)) => Self::Other,
+            Input::Command(Command::Authenticate(_) | Command::Taken { .. }) => Self::Other,
+            Input::Command(Command::Configure(_)) => Self::Configure,
             Input::Report(link, report) => Self::Report(*link, Saw::of(report, spy)),
         }
     }

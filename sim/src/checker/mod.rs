@@ -218,7 +218,8 @@ impl<S: Spy> Checker<S> {
     ) {
         let stopped = matches!(self.phase, Phase::Stopped(_)) && self.links.is_empty();
         // What is kept over a stop can still be taken back.
-        let takes_back = self.config.keep_on_stop && matches!(what, What::Cancel(_) | What::Endpoints { back: true });
+        let takes_back = self.config.keep_on_stop
+            && matches!(what, What::Cancel(_) | What::Endpoints { back: true } | What::Configure);
         if stopped && !takes_back && !matches!(what, What::Connect { .. }) {
             self.check(actions == 0 && deadline.is_none(), || format!("phase: {what:?} did something after the stop"));
         }
@@ -232,6 +233,7 @@ impl<S: Spy> Checker<S> {
             | What::Send(_)
             | What::Cancel(_)
             | What::Endpoints { .. }
+            | What::Configure
             | What::Lost
             | What::Back
             | What::Suspend(_)

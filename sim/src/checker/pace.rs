@@ -69,6 +69,11 @@ impl Pace {
         self.hurry();
     }
 
+    /// A whole round begins.
+    pub(super) const fn restart(&mut self) {
+        self.place = 0;
+    }
+
     pub(super) fn lost(&mut self, now: Timestamp, hold: Duration) {
         self.lost.get_or_insert(now.after(hold).unwrap_or(Timestamp::MAX));
     }
