@@ -141,6 +141,24 @@ async fn a_slash_asks_how_the_session_does() {
 }
 
 #[tokio::test]
+async fn a_pause_closes_politely_and_keeps_what_is_typed() {
+    let (listener, mut socket, mut running) = connected(&[]).await;
+    running.status("online").await;
+    running.type_in("/pause").await;
+    assert_eq!(goodbye(&mut socket).await, Some(CloseCode::Normal));
+    running.status("suspended").await;
+    running.type_in("typed meanwhile").await;
+    running.type_in("/health").await;
+    assert!(running.status("level").await.starts_with("steadfast: disconnected, level good"));
+    running.type_in("/resume").await;
+    let mut socket = accept(&listener).await;
+    assert_eq!(heard(&mut socket).await, Message::text("typed meanwhile"));
+    running.end_input();
+    goodbye(&mut socket).await;
+    assert_eq!(running.end().await.0, Some(0));
+}
+
+#[tokio::test]
 async fn emit_sends_an_event_of_json() {
     let (_listener, mut socket, mut running) = connected(&["--protocol", "json"]).await;
     running.type_in("/emit order {\"table\":4}").await;

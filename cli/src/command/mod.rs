@@ -34,8 +34,8 @@ enum Command {
     Demo(demo::Args),
     /// Connect to a server and stay connected: lines in, frames out
     ///
-    /// Lines that begin with a slash are for this program: /emit EVENT JSON, /health, /history, /retry. A text that
-    /// begins with one is typed with two.
+    /// Lines that begin with a slash are for this program: /emit EVENT JSON, /health, /history, /retry, /pause (no link,
+    /// what is typed waits), /resume. A text that begins with one is typed with two.
     Connect(connect::Args),
     /// A TCP proxy that breaks connections, by a seed
     Chaos(chaos::Args),

@@ -22,9 +22,11 @@ pub(super) enum Ask {
     Health,
     History,
     Retry,
+    Pause,
+    Resume,
 }
 
-const COMMANDS: &str = "/emit EVENT JSON, /health, /history, /retry";
+const COMMANDS: &str = "/emit EVENT JSON, /health, /history, /retry, /pause, /resume";
 
 impl Line {
     /// # Errors
@@ -41,7 +43,9 @@ impl Line {
             ("health", "") => Ask::Health,
             ("history", "") => Ask::History,
             ("retry", "") => Ask::Retry,
-            ("health" | "history" | "retry", _) => return Err(format!("/{name} stands alone")),
+            ("pause", "") => Ask::Pause,
+            ("resume", "") => Ask::Resume,
+            ("health" | "history" | "retry" | "pause" | "resume", _) => return Err(format!("/{name} stands alone")),
             _ => {
                 return Err(format!("there is no /{name}, but {COMMANDS}; a text that begins with / is typed with //"));
             }
@@ -56,13 +60,14 @@ impl Ask {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Timestamp::ZERO.after(now).unwrap_or(Timestamp::ZERO);
         match self {
-            Self::Health => health(&client.health(), now),
-            Self::History => client.history().iter().map(|change| changed(change, now)).collect(),
-            Self::Retry => {
-                client.connect_now();
-                Vec::new()
-            }
+            Self::Health => return health(&client.health(), now),
+            Self::History => return client.history().iter().map(|change| changed(change, now)).collect(),
+            Self::Retry => client.connect_now(),
+            Self::Pause => client.suspend(),
+            Self::Resume => client.resume(),
         }
+        // The change of phase that follows is told anyway.
+        Vec::new()
     }
 }
 
@@ -177,6 +182,7 @@ mod tests {
         assert_eq!(read("/health "), Ok(Line::Ask(Ask::Health)));
         assert_eq!(read("/history"), Ok(Line::Ask(Ask::History)));
         assert_eq!(read("/retry"), Ok(Line::Ask(Ask::Retry)));
+        assert_eq!((read("/pause"), read("/resume")), (Ok(Line::Ask(Ask::Pause)), Ok(Line::Ask(Ask::Resume))));
         assert_eq!(read("/retry soon"), Err("/retry stands alone".into()));
         let problem = read("/helth").expect_err("a misspelling");
         assert!(problem.starts_with("there is no /helth, but /emit") && !problem.contains('\n'), "{problem}");

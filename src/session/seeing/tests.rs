@@ -93,6 +93,20 @@ fn who_stopped_the_session_does_not_miss_the_peer() {
     assert!(talk.out.is_empty(), "{:?}", talk.out);
 }
 
+#[test]
+fn who_suspended_the_session_does_not_miss_the_peer_either() {
+    let mut talk = Talk::new(Plain);
+    talk.up(1);
+    talk.command(Command::Suspend);
+    talk.down(1, Cause::Ended, 0);
+    talk.now += 3_600 * SECOND;
+    talk.handle(Input::Wake);
+    assert_eq!((talk.session.phase(), talk.told()), (Phase::Suspended, Vec::new()));
+    talk.command(Command::Resume);
+    talk.wake_at(talk.now + SECOND);
+    assert_eq!(talk.told(), Vec::<&Event<_, _>>::new(), "a new absence begins");
+}
+
 /// A link that is lost is a failure; a minute and ten seconds later it is forgotten, by a timer of its own.
 #[test]
 fn a_failure_makes_it_shaky_for_a_minute_and_three_of_them_bad() {
