@@ -66,6 +66,8 @@ pub(crate) enum Refusal {
 pub(crate) struct Credentials {
     current: Option<Secret>,
     refused: bool,
+    /// It was refused while an older one still held: the host is to know, but nothing has been refused twice.
+    unwanted: bool,
     /// Network errors in a row while logging in with it.
     cut_off: u32,
     last_ask: u64,
@@ -114,7 +116,7 @@ impl Credentials {
             return None;
         }
         let why = match why {
-            _ if self.refused => AskWhy::Refused,
+            _ if self.refused || self.unwanted => AskWhy::Refused,
             AskWhy::First if self.cut_off >= SUSPICIOUS => AskWhy::Suspect,
             AskWhy::First | AskWhy::Refused | AskWhy::Suspect | AskWhy::Expiring => why,
         };
@@ -127,7 +129,7 @@ impl Credentials {
 
     /// It has led to a link that is ready for data.
     pub(crate) const fn on_accepted(&mut self) {
-        (self.refused, self.cut_off) = (false, 0);
+        (self.refused, self.unwanted, self.cut_off) = (false, false, 0);
     }
 
     /// The peer does not accept it. An expired token that is tried for ever is the best known bug of hand-written
@@ -139,6 +141,11 @@ impl Credentials {
         }
         self.refused = true;
         Refusal::First
+    }
+
+    /// The peer does not accept it in the place of the one that we are logged in with.
+    pub(crate) const fn on_renewal_refused(&mut self) {
+        self.unwanted = true;
     }
 
     /// The network failed while we logged in with it. `true` if that has happened too often to be the network.

@@ -144,7 +144,7 @@ impl<P: Protocol> Session<P> {
         };
         if refresh.is_logging_in() {
             refresh.put_off(now);
-            self.credentials.on_refused();
+            self.credentials.on_renewal_refused();
         } else {
             self.stats.unexpected += 1;
         }
@@ -191,3 +191,6 @@ fn refresh_of<L>(link: &mut Option<Link<L>>) -> Option<(&mut Refresh, &mut bool)
         Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

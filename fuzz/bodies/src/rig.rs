@@ -93,7 +93,8 @@ impl Rig {
             Action::Connect(attempt) => self.links.push(Link::new(attempt.link)),
             Action::Send { link, frame, .. } => self.link(link).sent.push(frame),
             Action::FlushQueue(link) => self.link(link).flush_asked = true,
-            Action::Abort(link) => self.link(link).over = true,
+            // An attempt that only asked the host has no link.
+            Action::Abort(gone) => self.links.iter_mut().filter(|link| link.id == gone).for_each(|link| link.over = true),
             Action::Emit(Event::Outcome { id, outcome }) => self.hear(id, &outcome),
             Action::AskCredential { ask, .. } => self.asked = ask,
             Action::Close { .. } | Action::ReconnectAfter { .. } | Action::EmitError(_) | Action::Emit(_) => {}
