@@ -122,6 +122,7 @@ pub use session::{
     Handshake, Health, HeartbeatPolicy, Input, Jitter, LinkId, OpId, Outcome, Overflow, Phase, QueuePolicy, Queued,
     Rates, Report, RetryPolicy, SendOptions, Session, Stats, Status, StopCause, Timer, Ttl, Window,
 };
+pub use session::{BadKeepsake, Keepsake};
 pub use session::{
     Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, Finding, FirstAttempt, Identity,
 };

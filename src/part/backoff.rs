@@ -13,7 +13,6 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     /// After so many failures, as if in this life: what a former one left behind.
-    #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
     pub(crate) const fn after(failures: u64) -> Self {
         Self { failures, last: Duration::ZERO }
     }

@@ -59,7 +59,6 @@ impl Ids {
         self.incarnation
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
     /// Goes on as who we were in another life; the incarnation only where ids of that life are still to be sent.
     pub(crate) fn recall(&mut self, client_id: Option<Text>, incarnation: Option<u64>) {
         if !matches!(self.choice, ClientId::Given(_)) {

@@ -9,9 +9,6 @@ mod flow;
 mod heartbeat;
 mod history;
 mod identity;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in the next commit"))]
-#[path = "../session/keepsake.rs"]
-mod keepsake;
 mod latency;
 mod login;
 mod network;

@@ -7,6 +7,7 @@
 //! normal sending goes on: there is no second queue for what must be sent again.
 
 mod expiries;
+mod keeping;
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 

@@ -242,7 +242,7 @@ impl<P: Protocol> Session<P> {
     }
 
     #[inline]
-    fn admit(&mut self, message: &P::Message, class: Class, out: &mut Actions<P>) -> Result<u32, Why> {
+    pub(super) fn admit(&mut self, message: &P::Message, class: Class, out: &mut Actions<P>) -> Result<u32, Why> {
         if self.facts.ended.is_some() || self.wants.end.is_some() {
             return Err(Why::Stopped);
         }

@@ -24,7 +24,7 @@ use crate::{OpId, Rng, Text, Timestamp};
 /// checksum: u64, FNV-1a of all before it
 /// ```
 #[derive(Clone, PartialEq, Eq, Default)]
-pub(crate) struct Keepsake {
+pub struct Keepsake {
     /// Failures since the last link that held: the level of the backoff.
     pub(crate) failures: u64,
     /// No dial before this. A server that asked for an hour did not ask only this process.
@@ -40,9 +40,9 @@ pub(crate) struct Keepsake {
     /// What the protocol keeps.
     pub(crate) protocol: Option<Bytes>,
     /// In the order of their ids.
-    messages: Vec<Kept>,
+    pub(super) messages: Vec<Kept>,
     /// What the messages take.
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 /// A message that had not ended.
@@ -62,7 +62,8 @@ pub(crate) struct Kept {
 
 /// Why bytes are not a keepsake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BadKeepsake {
+#[non_exhaustive]
+pub enum BadKeepsake {
     /// They are something else.
     Foreign,
     /// They are of a version that we do not read.
@@ -122,7 +123,8 @@ impl Keepsake {
     }
 
     /// As bytes. What is too long to be read again is left out; nothing that a session keeps is.
-    pub(crate) fn to_bytes(&self) -> Bytes {
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
         let endpoint = self.endpoint.as_ref().map(Text::as_bytes).filter(|bytes| bytes.len() <= LONGEST_ENDPOINT);
         let client_id = self.client_id.as_ref().map(Text::as_bytes).filter(|bytes| bytes.len() <= LONGEST_CLIENT_ID);
         let protocol = self.protocol.as_ref().filter(|bytes| bytes.len() <= LONGEST_PROTOCOL);
@@ -151,7 +153,7 @@ impl Keepsake {
     /// # Errors
     ///
     /// Says in what way they are no keepsake.
-    pub(crate) fn from_bytes(bytes: Bytes) -> Result<Self, BadKeepsake> {
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, BadKeepsake> {
         if !bytes.starts_with(MAGIC) || bytes.len() > LONGEST {
             return Err(BadKeepsake::Foreign);
         }

@@ -18,11 +18,13 @@ mod config;
 mod health;
 mod hints;
 mod incoming;
+mod keepsake;
 mod lifecycle;
 mod link;
 mod login;
 mod phase;
 mod report;
+mod saving;
 mod seeing;
 mod stir;
 mod timers;
@@ -41,6 +43,7 @@ pub use config::{
     Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, Finding, FirstAttempt, Identity,
 };
 pub use health::{Drops, Health, Rates, Stats, Status};
+pub use keepsake::{BadKeepsake, Keepsake};
 use link::{Link, Stage};
 pub use report::{Down, Handshake, Report};
 use seeing::Seeing;

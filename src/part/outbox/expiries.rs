@@ -21,6 +21,10 @@ impl Expiries {
         self.due.first().map(|(at, _)| *at)
     }
 
+    pub(super) fn of(&self, id: OpId) -> Option<Timestamp> {
+        self.at.get(&id).copied()
+    }
+
     pub(super) fn insert(&mut self, id: OpId, at: Timestamp) {
         self.at.insert(id, at);
         self.due.insert((at, id));

@@ -1,0 +1,95 @@
+//! What outlives the process: a session is saved, and another one recalls it.
+
+use bytes::Bytes;
+
+use super::{Class, Keepsake, OpId, Session, keepsake::Kept};
+use crate::{
+    Protocol, Timestamp,
+    part::{Backoff, Standing},
+};
+
+impl<P: Protocol> Session<P> {
+    /// What the next process needs to go on where this one stops: how long to wait still, who we are, what the protocol
+    /// keeps, and the messages for which `body` gives bytes. It is asked for each that has not left, and for each that is
+    /// kept until it is acknowledged. Saving changes nothing; save when something has changed, or before the end.
+    ///
+    /// ```
+    /// use steadfast::{Commands, Config, Frame, Keepsake, Plain, Session, Timestamp};
+    ///
+    /// let (now, mut actions) = (Timestamp::ZERO, Vec::new());
+    /// let mut session = Session::new(Plain, Config::default(), 7)?;
+    /// let first = session.send(now, Frame::from("not sent yet"), &mut actions)?;
+    /// let stored = session.save(|frame| frame.as_str().map(|text| text.to_owned().into())).to_bytes();
+    ///
+    /// let mut next = Session::new(Plain, Config::default(), 8)?;
+    /// let keepsake = Keepsake::from_bytes(stored)?;
+    /// assert!(next.recall(now, &keepsake, |body| std::str::from_utf8(body).ok().map(Frame::from)));
+    /// assert_eq!(next.health(now).queued, 1);
+    /// assert!(next.send(now, Frame::from("later"), &mut actions)? > first);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn save(&self, mut body: impl FnMut(&P::Message) -> Option<Bytes>) -> Keepsake {
+        let mut keepsake = Keepsake {
+            failures: self.backoff.failures(),
+            retry_at: self.facts.retry_at,
+            endpoint: None,
+            client_id: self.ids.client_id().cloned(),
+            incarnation: self.ids.incarnation(),
+            last_op: self.last_op,
+            protocol: self.protocol.keepsake(),
+            ..Keepsake::default()
+        };
+        for kept in self.outbox.kept() {
+            let Some(body) = body(kept.message) else { continue };
+            let (op, at_least_once) = (kept.id, kept.at_least_once);
+            keepsake.keep(Kept { op, at_least_once, may_have_left: kept.may_have_left, expires: kept.expires, body });
+        }
+        keepsake
+    }
+
+    /// Goes on as the session that was saved. To be called before anything else; `false`, and nothing has changed, if
+    /// this session has begun already. Recorded sessions do not know of it: a trace begins after.
+    ///
+    /// A wait goes on, for at most [`RetryPolicy::directed_cap`](super::RetryPolicy::directed_cap) from now. `message`
+    /// makes messages of what `body` gave; those for which it gives nothing, and those that do not fit any more, are left
+    /// out. A message keeps its id and its class, and is not tracked. New ids are above all old ones.
+    ///
+    /// A protocol whose ids begin with the incarnation, as `json`, gets that of the first sending with
+    /// [`Protocol::introduce`] where messages are recalled, and a new one where not.
+    pub fn recall(
+        &mut self,
+        now: Timestamp,
+        keepsake: &Keepsake,
+        mut message: impl FnMut(&Bytes) -> Option<P::Message>,
+    ) -> bool {
+        if self.last_link > 0 || self.last_op > 0 {
+            return false;
+        }
+        let resumed = keepsake.resume(&mut self.rng);
+        self.backoff = Backoff::after(keepsake.failures);
+        self.facts.retry_at = keepsake.retry_at.min(now.after(self.config.retry.directed_cap));
+        self.ids.recall(keepsake.client_id.clone(), resumed.map(|(incarnation, _)| incarnation));
+        self.introduce();
+        if let Some(kept) = &keepsake.protocol {
+            self.protocol.recall(kept);
+        }
+        for kept in keepsake.messages() {
+            if let Some(message) = message(&kept.body) {
+                self.restore(kept, message);
+            }
+        }
+        self.last_op = resumed.map_or(keepsake.last_op, |(_, OpId(last))| last);
+        true
+    }
+
+    fn restore(&mut self, kept: &Kept, message: P::Message) {
+        let class = if kept.at_least_once { Class::AtLeastOnce } else { Class::AtMostOnce };
+        let Ok(bytes) = self.admit(&message, class, &mut alloc::vec::Vec::new()) else { return };
+        let standing = Standing { class, tracked: false, expires: kept.expires };
+        self.outbox.restore(kept.op, message, bytes, standing, kept.may_have_left);
+        self.stats.accepted += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

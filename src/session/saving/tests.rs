@@ -1,0 +1,124 @@
+use alloc::{format, vec, vec::Vec};
+use core::time::Duration;
+
+use super::*;
+use crate::{
+    Action, BadKeepsake, Cause, Commands, Config, Down, Frame, HttpAnswer, LinkId, Phase, Plain, Report, SendOptions,
+    protocol::json::{Json, Message},
+};
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn new(seed: u64) -> Session<Json> {
+    Session::new(Json::default().acks(true), Config::default(), seed).expect("sound")
+}
+
+fn body(message: &Message) -> Option<Bytes> {
+    Some(format!("{}", message.name()).into())
+}
+
+fn message(body: &Bytes) -> Option<Message> {
+    core::str::from_utf8(body).ok().map(|name| Message::new(name, &1).expect("JSON"))
+}
+
+fn recalled(seed: u64, now: Timestamp, keepsake: &Keepsake) -> Session<Json> {
+    let bytes = keepsake.to_bytes();
+    let mut session = new(seed);
+    assert!(session.recall(now, &Keepsake::from_bytes(bytes).expect("as it was written"), message));
+    session
+}
+
+fn sent(session: &mut Session<Json>, now: Timestamp, link: u64) -> Vec<alloc::string::String> {
+    let mut out = vec![];
+    session.report(now, LinkId(link), Report::Up(Box::default()), &mut out);
+    let text = |action| match action {
+        Action::Send { frame: Frame::Text(text), .. } => Some(text.as_str().into()),
+        _ => None,
+    };
+    out.into_iter().filter_map(text).collect()
+}
+
+#[test]
+fn a_wait_and_its_level_outlive_the_process() {
+    let (mut session, mut out) = (new(7), vec![]);
+    session.connect(at(0), &mut out);
+    let answer = HttpAnswer { status: 503, retry_after: Some(Duration::from_secs(600)), ..HttpAnswer::default() };
+    let down = Down { cause: Cause::Http(answer.into()), left: 0, verdict: None };
+    session.report(at(0), LinkId(1), Report::Down(down.into()), &mut out);
+    let until = session.health(at(0)).retry_at.expect("a wait");
+    let mut next = recalled(8, at(1_000), &session.save(body));
+    assert_eq!((next.backoff.failures(), next.health(at(1_000)).retry_at), (1, None), "nobody wants to connect yet");
+    out.clear();
+    next.connect(at(1_000), &mut out);
+    assert_eq!((next.phase(), next.health(at(1_000)).retry_at), (Phase::Waiting, Some(until)));
+    next.wake(until, &mut out);
+    assert_eq!(next.phase(), Phase::Connecting);
+    let mut later =
+        recalled(8, at(0), &Keepsake { retry_at: Some(Timestamp::from_micros(1 << 60)), ..Keepsake::default() });
+    later.connect(at(0), &mut out);
+    assert_eq!(later.health(at(0)).retry_at, Some(at(3_600_000)), "a clock that was wrong costs an hour, not a life");
+}
+
+#[test]
+fn messages_go_on_with_their_ids_and_new_ones_are_above_them() {
+    let (mut session, mut out) = (new(7), vec![]);
+    let options = |class| SendOptions { class, ..SendOptions::default() };
+    session.connect(at(0), &mut out);
+    let names = [("left", Class::AtMostOnce), ("unacked", Class::AtLeastOnce)];
+    for (name, class) in names {
+        session.send_with(at(0), Message::new(name, &1).expect("JSON"), options(class), &mut out).expect("room");
+    }
+    let first = sent(&mut session, at(0), 1);
+    assert_eq!(first.len(), 2);
+    session.report(
+        at(0),
+        LinkId(1),
+        Report::Down(Down { cause: Cause::Ended, left: 2, verdict: None }.into()),
+        &mut out,
+    );
+    let last = session.send(at(0), Message::new("waits", &1).expect("JSON"), &mut out).expect("room");
+    let keepsake = session.save(body);
+    let mut next = recalled(8, at(0), &keepsake);
+    let new_one = next.send(at(0), Message::new("new", &1).expect("JSON"), &mut out).expect("room");
+    assert!(new_one.0 > last.0 + (1 << 20), "{new_one} after {last}");
+    next.connect_now(at(0), &mut out);
+    let again = sent(&mut next, at(5), 1);
+    let id = |line: &str| {
+        line.split(r#""id":""#).nth(1).and_then(|rest| rest.split('"').next().map(alloc::string::String::from))
+    };
+    assert_eq!(again.len(), 3, "{again:?}");
+    assert_eq!(id(&again[0]), id(&first[1]), "the same id, so that the server knows it again");
+    assert!(again[1].contains("waits") && again[2].contains("new"));
+    assert_eq!(next.stats().resent, 1);
+    let mut other = recalled(9, at(0), &keepsake);
+    let other_one = other.send(at(0), Message::new("new", &1).expect("JSON"), &mut out).expect("room");
+    assert_ne!(new_one, other_one, "recalled twice, the ids differ");
+}
+
+#[test]
+fn without_messages_a_new_process_has_new_ids() {
+    let (mut session, mut out) = (new(7), vec![]);
+    let last = session.send(at(0), Message::new("a", &1).expect("JSON"), &mut out).expect("room");
+    let keepsake = session.save(|_| None);
+    let mut next = recalled(8, at(0), &keepsake);
+    assert_ne!(next.save(|_| None).incarnation, keepsake.incarnation);
+    assert!(next.send(at(0), Message::new("a", &1).expect("JSON"), &mut out).expect("room") > last);
+}
+
+#[test]
+fn the_client_id_is_recalled_by_the_session_and_the_protocol() {
+    let keepsake = Keepsake { client_id: Some("c-17".into()), protocol: Some("c-17".into()), ..Keepsake::default() };
+    let next = recalled(8, at(0), &keepsake);
+    assert_eq!((next.health(at(0)).client_id, next.protocol().known_as()), (Some("c-17".into()), Some("c-17")));
+}
+
+#[test]
+fn a_session_that_has_begun_recalls_nothing() {
+    let mut session = Session::new(Plain, Config::default(), 7).expect("sound");
+    session.connect(at(0), &mut vec![]);
+    assert!(!session.recall(at(0), &Keepsake { failures: 9, ..Keepsake::default() }, |_| None));
+    assert_eq!(session.backoff.failures(), 0);
+    assert_eq!(Keepsake::from_bytes(Bytes::from_static(b"SFks\x01junk-junk")), Err(BadKeepsake::Damaged));
+}
