@@ -169,13 +169,11 @@ impl Endpoints {
     }
 
     /// The last endpoint that held, as it stands in the list.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what is kept over a restart is wired in the next commit"))]
     pub(crate) const fn good(&self) -> Option<&Text> {
         self.good.as_ref()
     }
 
     /// Starts with this one, if it is in the list: it was good when somebody last looked.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what is kept over a restart is wired in the next commit"))]
     pub(crate) fn prefer(&mut self, address: &Text) {
         if let Some(at) = self.list.iter().position(|endpoint| endpoint.as_ref() == Some(address)) {
             (self.at, self.failed, self.good) = (at, 0, Some(address.clone()));

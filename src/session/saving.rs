@@ -32,7 +32,7 @@ impl<P: Protocol> Session<P> {
         let mut keepsake = Keepsake {
             failures: self.backoff.failures(),
             retry_at: self.facts.retry_at,
-            endpoint: None,
+            endpoint: self.endpoints.good().cloned(),
             client_id: self.ids.client_id().cloned(),
             incarnation: self.ids.incarnation(),
             last_op: self.last_op,
@@ -70,6 +70,9 @@ impl<P: Protocol> Session<P> {
         self.facts.retry_at = keepsake.retry_at.min(now.after(self.config.retry.directed_cap));
         self.ids.recall(keepsake.client_id.clone(), resumed.map(|(incarnation, _)| incarnation));
         self.introduce();
+        if let Some(endpoint) = &keepsake.endpoint {
+            self.endpoints.prefer(endpoint);
+        }
         if let Some(kept) = &keepsake.protocol {
             self.protocol.recall(kept);
         }

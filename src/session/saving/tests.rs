@@ -1,4 +1,4 @@
-use alloc::{format, vec, vec::Vec};
+use alloc::{boxed::Box, format, vec, vec::Vec};
 use core::time::Duration;
 
 use super::*;
@@ -32,7 +32,7 @@ fn recalled(seed: u64, now: Timestamp, keepsake: &Keepsake) -> Session<Json> {
 
 fn sent(session: &mut Session<Json>, now: Timestamp, link: u64) -> Vec<alloc::string::String> {
     let mut out = vec![];
-    session.report(now, LinkId(link), Report::Up(Box::default()), &mut out);
+    Commands::report(session, now, LinkId(link), Report::Up(Box::default()), &mut out);
     let text = |action| match action {
         Action::Send { frame: Frame::Text(text), .. } => Some(text.as_str().into()),
         _ => None,
@@ -46,7 +46,7 @@ fn a_wait_and_its_level_outlive_the_process() {
     session.connect(at(0), &mut out);
     let answer = HttpAnswer { status: 503, retry_after: Some(Duration::from_secs(600)), ..HttpAnswer::default() };
     let down = Down { cause: Cause::Http(answer.into()), left: 0, verdict: None };
-    session.report(at(0), LinkId(1), Report::Down(down.into()), &mut out);
+    Commands::report(&mut session, at(0), LinkId(1), Report::Down(down.into()), &mut out);
     let until = session.health(at(0)).retry_at.expect("a wait");
     let mut next = recalled(8, at(1_000), &session.save(body));
     assert_eq!((next.backoff.failures(), next.health(at(1_000)).retry_at), (1, None), "nobody wants to connect yet");
@@ -72,7 +72,8 @@ fn messages_go_on_with_their_ids_and_new_ones_are_above_them() {
     }
     let first = sent(&mut session, at(0), 1);
     assert_eq!(first.len(), 2);
-    session.report(
+    Commands::report(
+        &mut session,
         at(0),
         LinkId(1),
         Report::Down(Down { cause: Cause::Ended, left: 2, verdict: None }.into()),
