@@ -347,3 +347,56 @@ fn a_dashboard_from_start_to_giving_up() {
     story.note("it is back, and does not know us any more").wake().after(40).down(answer(401, None), 0);
     story.end("dashboard");
 }
+
+#[test]
+fn a_host_that_is_asked() {
+    let mut config = Config::default();
+    config.credentials.asked = true;
+    let answer = |ask, secret: &str| Command::Credential { ask, answer: Ok(Secret::from(secret)) };
+    Story::new("The host is asked, and what it gives first is refused", config)
+        .connect()
+        .after(200)
+        .command("the host answers question 1", answer(1, "stale"))
+        .up()
+        .after(10)
+        .hear("no token expired")
+        .closed(CloseCode::NORMAL)
+        .wake()
+        .note("it knows now that another one is needed")
+        .command("the host answers question 1, late", answer(1, "stale"))
+        .command("the host answers question 2", answer(2, "fresh"))
+        .up()
+        .after(10)
+        .hear("challenge nonce")
+        .after(10)
+        .hear("ok")
+        .end("asked_credential");
+}
+
+#[test]
+fn a_login_that_is_renewed() {
+    let mut config = Config::default();
+    (config.credentials.asked, config.heartbeat.interval, config.heartbeat.keepalive) =
+        (true, Duration::MAX, Duration::MAX);
+    let answer = |ask, secret: &str| Command::Credential { ask, answer: Ok(Secret::from(secret)) };
+    Story::new("A login runs out in an hour, and is renewed on the link that is there", config)
+        .connect()
+        .command("the host answers question 1", answer(1, "first"))
+        .up()
+        .hear("ok 3600000")
+        .flushed()
+        .wake()
+        .wake()
+        .send("goes on meanwhile", Class::AtLeastOnce)
+        .after(100)
+        .command("the host answers question 2", answer(2, "second"))
+        .flushed()
+        .after(20)
+        .hear("ok 7200000")
+        .hear("got 1")
+        .note("the next time the host has nothing; the login holds, and it is asked again")
+        .wake()
+        .command("the host has nothing", Command::Credential { ask: 3, answer: Err("offline".into()) })
+        .wake()
+        .end("renewed_login");
+}

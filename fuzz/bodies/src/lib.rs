@@ -5,6 +5,7 @@
 //! A failure prints the story that led to it.
 
 mod json;
+mod keepsake;
 mod outbox;
 mod rig;
 mod session;
@@ -13,6 +14,7 @@ mod trace;
 mod ws;
 
 pub use json::json;
+pub use keepsake::keepsake;
 pub use outbox::outbox;
 pub use session::session;
 pub use trace::trace;

@@ -94,7 +94,9 @@ impl Rig {
             Action::Send { link, frame, .. } => self.link(link).sent.push(frame),
             Action::FlushQueue(link) => self.link(link).flush_asked = true,
             // An attempt that only asked the host has no link.
-            Action::Abort(gone) => self.links.iter_mut().filter(|link| link.id == gone).for_each(|link| link.over = true),
+            Action::Abort(gone) => {
+                self.links.iter_mut().filter(|link| link.id == gone).for_each(|link| link.over = true)
+            }
             Action::Emit(Event::Outcome { id, outcome }) => self.hear(id, &outcome),
             Action::AskCredential { ask, .. } => self.asked = ask,
             Action::Close { .. } | Action::ReconnectAfter { .. } | Action::EmitError(_) | Action::Emit(_) => {}

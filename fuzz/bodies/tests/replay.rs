@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use steadfast::Rng;
-use steadfast_fuzz_bodies::{json, outbox, session, trace, ws};
+use steadfast_fuzz_bodies::{json, keepsake, outbox, session, trace, ws};
 
 /// A corpus that shrinks below this was lost, not minimised.
 const FEW: usize = 10;
@@ -31,6 +31,11 @@ fn the_ws_corpus_holds() {
 #[test]
 fn the_trace_corpus_holds() {
     replay("trace", trace);
+}
+
+#[test]
+fn the_keepsake_corpus_holds() {
+    replay("keepsake", keepsake);
 }
 
 #[test]
