@@ -8,6 +8,9 @@ use crate::{
     part::{Backoff, Standing},
 };
 
+/// No session has counted so far: such a keepsake was made up, and soon there would be no numbers left.
+const LAST_OP_MAX: u64 = u64::MAX >> 1;
+
 impl<P: Protocol> Session<P> {
     /// What the next process needs to go on where this one stops: how long to wait still, who we are, what the protocol
     /// keeps, and the messages for which `body` gives bytes. It is asked for each that has not left, and for each that is
@@ -48,7 +51,7 @@ impl<P: Protocol> Session<P> {
     }
 
     /// Goes on as the session that was saved. To be called before anything else; `false`, and nothing has changed, if
-    /// this session has begun already. Recorded sessions do not know of it: a trace begins after.
+    /// this session has begun already, or if the keepsake says what no session can have come to. Recorded sessions do not know of it: a trace begins after.
     ///
     /// A wait goes on, for at most [`RetryPolicy::directed_cap`](super::RetryPolicy::directed_cap) from now. `message`
     /// makes messages of what `body` gave; those for which it gives nothing, and those that do not fit any more, are left
@@ -62,10 +65,11 @@ impl<P: Protocol> Session<P> {
         keepsake: &Keepsake,
         mut message: impl FnMut(&Bytes) -> Option<P::Message>,
     ) -> bool {
-        if self.last_link > 0 || self.last_op > 0 {
+        let resumed = keepsake.resume(&mut self.rng);
+        let last_op = resumed.map_or(keepsake.last_op, |(_, OpId(last))| last);
+        if self.last_link > 0 || self.last_op > 0 || last_op > LAST_OP_MAX {
             return false;
         }
-        let resumed = keepsake.resume(&mut self.rng);
         self.backoff = Backoff::after(keepsake.failures);
         self.facts.retry_at = keepsake.retry_at.min(now.after(self.config.retry.directed_cap));
         self.ids.recall(keepsake.client_id.clone(), resumed.map(|(incarnation, _)| incarnation));
@@ -81,7 +85,7 @@ impl<P: Protocol> Session<P> {
                 self.restore(kept, message);
             }
         }
-        self.last_op = resumed.map_or(keepsake.last_op, |(_, OpId(last))| last);
+        self.last_op = last_op;
         true
     }
 

@@ -82,6 +82,8 @@ impl Case {
         let login = settings.protocol.login;
         settings.protocol = Toy { login, ..Toy::default() };
         settings.config.heartbeat = Config::default().heartbeat;
+        // This host does not answer.
+        settings.config.credentials = Config::default().credentials;
         let mut rig = Rig::new(settings);
         rig.watch_arrivals();
         rig.command(Command::Connect);
