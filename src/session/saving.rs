@@ -98,5 +98,5 @@ impl<P: Protocol> Session<P> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "json"))]
 mod tests;
