@@ -7,9 +7,10 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use steadfast::{
-    Acks, Answer, BadConfig, BadEndpoints, Cause, Command, Config, CredentialUse, Input, Plain, Protocol, QueuePolicy,
-    Queued, Recovery, Rng, Secret, Session, Text, Watch,
+    Acks, Answer, BadConfig, BadEndpoints, Cause, Command, Config, CredentialUse, Input, Keepsake, Plain, Protocol,
+    QueuePolicy, Queued, Recovery, Rng, Secret, Session, Text, Watch,
 };
 
 use crate::{
@@ -47,8 +48,12 @@ pub struct Builder<P: Protocol, R, D> {
     /// What was wrong is said when all is put together, so that a chain of settings needs one `?`.
     dialer: Result<D, BuildError>,
     watch: Watching<P>,
+    recall: Option<Recall<P>>,
     choices: Choices,
 }
+
+/// What was saved, and how its messages are read again.
+type Recall<P> = (Keepsake, Box<dyn FnMut(&Bytes) -> Option<<P as Protocol>::Message> + Send>);
 
 /// What depends neither on the protocol nor on the dialer.
 struct Choices {
@@ -79,7 +84,7 @@ impl<R: Runtime, D> Builder<Plain, R, D> {
             seed: RandomState::new().hash_one(()),
             host: Host::default(),
         };
-        Self { protocol: Plain, runtime, dialer, watch: None, choices }
+        Self { protocol: Plain, runtime, dialer, watch: None, recall: None, choices }
     }
 }
 
@@ -94,8 +99,8 @@ impl<P: Protocol, R, D> Builder<P, R, D> {
     /// What is spoken; [`Plain`] frames unless something else is set. To be set before what [watches](Self::watch).
     #[must_use]
     pub fn protocol<Q: Protocol>(self, protocol: Q) -> Builder<Q, R, D> {
-        let Self { protocol: _, runtime, dialer, watch: _, choices } = self;
-        Builder { protocol, runtime, dialer, watch: None, choices }
+        let Self { protocol: _, runtime, dialer, watch: _, recall: _, choices } = self;
+        Builder { protocol, runtime, dialer, watch: None, recall: None, choices }
     }
 
     /// What is spoken, made from a number that no other session has. The `json` protocol needs one to tell ids
@@ -110,8 +115,8 @@ impl<P: Protocol, R, D> Builder<P, R, D> {
     /// Another way to the peer: a closure that is called anew for each attempt, or any [`Dialer`].
     #[must_use]
     pub fn dialer<E: Dialer>(self, dialer: E) -> Builder<P, R, E> {
-        let Self { protocol, runtime, dialer: _, watch, choices } = self;
-        Builder { protocol, runtime, dialer: Ok(dialer), watch, choices }
+        let Self { protocol, runtime, dialer: _, watch, recall, choices } = self;
+        Builder { protocol, runtime, dialer: Ok(dialer), watch, recall, choices }
     }
 
     /// The credential to log in with.
@@ -211,6 +216,19 @@ impl<P: Protocol, R, D> Builder<P, R, D> {
         self
     }
 
+    /// Goes on as the session that was [saved](Client::save): with its wait, its client id, and its messages, which
+    /// `message` makes of the bytes that were given for them. Those for which it gives nothing are left out.
+    ///
+    /// To be set after the protocol. A session that is recorded cannot be recalled: its trace would not know of it.
+    #[must_use]
+    pub fn recall(
+        self,
+        keepsake: Keepsake,
+        message: impl FnMut(&Bytes) -> Option<P::Message> + Send + 'static,
+    ) -> Self {
+        Self { recall: Some((keepsake, Box::new(message))), ..self }
+    }
+
     /// Somebody who sees every turn of the session, from the first on: a tape that records it (`steadfast::trace`), or
     /// a log. It is called under the session's lock, so it is to be quick: what it writes goes to a thread of its own.
     /// If it panics the session ends, as if the protocol had.
@@ -281,7 +299,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
     /// What does not fit together, and what to do about it.
     pub fn build(self) -> Result<Built<P, R, D>, BuildError> {
         let mailbox = self.mailbox_for(&self.protocol)?;
-        let Self { protocol, runtime, dialer, watch, choices } = self;
+        let Self { protocol, runtime, dialer, watch, recall, choices } = self;
         let dialer = dialer?;
         dialer.check()?;
         let first = choices.first_turns()?;
@@ -301,6 +319,9 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
                 | Answer::CameBack(_)
                 | Answer::Stale => {}
             }
+        }
+        if let Some((keepsake, message)) = recall {
+            shared.look().session.recall(shared.now(), &keepsake, message);
         }
         let shared = Arc::new(shared);
         let client = Client::new(Arc::clone(&shared));

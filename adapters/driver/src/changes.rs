@@ -1,6 +1,10 @@
-//! What a handle changes while the session runs: where it goes, what it is set to, what its host knows of the network.
+//! What a handle changes while the session runs: where it goes, what it is set to, what its host knows of the network;
+//! and what it takes along when the process ends.
 
-use steadfast::{Answer, BadConfig, BadEndpoints, Command, Config, OpId, Protocol, Queued, Secret, Text};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use bytes::Bytes;
+use steadfast::{Answer, BadConfig, BadEndpoints, Command, Config, Keepsake, OpId, Protocol, Queued, Secret, Text};
 
 use crate::{Client, log};
 
@@ -94,5 +98,39 @@ impl<P: Protocol> Client<P> {
     /// From now on logs in with this. A link that is there stays.
     pub fn authenticate(&self, credential: impl Into<Option<Secret>>) {
         self.command(Command::Authenticate(credential.into()));
+    }
+
+    /// What the next process needs to go on where this one stops, to be given to
+    /// [`Builder::recall`](crate::Builder::recall): how long to wait still, who we are, and the messages for which `body`
+    /// gives bytes. It is asked for each that has not left, and for each that is kept until it is acknowledged.
+    ///
+    /// `body` runs while the turns of the session wait, so it is to be quick, and must not use a handle.
+    ///
+    /// ```
+    /// # use steadfast::{Frame, Keepsake, Plain};
+    /// # use steadfast_driver::{Builder, Client};
+    /// # use bytes::Bytes;
+    /// fn stored(client: &Client<Plain>) -> Bytes {
+    ///     client.save(|frame| frame.as_str().map(|text| text.to_owned().into())).to_bytes()
+    /// }
+    ///
+    /// fn recalled<R, D>(builder: Builder<Plain, R, D>, stored: Bytes) -> Builder<Plain, R, D> {
+    ///     match Keepsake::from_bytes(stored) {
+    ///         Ok(keepsake) => builder.recall(keepsake, |body| String::from_utf8(body.to_vec()).ok().map(Frame::from)),
+    ///         Err(_) => builder, // damaged: begin anew
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `body` does. The session goes on.
+    #[must_use]
+    pub fn save(&self, body: impl FnMut(&P::Message) -> Option<Bytes>) -> Keepsake {
+        let core = self.shared().look();
+        // Caught under the lock and let go outside of it: the session was only looked at, and is to be trusted.
+        let saved = catch_unwind(AssertUnwindSafe(|| core.session.save(body)));
+        drop(core);
+        saved.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }

@@ -4,10 +4,14 @@
 
 mod world;
 
-use std::{task::Poll, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Poll,
+    time::Duration,
+};
 
 use steadfast::{
-    BadEndpoints, Cause, Config, Dropped, Event, Frame, OpId, Outcome, Phase, Queued, SendOptions, StopCause,
+    BadEndpoints, Cause, Config, Dropped, Event, Frame, Keepsake, OpId, Outcome, Phase, Queued, SendOptions, StopCause,
 };
 use steadfast_driver::{BuildError, Drain, Item};
 use world::{Parts, Task, World, build, ended, online, online_with, take};
@@ -180,4 +184,35 @@ fn what_is_asked_of_a_session_that_is_gone_does_nothing() {
     client.suspend();
     client.resume();
     assert_eq!(client.phase(), Phase::Stopped(StopCause::User));
+}
+
+#[test]
+fn what_was_saved_is_sent_by_the_next_process() {
+    let world = World::new();
+    let (client, _events, driver) = build(world.builder());
+    for text in ["one", "forgotten", "two"] {
+        client.send(text).unwrap();
+    }
+    let keepsake = client.save(|frame| {
+        let text = frame.as_str().filter(|text| *text != "forgotten")?;
+        Some(text.to_owned().into())
+    });
+    drop(driver);
+    let stored = keepsake.to_bytes();
+    let keepsake = Keepsake::from_bytes(stored).unwrap();
+    let text = |body: &bytes::Bytes| String::from_utf8(body.to_vec()).ok().map(Frame::from);
+    let (_client, _events, _driver) = online_with(&world, world.builder().recall(keepsake, text));
+    assert_eq!(world.left(0), ["one", "two"]);
+}
+
+#[test]
+fn a_panic_while_saving_is_the_callers() {
+    let world = World::new();
+    let (client, _events, mut driver) = build(world.builder());
+    client.send("hello").unwrap();
+    let saving = AssertUnwindSafe(|| client.save(|_| panic!("a planned panic")));
+    assert!(catch_unwind(saving).is_err());
+    world.accept();
+    assert!(driver.run().is_pending());
+    assert_eq!((client.phase(), world.left(0)), (Phase::Online, vec!["hello".to_owned()]));
 }
