@@ -37,7 +37,9 @@ pub(crate) struct Host {
 
 /// What the host decides when a link is lost or could not be had.
 #[derive(Default)]
-pub(crate) struct Classifier(Option<Box<dyn FnMut(&Cause) -> Option<Recovery> + Send>>);
+pub(crate) struct Classifier(Option<Box<Classify>>);
+
+type Classify = dyn FnMut(&Cause) -> Option<Recovery> + Send;
 
 impl Classifier {
     pub(crate) fn new(classify: impl FnMut(&Cause) -> Option<Recovery> + Send + 'static) -> Self {

@@ -4,6 +4,7 @@
 //! brings are left out.
 
 mod address;
+mod build_error;
 mod builder;
 mod changes;
 mod client;
@@ -40,7 +41,8 @@ mod wire;
 mod ws;
 
 pub use address::{Address, BadAddress};
-pub use builder::{BuildError, Builder, Built};
+pub use build_error::BuildError;
+pub use builder::{Builder, Built};
 pub use client::{Client, Drain, LAST_DRAIN};
 pub use driver::Driver;
 pub use events::{Events, Item, Lagged};
