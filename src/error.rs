@@ -16,7 +16,7 @@ use core::{fmt, time::Duration};
 use bytes::Bytes;
 
 pub(crate) use classify::{Circumstances, Notes, Verdict, classify};
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Charge, Failure};
 pub use policy::ErrorPolicy;
 pub use row::{Codes, Match, Occasion, Remedy, Row, Stage};
 pub use table::error_table;
@@ -284,6 +284,12 @@ pub enum Why {
     Unfit(Box<Unfit>),
     /// The protocol has no acknowledgements, so `AtLeastOnce` cannot be promised.
     NoAcks,
+    /// It is of class `Latest` and has no key.
+    NoKey,
+    /// It is to leave at once (`Volatile`) or to pass the queue by (`Bypass`), and there is no room for that now.
+    NotNow,
+    /// It is of class `Bypass` and no link is open.
+    NoLink,
     /// The session drains or has stopped; a connect command starts it again.
     Stopped,
 }
@@ -295,6 +301,9 @@ impl fmt::Display for Why {
             Self::TooBig { size, limit } => write!(f, "the message has {size} bytes and the limit is {limit}"),
             Self::Unfit(unfit) => write!(f, "the protocol cannot send this: {unfit}"),
             Self::NoAcks => f.write_str("the protocol has no acknowledgements; use the class at_most_once"),
+            Self::NoKey => f.write_str("a message of class latest needs a key; use SendOptions::latest"),
+            Self::NotNow => f.write_str("it cannot leave at once; send it again later, or in a class that waits"),
+            Self::NoLink => f.write_str("no link is open that it could belong to; send it when one is"),
             Self::Stopped => f.write_str("the session drains or has stopped; connect again first"),
         }
     }

@@ -146,7 +146,7 @@ where
             if let Action::Emit(Event::Message { message, link, .. }) = action {
                 let (name, bytes) = named(message);
                 self.push(Logged { way: Way::In, id: None, link: Some(*link), name, bytes, at, ended: None });
-            } else if let Action::Emit(Event::Outcome { id, outcome }) = action {
+            } else if let Action::Emit(Event::Outcome { id, outcome, .. }) = action {
                 self.end(now, *id, outcome);
             }
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use steadfast::{
     Action, Answer, Cause, Change, Class, CloseCode, Command, Config, Down, Event, Frame, HttpAnswer, Input, LinkId,
-    Machine, Never, Report, Secret, SendOptions, Session, Text, Timestamp, Ttl,
+    Machine, Never, Report, Secret, SendOptions, Session, Text, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -61,12 +61,12 @@ impl Story {
     }
 
     fn send(&mut self, text: &'static str, class: Class) -> &mut Self {
-        self.send_with(text, SendOptions { class, tracked: true, ttl: None })
+        self.send_with(text, SendOptions::new(class).tracked())
     }
 
     fn send_with(&mut self, text: &'static str, options: SendOptions) -> &mut Self {
         let class = if options.class == Class::AtLeastOnce { "at least once" } else { "at most once" };
-        let ttl = options.ttl.map_or(String::new(), |ttl| format!(", within {:?}", ttl.duration()));
+        let ttl = options.time_to_live().map_or(String::new(), |ttl| format!(", within {:?}", ttl.duration()));
         let said = format!("send \"{text}\", {class}{ttl}");
         self.command(&said, Command::Send { message: Text::from_static(text), options })
     }
@@ -191,7 +191,7 @@ fn told(now: Timestamp, action: &Action<Text, Never>) -> String {
         Action::ReconnectAfter { at, attempt, .. } => format!("reconnect in {:?}, attempt {attempt}", at.since(now)),
         Action::EmitError(error) => format!("error {}: {error}; {:?}", error.number, error.recovery),
         Action::Emit(Event::Phase(change)) => phase(change),
-        Action::Emit(Event::Outcome { id, outcome }) => format!("message {id}: {outcome:?}"),
+        Action::Emit(Event::Outcome { id, outcome, .. }) => format!("message {id}: {outcome:?}"),
         Action::Emit(Event::Degraded) => "degraded".into(),
         Action::Emit(Event::Recovered) => "recovered".into(),
         Action::Emit(Event::Level(level)) => format!("level {level}"),
@@ -240,10 +240,7 @@ fn a_server_restarts() {
         .send("has not left", Class::AtMostOnce)
         .note("of the last two, the second has certainly not left")
         .down(Cause::Closed { code: CloseCode::RESTART, reason: Text::default() }, 4)
-        .send_with(
-            "perishable",
-            SendOptions { ttl: Some(Ttl::new(Duration::from_millis(50))), ..SendOptions::default() },
-        )
+        .send_with("perishable", SendOptions::default().ttl(Duration::from_millis(50)))
         .wake()
         .wake()
         .after(30)

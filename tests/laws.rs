@@ -12,7 +12,7 @@ use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
     Action, Answer, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, FirstAttempt, Frame, Health,
     HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery, Report, Secret, SendOptions,
-    Session, Text, Timestamp, Ttl,
+    Session, Text, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -49,11 +49,11 @@ enum What {
     Stop,
     Drain(u16),
     Send {
-        class: Class,
-        tracked: bool,
+        how: How,
         ttl: Option<u16>,
         long: bool,
     },
+    TakeQueued,
     Cancel(u8),
     Authenticate(bool),
     /// The host answers the last question, or one before: with a credential of this number, or with none.
@@ -74,6 +74,16 @@ enum What {
     Paused(Which),
     Resumed(Which),
     Down(Which, u8, u8),
+}
+
+/// How something is sent.
+#[derive(Clone, Copy, Debug)]
+struct How {
+    class: Class,
+    key: Option<u8>,
+    tracked: bool,
+    secret: bool,
+    labelled: bool,
 }
 
 /// Which link.
@@ -120,10 +130,10 @@ impl Arbitrary for What {
             6 if bool::arbitrary(g) => Self::Stop,
             6 => Self::Drain(u16::arbitrary(g)),
             7..=12 => {
-                let class = if bool::arbitrary(g) { Class::AtMostOnce } else { Class::AtLeastOnce };
                 let long = u8::arbitrary(g) < 60;
-                Self::Send { class, tracked: bool::arbitrary(g), ttl: Option::arbitrary(g), long }
+                Self::Send { how: How::arbitrary(g), ttl: Option::arbitrary(g), long }
             }
+            13 if u8::arbitrary(g) < 50 => Self::TakeQueued,
             13 => Self::Cancel(u8::arbitrary(g) % 8),
             14 => Self::Authenticate(bool::arbitrary(g)),
             15 if bool::arbitrary(g) => Self::Taken,
@@ -135,6 +145,37 @@ impl Arbitrary for What {
             29 if bool::arbitrary(g) => Self::Paused(Which::arbitrary(g)),
             29 => Self::Resumed(Which::arbitrary(g)),
             _ => Self::Down(Which::arbitrary(g), u8::arbitrary(g), u8::arbitrary(g)),
+        }
+    }
+}
+
+impl Arbitrary for How {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let class = match u8::arbitrary(g) % 8 {
+            0 => Class::Volatile,
+            1 | 2 => Class::Latest,
+            3 | 4 => Class::AtMostOnce,
+            5 | 6 => Class::AtLeastOnce,
+            _ => Class::Bypass,
+        };
+        let (tracked, secret, labelled) = (bool::arbitrary(g), bool::arbitrary(g), bool::arbitrary(g));
+        Self { class, key: Some(u8::arbitrary(g) % 8).filter(|key| *key < 3), tracked, secret, labelled }
+    }
+}
+
+impl How {
+    fn options(self, ttl: Option<u16>) -> SendOptions {
+        let mut options = SendOptions::new(self.class);
+        (options.tracked, options.secret) = (self.tracked, self.secret);
+        if let Some(key) = self.key {
+            options = options.key(["a", "b", "c"][usize::from(key)]);
+        }
+        if self.labelled {
+            options = options.label("a note");
+        }
+        match ttl {
+            Some(millis) => options.ttl(Duration::from_millis(millis.into())),
+            None => options,
         }
     }
 }
@@ -270,16 +311,21 @@ impl Subject for OfToy {
     }
 }
 
-struct OfChecked;
+/// Checked, and with this policy for a full queue.
+struct OfChecked<const POLICY: usize = 1>;
 
-impl Subject for OfChecked {
+const POLICIES: [Overflow; 5] =
+    [Overflow::Refuse, Overflow::DropOldest, Overflow::DropNewest, Overflow::DropLowest, Overflow::ReplaceByKey];
+
+impl<const POLICY: usize> Subject for OfChecked<POLICY> {
     type Message = Text;
     type Incoming = Text;
     type Machine = Checked<Session<Toy>, Toy>;
 
     fn make() -> Self::Machine {
-        let session = OfToy::make();
-        let config = session.config().clone();
+        let mut config = config();
+        config.queue.overflow = POLICIES[POLICY];
+        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
         Checked::new(session, Toy::default(), config)
     }
 
@@ -343,7 +389,7 @@ impl Subject for OfAsked {
     }
 
     fn fault(machine: &mut Self::Machine, now: Timestamp) -> Option<String> {
-        OfChecked::fault(machine, now)
+        <OfChecked>::fault(machine, now)
     }
 }
 
@@ -442,11 +488,10 @@ impl<S: Subject> Run<S> {
             What::Drain(millis) => {
                 return Input::Command(Command::Drain { within: Duration::from_millis(millis.into()) });
             }
-            What::Send { class, tracked, ttl, long } => {
-                let ttl = ttl.map(|millis| Ttl::new(Duration::from_millis(millis.into())));
-                let options = SendOptions { class, tracked, ttl };
-                return Input::Command(Command::Send { message: S::message(long), options });
+            What::Send { how, ttl, long } => {
+                return Input::Command(Command::Send { message: S::message(long), options: how.options(ttl) });
             }
+            What::TakeQueued => return Input::Command(Command::TakeQueued),
             What::Cancel(back) => {
                 return Input::Command(Command::Cancel(OpId(self.last_op.saturating_sub(back.into()))));
             }
@@ -486,7 +531,7 @@ impl<S: Subject> Run<S> {
 fn down(cause: u8, left: u8) -> Down {
     let text = Text::from_static("lost");
     let verdict = if cause < 250 { None } else { Some(Recovery::RetryAfter(Duration::MAX)) };
-    let codes = [1_000, 1_001, 1_002, 1_005, 1_008, 1_011, 4_401, 4_999];
+    let codes = [1_000, 1_001, 1_002, 1_003, 1_008, 1_009, 4_401, 4_999];
     let cause = match cause % 16 {
         0..=3 => Cause::Ended,
         4 | 5 => Cause::Broken(text),
@@ -697,5 +742,7 @@ fn silence_ends_every_link() {
 
 #[test]
 fn no_promise_is_broken() {
-    hold("no fault", &[no_fault::<OfChecked>, no_fault::<OfAsked>]);
+    hold("no fault", &[no_fault::<OfChecked<0>>, no_fault::<OfChecked<1>>, no_fault::<OfChecked<2>>]);
+    hold("no fault", &[no_fault::<OfChecked<3>>, no_fault::<OfChecked<4>>]);
+    hold("no fault", &[no_fault::<OfAsked>]);
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use steadfast::{
-    Class, Config, Kind, Outcome, Phase, Recovery, SendOptions, StopCause,
+    Config, Kind, Outcome, Phase, Recovery, SendOptions, StopCause,
     protocol::json::{Json, Login, Message},
 };
 use steadfast_tokio::{Client, Drain, Events, Item};
@@ -82,7 +82,7 @@ async fn order(client: &Client<Json>, tables: impl IntoIterator<Item = u64>) {
 }
 
 fn at_least_once() -> SendOptions {
-    SendOptions { class: Class::AtLeastOnce, ..SendOptions::default() }
+    SendOptions::at_least_once()
 }
 
 /// The orders that were kept.

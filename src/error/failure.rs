@@ -138,7 +138,6 @@ impl Failure {
     /// what it was may be sent again, and again end the link.
     ///
     /// What we found out about the peer's framing ourselves says nothing about what we sent.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the outbox does not charge its messages yet"))]
     pub(crate) fn charge(&self) -> Option<Charge> {
         match self.close()?.0 {
             CloseCode::PROTOCOL | CloseCode::UNSUPPORTED | CloseCode::INVALID => Some(Charge::Each),

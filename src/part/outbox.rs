@@ -6,14 +6,27 @@
 //! everything costs the same however much is queued. When a link dies the cursor goes back to the front and
 //! normal sending goes on: there is no second queue for what must be sent again.
 
+mod books;
+mod ending;
 mod expiries;
+mod extras;
 mod keeping;
+mod label;
+mod overflow;
+mod read;
+mod times;
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
-use expiries::Expiries;
+use books::{Books, Wanted};
+pub(crate) use label::Place;
+use label::{Is, Label};
+use overflow::Droppable;
+pub(crate) use overflow::{Newcomer, Room};
+use read::Read;
+use times::Times;
 
-use crate::{Class, Dropped, OpId, Outcome, Overflow, QueuePolicy, Rejected, Timestamp};
+use crate::{Class, Dropped, OpId, Outcome, Rejected, Text, Timestamp, session::Rare};
 
 /// The messages of a session that have no outcome yet.
 #[derive(Clone, Debug)]
@@ -24,23 +37,16 @@ pub(crate) struct Outbox<M> {
     /// Index of the first entry that is not known to be with the operating system. Never beyond the cursor.
     flushed: usize,
     /// Every message below may have left on an earlier link.
-    doubtful_below: OpId,
-    /// Everything that never left and is older has been dropped: where to look for the next.
-    droppable_from: OpId,
+    doubtful_below: Place,
+    droppable: Droppable,
+    times: Times,
+    /// What this link has proven.
+    read: Read,
+    /// The size of the largest message that ended written on this link.
+    largest: u32,
+    /// It was called high, and not low since then.
+    is_high: bool,
     books: Books<M>,
-}
-
-/// What is counted over all messages.
-#[derive(Clone, Debug)]
-struct Books<M> {
-    /// Entries without a tombstone, and their bytes.
-    live: u32,
-    bytes: u64,
-    expiries: Expiries,
-    /// A message was refused for want of room, and since then something has ended.
-    wanted: Wanted,
-    /// Messages that ended: for the driver, to be dropped where that can do no harm.
-    dead: Vec<M>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,37 +56,24 @@ struct Entry<M> {
     label: Label,
 }
 
-/// What is known of a message.
-#[derive(Clone, Copy, Debug)]
-struct Label {
-    id: OpId,
-    bytes: u32,
-    class: Class,
-    tracked: bool,
-    expires: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
-    No,
-    Refused,
-    Freed,
-}
-
 /// A message that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) id: OpId,
     pub(crate) tracked: bool,
     pub(crate) outcome: Outcome,
+    /// The host's note.
+    pub(crate) label: Option<Text>,
 }
 
 /// The next message to hand over.
 #[derive(Debug)]
 pub(crate) struct Next<'a, M> {
     pub(crate) id: OpId,
+    pub(crate) place: Place,
     pub(crate) message: &'a M,
     pub(crate) bytes: u32,
+    pub(crate) secret: bool,
     /// Its acknowledgement is waited for.
     pub(crate) ack: bool,
     /// It may have left on an earlier link.
@@ -88,11 +81,13 @@ pub(crate) struct Next<'a, M> {
 }
 
 /// How a message is to be kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Standing {
+    pub(crate) now: Timestamp,
     pub(crate) class: Class,
     pub(crate) tracked: bool,
-    pub(crate) expires: Option<Timestamp>,
+    pub(crate) secret: bool,
+    pub(crate) rare: Option<Box<Rare>>,
 }
 
 impl<M> Outbox<M> {
@@ -101,9 +96,13 @@ impl<M> Outbox<M> {
             entries: VecDeque::new(),
             cursor: 0,
             flushed: 0,
-            doubtful_below: OpId(0),
-            droppable_from: OpId(0),
-            books: Books { live: 0, bytes: 0, expiries: Expiries::new(), wanted: Wanted::No, dead: Vec::new() },
+            doubtful_below: Place::FIRST,
+            droppable: Droppable::NEW,
+            times: Times::new(),
+            read: Read::NEW,
+            largest: 0,
+            is_high: false,
+            books: Books::new(),
         }
     }
 
@@ -122,62 +121,42 @@ impl<M> Outbox<M> {
         self.books.expiries.deadline()
     }
 
-    /// Makes room for a message of this size, as the policy says. `false`: it has to be refused.
-    #[inline]
-    pub(crate) fn make_room(&mut self, policy: &QueuePolicy, bytes: u32, end: &mut impl FnMut(Ended)) -> bool {
-        let fits = self.books.live < policy.max_messages && self.books.bytes + u64::from(bytes) <= policy.max_bytes;
-        fits || self.at_the_bound(policy, bytes, end)
-    }
-
-    #[cold]
-    fn at_the_bound(&mut self, policy: &QueuePolicy, bytes: u32, end: &mut impl FnMut(Ended)) -> bool {
-        let messages = (u64::from(self.books.live) + 1).saturating_sub(policy.max_messages.into());
-        let bytes = (self.books.bytes + u64::from(bytes)).saturating_sub(policy.max_bytes);
-        let until = match policy.overflow {
-            Overflow::Refuse => None,
-            Overflow::DropOldest => self.enough_to_drop(messages, bytes),
-            Overflow::DropNewest | Overflow::DropLowest | Overflow::ReplaceByKey => None,
-        };
-        let Some((from, to)) = until else {
-            self.books.wanted = Wanted::Refused;
-            return false;
-        };
-        for at in from..to {
-            self.end_in_place(at, Outcome::Dropped(Dropped::Overflow), end);
-        }
-        self.droppable_from = self.entries[to - 1].label.id;
-        self.tidy();
-        true
-    }
-
-    /// From where to where the oldest messages that never left stand that make so much room; `None` if all of them
-    /// do not. Nothing is dropped in vain.
-    fn enough_to_drop(&self, mut messages: u64, mut bytes: u64) -> Option<(usize, usize)> {
-        let oldest = self.doubtful_below.max(self.droppable_from);
-        let from = self.entries.partition_point(|entry| entry.label.id < oldest).max(self.cursor);
-        for at in from..self.entries.len() {
-            if self.entries[at].message.is_some() {
-                messages = messages.saturating_sub(1);
-                bytes = bytes.saturating_sub(self.entries[at].label.bytes.into());
-            }
-            if (messages, bytes) == (0, 0) {
-                return Some((from, at + 1));
-            }
-        }
-        None
-    }
-
-    /// Takes a message. Ids only ever grow.
+    /// Takes a message, behind all others. Ids only ever grow.
     #[inline]
     pub(crate) fn push(&mut self, id: OpId, message: M, bytes: u32, standing: Standing) {
-        let Standing { class, tracked, expires } = standing;
-        if let Some(at) = expires {
-            self.books.expiries.insert(id, at);
+        let Standing { now, class, tracked, secret, rare } = standing;
+        let (place, mut is) = (Place::of(id), Is::new(tracked, secret));
+        if let Some(rare) = rare {
+            is.0 |= self.books.note(place, id, *rare, now, None);
         }
-        let label = Label { id, bytes, class, tracked, expires: expires.is_some() };
+        self.times.on_pushed(now, place, || self.entries.front().map(|entry| entry.label.place));
+        let label = Label { place, bytes, class, is, attempts: 0, charges: 0 };
         self.entries.push_back(Entry { message: Some(message), label });
         self.books.live += 1;
         self.books.bytes += u64::from(bytes);
+    }
+
+    /// Takes a message in the place of another, which ends replaced.
+    #[cold]
+    pub(crate) fn replace(
+        &mut self,
+        place: Place,
+        id: OpId,
+        message: M,
+        bytes: u32,
+        standing: Standing,
+        end: &mut impl FnMut(Ended),
+    ) {
+        let Some(at) = self.at(place) else { return self.push(id, message, bytes, standing) };
+        let Standing { now, class, tracked, secret, rare } = standing;
+        self.end_in_place(at, Outcome::Dropped(Dropped::Replaced), end);
+        let mut is = Is::new(tracked, secret);
+        is.0 |= self.books.note(place, id, rare.map(|rare| *rare).unwrap_or_default(), now, Some(now));
+        let label = Label { place, bytes, class, is, attempts: 0, charges: 0 };
+        self.entries[at] = Entry { message: Some(message), label };
+        self.books.live += 1;
+        self.books.bytes += u64::from(bytes);
+        self.droppable.on_replaced(place, class);
     }
 
     /// The next message to hand over.
@@ -185,8 +164,10 @@ impl<M> Outbox<M> {
     pub(crate) fn next(&mut self) -> Option<Next<'_, M>> {
         while let Some(Entry { message, label }) = self.entries.get(self.cursor) {
             if let Some(message) = message {
-                let (ack, again) = (label.class == Class::AtLeastOnce, label.id < self.doubtful_below);
-                return Some(Next { id: label.id, message, bytes: label.bytes, ack, again });
+                let id = self.books.id_of(label);
+                let (place, bytes, secret) = (label.place, label.bytes, label.is.any(Is::SECRET));
+                let (ack, again) = (label.class == Class::AtLeastOnce, place < self.doubtful_below);
+                return Some(Next { id, place, message, bytes, secret, ack, again });
             }
             self.cursor += 1;
         }
@@ -209,17 +190,44 @@ impl<M> Outbox<M> {
     }
 
     /// All that this link was given up to this message is with the operating system.
-    pub(crate) fn on_flushed(&mut self, up_to: OpId, end: &mut impl FnMut(Ended)) {
+    pub(crate) fn on_flushed(&mut self, up_to: Place, end: &mut impl FnMut(Ended)) {
+        if self.entries.get(self.flushed).is_some_and(|first| first.label.place <= self.read.asked()) {
+            self.flush(up_to.min(self.read.asked()), end);
+        }
+        self.flush(up_to, end);
+        self.tidy();
+    }
+
+    #[inline]
+    fn flush(&mut self, up_to: Place, end: &mut impl FnMut(Ended)) {
+        let live = self.books.live;
         for entry in self.entries.range_mut(self.flushed..self.cursor) {
-            if entry.label.id > up_to {
+            if entry.label.place > up_to {
                 break;
             }
-            if entry.label.class == Class::AtMostOnce {
+            if entry.label.class != Class::AtLeastOnce {
+                self.largest = self.largest.max(entry.label.bytes);
                 self.books.end(entry, Outcome::Written, end);
             }
             self.flushed += 1;
         }
-        self.tidy();
+        self.read.on_written(live - self.books.live, up_to);
+    }
+
+    /// A ping is written behind all that this link was given.
+    pub(crate) fn on_ping(&mut self) {
+        let last = self.cursor.checked_sub(1).and_then(|at| self.entries.get(at));
+        self.read.on_ping(last.map_or(Place::FIRST, |entry| entry.label.place));
+    }
+
+    /// The last ping was answered.
+    pub(crate) const fn on_pong(&mut self) {
+        self.read.on_pong();
+    }
+
+    /// Messages that ended written on this link, of which no pong proves that the peer has read them.
+    pub(crate) const fn suspect(&self) -> u64 {
+        self.read.suspect()
     }
 
     /// The peer says that it has a message. `false`: nothing that waits for it has left.
@@ -245,108 +253,6 @@ impl<M> Outbox<M> {
         }
     }
 
-    /// The link is gone. What it was given before `first_unsent` may have left, the rest has not and goes back to
-    /// the head of the queue.
-    pub(crate) fn on_lost(&mut self, first_unsent: Option<OpId>, end: &mut impl FnMut(Ended)) {
-        let unsent = first_unsent.unwrap_or(OpId(u64::MAX));
-        for at in 0..self.cursor {
-            let Entry { label: Label { id, class, .. }, ref message } = self.entries[at];
-            let stayed = at >= self.flushed && id >= unsent;
-            if message.is_none() || stayed {
-                continue;
-            }
-            self.doubtful_below = self.doubtful_below.max(OpId(id.0 + 1));
-            if class == Class::AtMostOnce {
-                self.end_in_place(at, Outcome::InDoubt, end);
-            }
-        }
-        (self.cursor, self.flushed, self.droppable_from) = (0, 0, OpId(0));
-        self.tidy();
-    }
-
-    /// Takes a message back. `None` if it is unknown, ended, or may have left.
-    pub(crate) fn cancel(&mut self, id: OpId, end: &mut impl FnMut(Ended)) -> Option<M> {
-        let at = self.find(id)?;
-        if !self.is_here(at) {
-            return None;
-        }
-        self.end(at, Outcome::Cancelled, end);
-        self.books.dead.pop()
-    }
-
-    /// The time of some messages is up: those that never left have expired, of the others nobody knows.
-    pub(crate) fn on_due(&mut self, now: Timestamp, end: &mut impl FnMut(Ended)) {
-        while let Some(id) = self.books.expiries.take_due(now) {
-            let Some(at) = self.find(id) else { continue };
-            self.end(at, if self.is_here(at) { Outcome::Expired } else { Outcome::InDoubt }, end);
-        }
-    }
-
-    /// What waits goes back to where it came from. What may have left on an earlier link is in doubt.
-    pub(crate) fn take_waiting(&mut self, end: &mut impl FnMut(Ended)) -> Vec<(OpId, M)> {
-        let mut back = Vec::new();
-        for at in self.cursor..self.entries.len() {
-            let Entry { label: Label { id, .. }, ref message } = self.entries[at];
-            if message.is_none() {
-                continue;
-            }
-            let outcome = if self.is_here(at) { Outcome::Cancelled } else { Outcome::InDoubt };
-            let comes_back = outcome == Outcome::Cancelled;
-            self.end_in_place(at, outcome, end);
-            if comes_back {
-                back.extend(self.books.dead.pop().map(|message| (id, message)));
-            }
-        }
-        self.tidy();
-        back
-    }
-
-    /// What was accepted up to this message is not for the next link, and no link has it any more.
-    pub(crate) fn end_up_to(&mut self, last: OpId, why: Dropped, end: &mut impl FnMut(Ended)) {
-        debug_assert_eq!(self.cursor, 0, "no link has anything");
-        let to = self.entries.partition_point(|entry| entry.label.id <= last);
-        for at in 0..to {
-            if self.entries[at].message.is_some() {
-                let outcome = if self.is_here(at) { Outcome::Dropped(why) } else { Outcome::InDoubt };
-                self.end_in_place(at, outcome, end);
-            }
-        }
-        self.tidy();
-    }
-
-    /// Nothing more is sent: what never left is dropped.
-    pub(crate) fn drop_waiting(&mut self, end: &mut impl FnMut(Ended)) {
-        for at in self.cursor..self.entries.len() {
-            if self.entries[at].message.is_some() && self.is_here(at) {
-                self.end_in_place(at, Outcome::Dropped(Dropped::Stopped), end);
-            }
-        }
-        self.tidy();
-    }
-
-    /// Everything is over, and no link is left: what may have left is in doubt.
-    pub(crate) fn end_all(&mut self, end: &mut impl FnMut(Ended)) {
-        self.drop_waiting(end);
-        for at in 0..self.entries.len() {
-            if self.entries[at].message.is_some() {
-                self.end_in_place(at, Outcome::InDoubt, end);
-            }
-        }
-        self.tidy();
-    }
-
-    /// True once when there is room again after a refusal: a quarter of both bounds.
-    #[inline]
-    pub(crate) fn take_room(&mut self, policy: &QueuePolicy) -> bool {
-        let roomy = self.books.wanted == Wanted::Freed
-            && self.books.live <= policy.max_messages - policy.max_messages.div_ceil(4)
-            && self.books.bytes <= policy.max_bytes - policy.max_bytes.div_ceil(4);
-        if roomy {
-            self.books.wanted = Wanted::No;
-        }
-        roomy
-    }
-
     /// The messages that ended and were not taken yet.
     pub(crate) const fn dead(&mut self) -> &mut Vec<M> {
         &mut self.books.dead
@@ -359,16 +265,25 @@ impl<M> Outbox<M> {
 
     /// Whether it has certainly not left.
     fn is_here(&self, at: usize) -> bool {
-        at >= self.cursor && self.entries[at].label.id >= self.doubtful_below
+        at >= self.cursor && self.entries[at].label.place >= self.doubtful_below
     }
 
-    /// Where a message stands, if it has not ended. Ids are in order and mostly without holes.
+    /// Where a message stands, if it has not ended.
     fn find(&self, id: OpId) -> Option<usize> {
-        let first = self.entries.front()?.label.id;
-        let guess = usize::try_from(id.0.checked_sub(first.0)?).ok()?;
+        self.at(self.books.extras.place_of(id)).filter(|at| self.id_at(*at) == id)
+    }
+
+    fn id_at(&self, at: usize) -> OpId {
+        self.books.id_of(&self.entries[at].label)
+    }
+
+    /// The index of a place, if somebody stands there. Places are in order and mostly without holes.
+    fn at(&self, place: Place) -> Option<usize> {
+        let first = self.entries.front()?.label.place;
+        let guess = usize::try_from(place.0.checked_sub(first.0)?).ok()?;
         let at = match self.entries.get(guess) {
-            Some(entry) if entry.label.id == id => guess,
-            Some(_) | None => self.entries.binary_search_by_key(&id, |entry| entry.label.id).ok()?,
+            Some(entry) if entry.label.place == place => guess,
+            Some(_) | None => self.entries.binary_search_by_key(&place, |entry| entry.label.place).ok()?,
         };
         self.entries[at].message.is_some().then_some(at)
     }
@@ -396,30 +311,16 @@ impl<M> Outbox<M> {
             self.flushed = self.flushed.saturating_sub(1);
         }
         if self.entries.len() >= 64 && self.entries.len() / 2 > self.books.live as usize {
-            let live_before =
-                |at| self.entries.iter().take(at).filter(|entry: &&Entry<M>| entry.message.is_some()).count();
-            (self.cursor, self.flushed) = (live_before(self.cursor), live_before(self.flushed));
-            self.entries.retain(|entry| entry.message.is_some());
+            self.compact();
         }
     }
-}
 
-impl<M> Books<M> {
-    /// Ends a message, and leaves a tombstone.
-    #[inline(always)]
-    fn end(&mut self, entry: &mut Entry<M>, outcome: Outcome, end: &mut impl FnMut(Ended)) {
-        let Some(message) = entry.message.take() else { return };
-        self.dead.push(message);
-        let Label { id, bytes, class: _, tracked, expires } = entry.label;
-        if expires {
-            self.expiries.remove(id);
-        }
-        self.live -= 1;
-        self.bytes -= u64::from(bytes);
-        if self.wanted == Wanted::Refused {
-            self.wanted = Wanted::Freed;
-        }
-        end(Ended { id, tracked, outcome });
+    #[cold]
+    fn compact(&mut self) {
+        let live_before = |at| self.entries.iter().take(at).filter(|entry: &&Entry<M>| entry.message.is_some()).count();
+        (self.cursor, self.flushed) = (live_before(self.cursor), live_before(self.flushed));
+        self.entries.retain(|entry| entry.message.is_some());
+        self.times.keep(self.entries.iter().map(|entry| entry.label.place));
     }
 }
 
@@ -427,7 +328,10 @@ const _: () = assert!(size_of::<Entry<crate::Frame>>() <= 56);
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
+    use crate::{Overflow, QueuePolicy, Ttl, error::Charge};
 
     const POLICY: QueuePolicy =
         QueuePolicy { max_messages: 4, max_bytes: 100, overflow: Overflow::Refuse, high: 80, low: 50 };
@@ -450,10 +354,35 @@ mod tests {
         }
 
         fn push(&mut self, class: Class, expires: Option<u64>) -> OpId {
+            let ttl = expires.map(|millis| Ttl::new(Duration::from_millis(millis - self.last)));
+            self.put(class, 10, ttl.map(|ttl| Rare { ttl: Some(ttl), ..Rare::default() }))
+        }
+
+        fn put(&mut self, class: Class, bytes: u32, rare: Option<Rare>) -> OpId {
+            let (now, rare) = (Timestamp::from_millis(self.last), rare.map(Box::new));
             self.last += 1;
-            let expires = expires.map(Timestamp::from_millis);
-            self.outbox.push(OpId(self.last), "m", 10, Standing { class, tracked: true, expires });
+            let standing = Standing { now, class, tracked: true, secret: false, rare };
+            self.outbox.push(OpId(self.last), "m", bytes, standing);
             OpId(self.last)
+        }
+
+        /// As a session does it: where there is room.
+        fn offer(&mut self, policy: QueuePolicy, class: Class, bytes: u32, key: &'static str) -> Room {
+            let key = (!key.is_empty()).then(|| Text::from_static(key));
+            let new = Newcomer { class, bytes, key: key.as_ref() };
+            let room = self.with(|outbox, mut end| outbox.find_room(&policy, &new, &mut end));
+            let rare = key.clone().map(|key| Rare { key: Some(key), ..Rare::default() });
+            match room {
+                Room::Behind => drop(self.put(class, bytes, rare)),
+                Room::Instead(place) => {
+                    self.last += 1;
+                    let (id, now, rare) = (OpId(self.last), Timestamp::from_millis(self.last), rare.map(Box::new));
+                    let standing = Standing { now, class, tracked: true, secret: false, rare };
+                    self.with(|outbox, mut end| outbox.replace(place, id, "new", bytes, standing, &mut end));
+                }
+                Room::Gone | Room::No => {}
+            }
+            room
         }
 
         fn hand(&mut self) -> Option<(u64, bool)> {
@@ -463,7 +392,7 @@ mod tests {
         }
 
         fn flushed(&mut self, id: OpId) {
-            self.with(|outbox, mut end| outbox.on_flushed(id, &mut end));
+            self.with(|outbox, mut end| outbox.on_flushed(Place::of(id), &mut end));
         }
 
         fn acked(&mut self, id: OpId) -> bool {
@@ -471,7 +400,7 @@ mod tests {
         }
 
         fn lost(&mut self, first_unsent: Option<OpId>) {
-            self.with(|outbox, mut end| outbox.on_lost(first_unsent, &mut end));
+            self.with(|outbox, mut end| outbox.on_lost(first_unsent.map(Place::of), &mut end));
         }
 
         fn cancel(&mut self, id: OpId) -> Option<&'static str> {
@@ -479,7 +408,8 @@ mod tests {
         }
 
         fn room(&mut self, policy: QueuePolicy, bytes: u32) -> bool {
-            self.with(|outbox, mut end| outbox.make_room(&policy, bytes, &mut end))
+            let new = Newcomer { class: Class::AtMostOnce, bytes, key: None };
+            self.with(|outbox, mut end| outbox.find_room(&policy, &new, &mut end)) != Room::No
         }
 
         fn due(&mut self, millis: u64) {
@@ -606,5 +536,147 @@ mod tests {
         book.lost(None);
         book.with(|outbox, mut end| outbox.end_all(&mut end));
         assert_eq!(book.ended, [(2, Outcome::Dropped(Dropped::Stopped)), (1, Outcome::InDoubt)]);
+    }
+
+    const LATEST: Class = Class::Latest;
+
+    #[test]
+    fn the_latest_takes_the_place_of_what_waits() {
+        let mut book = Book::new();
+        book.offer(POLICY, LATEST, 10, "a");
+        book.push(Class::AtMostOnce, None);
+        assert_eq!(book.offer(POLICY, LATEST, 10, "a"), Room::Instead(Place::of(OpId(1))));
+        assert_eq!(book.offer(POLICY, LATEST, 10, "b"), Room::Behind, "another key");
+        assert_eq!(book.ended, [(1, Outcome::Dropped(Dropped::Replaced))]);
+        assert_eq!([book.hand(), book.hand(), book.hand()], [Some((3, false)), Some((2, false)), Some((4, false))]);
+        assert_eq!(book.offer(POLICY, LATEST, 10, "a"), Room::Behind, "one that was handed over is not replaced");
+    }
+
+    #[test]
+    fn whoever_took_a_place_is_found_by_its_own_id() {
+        let mut book = Book::new();
+        book.offer(POLICY, LATEST, 10, "a");
+        book.push(Class::AtMostOnce, None);
+        book.offer(POLICY, LATEST, 10, "a");
+        assert_eq!(book.cancel(OpId(1)), None, "it has ended, and another stands there");
+        assert_eq!(book.cancel(OpId(3)), Some("new"));
+        assert_eq!(book.cancel(OpId(3)), None);
+        assert_eq!(book.outbox.len(), 1);
+    }
+
+    #[test]
+    fn the_latest_needs_no_room_of_its_own() {
+        let policy = QueuePolicy { max_messages: 1, ..POLICY };
+        let mut book = Book::new();
+        book.offer(policy, LATEST, 10, "a");
+        assert_eq!(book.offer(policy, LATEST, 100, "a"), Room::Instead(Place::of(OpId(1))));
+        assert_eq!(book.offer(policy, LATEST, 101, "a"), Room::No, "bytes are bounded too");
+        assert_eq!(book.offer(policy, LATEST, 10, "b"), Room::No);
+    }
+
+    #[test]
+    fn the_lowest_makes_room_and_of_it_the_oldest() {
+        let policy = QueuePolicy { overflow: Overflow::DropLowest, max_messages: 5, ..POLICY };
+        let mut book = Book::new();
+        for (class, key) in [(Class::AtLeastOnce, ""), (Class::AtMostOnce, ""), (LATEST, "a"), (LATEST, "b")] {
+            book.offer(policy, class, 10, key);
+        }
+        book.push(Class::AtMostOnce, None);
+        assert_eq!(book.offer(policy, Class::AtMostOnce, 10, ""), Room::Behind);
+        assert_eq!(book.offer(policy, LATEST, 10, "c"), Room::Behind);
+        assert_eq!(book.offer(policy, Class::AtLeastOnce, 10, ""), Room::Behind);
+        for _ in 0..3 {
+            assert_eq!(book.offer(policy, Class::AtLeastOnce, 10, ""), Room::Behind);
+        }
+        let dropped: Vec<u64> = book.ended.iter().map(|(id, _)| *id).collect();
+        assert_eq!(dropped, [3, 4, 7, 2, 5, 6], "the latest, then what is sent at most once, oldest first");
+        assert_eq!(book.offer(policy, Class::AtMostOnce, 10, ""), Room::No, "nothing is as low");
+    }
+
+    #[test]
+    fn the_newest_with_the_same_key_gives_its_place_at_the_bound() {
+        let policy = QueuePolicy { overflow: Overflow::ReplaceByKey, max_messages: 3, ..POLICY };
+        let mut book = Book::new();
+        for (class, key) in [(Class::AtMostOnce, "a"), (Class::AtMostOnce, "a"), (Class::AtLeastOnce, "b")] {
+            book.offer(policy, class, 10, key);
+        }
+        assert_eq!(book.offer(policy, Class::AtMostOnce, 10, "a"), Room::Instead(Place::of(OpId(2))));
+        assert_eq!(book.offer(policy, Class::AtMostOnce, 10, "b"), Room::No, "what is kept gives way to nothing");
+        assert_eq!(book.offer(policy, Class::AtMostOnce, 10, ""), Room::No);
+        assert_eq!([book.hand(), book.hand(), book.hand()], [Some((1, false)), Some((4, false)), Some((3, false))]);
+    }
+
+    #[test]
+    fn what_is_taken_back_says_when_it_came_and_how_often_it_was_tried() {
+        let mut book = Book::new();
+        let first = book.push(Class::AtMostOnce, None);
+        book.push(Class::AtMostOnce, None);
+        book.hand();
+        book.lost(Some(first));
+        book.push(Class::AtLeastOnce, None);
+        let taken = book.with(|outbox, mut end| outbox.take_waiting(&mut end));
+        let seen: Vec<_> =
+            taken.iter().map(|one| (one.id.0, one.enqueued_at.as_micros() / 1_000, one.attempts)).collect();
+        assert_eq!(seen, [(1, 0, 1), (2, 1, 0), (3, 2, 0)]);
+        assert_eq!(book.outbox.len(), 0);
+    }
+
+    #[test]
+    fn times_are_noted_for_what_is_there_only() {
+        let mut book = Book::new();
+        book.push(Class::AtLeastOnce, None);
+        book.hand();
+        for _ in 0..10_000 {
+            let id = book.push(Class::AtLeastOnce, None);
+            book.hand();
+            assert!(book.acked(id));
+        }
+        assert!(book.outbox.times.notes() <= 65, "{}", book.outbox.times.notes());
+    }
+
+    #[test]
+    fn the_third_link_that_it_takes_down_is_the_last() {
+        let mut book = Book::new();
+        let kept = book.push(Class::AtLeastOnce, None);
+        for charges in 1..=3 {
+            book.push(Class::AtMostOnce, None);
+            book.hand();
+            book.hand();
+            book.with(|outbox, mut end| outbox.on_charged(Charge::Each, 3, None, &mut end));
+            let failed = book.ended.iter().any(|(id, outcome)| *id == kept.0 && matches!(outcome, Outcome::Failed(_)));
+            assert_eq!(failed, charges == 3, "after {charges}");
+            book.lost(None);
+        }
+        assert_eq!(book.outbox.len(), 0, "what is sent at most once is in doubt");
+    }
+
+    #[test]
+    fn too_large_is_the_largest_at_once() {
+        let mut book = Book::new();
+        for (class, bytes) in [(Class::AtLeastOnce, 20), (Class::AtLeastOnce, 30), (Class::AtMostOnce, 25)] {
+            book.put(class, bytes, None);
+            book.hand();
+        }
+        book.with(|outbox, mut end| outbox.on_charged(Charge::Largest, 3, None, &mut end));
+        assert!(matches!(book.ended[..], [(2, Outcome::Failed(_))]), "{:?}", book.ended);
+        book.flushed(OpId(3));
+        book.with(|outbox, mut end| outbox.on_charged(Charge::Largest, 3, None, &mut end));
+        assert_eq!(book.ended.len(), 2, "the largest of the rest was written, and is gone");
+    }
+
+    #[test]
+    fn a_pong_speaks_for_what_was_written_before_its_ping() {
+        let mut book = Book::new();
+        let ids: Vec<OpId> = (0..4).map(|_| book.push(Class::AtMostOnce, None)).collect();
+        book.hand();
+        book.hand();
+        book.outbox.on_ping();
+        book.hand();
+        book.flushed(ids[2]);
+        assert_eq!(book.outbox.suspect(), 3);
+        book.outbox.on_pong();
+        assert_eq!(book.outbox.suspect(), 1);
+        book.lost(None);
+        assert_eq!(book.outbox.suspect(), 0);
     }
 }

@@ -3,8 +3,9 @@
 //! Frames of a link are counted from 1. The transport answers with counts too, so reports may merge or come twice
 //! without harm: "so many are with the operating system", "those after the first so many have not left".
 
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 
+use super::Place;
 use crate::{OpId, Window};
 
 /// The frames of one link that are on their way.
@@ -16,6 +17,8 @@ pub(crate) struct Flights {
     bytes: u64,
     control: Control,
     flights: VecDeque<Flight>,
+    /// Those among them that have taken the place of others, and these places.
+    moved: Vec<(OpId, Place)>,
 }
 
 /// The frames on their way that belong to no message: how many bytes since they were last all flushed.
@@ -28,7 +31,7 @@ struct Control {
 /// One message on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Flight {
-    id: OpId,
+    place: Place,
     last: u64,
     frames: u32,
     bytes: u32,
@@ -37,7 +40,7 @@ struct Flight {
 impl Flights {
     pub(crate) const fn new(limit: Window) -> Self {
         let control = Control { last: 0, bytes: 0 };
-        Self { limit, handed: 0, flushed: 0, bytes: 0, control, flights: VecDeque::new() }
+        Self { limit, handed: 0, flushed: 0, bytes: 0, control, flights: VecDeque::new(), moved: Vec::new() }
     }
 
     /// Whether something has been handed over that is not yet with the operating system.
@@ -72,10 +75,31 @@ impl Flights {
 
     /// The frames of a message were handed over.
     #[inline]
-    pub(crate) fn hand(&mut self, id: OpId, frames: u32, bytes: u32) {
+    pub(crate) fn hand(&mut self, id: OpId, place: Place, frames: u32, bytes: u32) {
         self.handed += u64::from(frames);
         self.bytes += u64::from(bytes);
-        self.flights.push_back(Flight { id, last: self.handed, frames, bytes });
+        self.flights.push_back(Flight { place, last: self.handed, frames, bytes });
+        if place != Place::of(id) {
+            self.moved.push((id, place));
+        }
+    }
+
+    /// Whether a message may pass the queue by. Such messages have the second window for their frames, and bounds of
+    /// their own for their bytes.
+    pub(crate) fn has_passing_room(&self) -> bool {
+        self.handed - self.flushed < 2 * u64::from(self.limit.frames)
+    }
+
+    /// The frames of a message that passes the queue by were handed over: the numbers of the first and the last.
+    pub(crate) fn hand_passing(&mut self, frames: u32) -> (u64, u64) {
+        let first = self.handed + 1;
+        self.handed += u64::from(frames);
+        (first, self.handed)
+    }
+
+    /// So many frames are with the operating system.
+    pub(crate) const fn flushed(&self) -> u64 {
+        self.flushed
     }
 
     /// The transport reports this many frames as flushed.
@@ -85,33 +109,43 @@ impl Flights {
 
     /// The peer has answered this message, so its frames and all before them have been flushed.
     pub(crate) fn on_answered(&mut self, id: OpId) {
-        if let Ok(at) = self.flights.binary_search_by_key(&id, |flight| flight.id) {
+        let moved = self.moved.iter().find(|(known, _)| *known == id).map(|(_, place)| *place);
+        let place = moved.unwrap_or(Place::of(id));
+        // Whose place another has taken was never sent.
+        if moved.is_none() && self.moved.iter().any(|(_, taken)| *taken == place) {
+            return;
+        }
+        if let Ok(at) = self.flights.binary_search_by_key(&place, |flight| flight.place) {
             self.flushed = self.flushed.max(self.flights[at].last);
         }
     }
 
     /// The last message of those that have been flushed and were not told yet.
-    pub(crate) fn take_flushed(&mut self) -> Option<OpId> {
+    pub(crate) fn take_flushed(&mut self) -> Option<Place> {
         let last = *self.flights.back()?;
         if last.last <= self.flushed {
             // Nearly always it is all of them.
             self.flights.clear();
+            self.moved.clear();
             self.bytes = 0;
-            return Some(last.id);
+            return Some(last.place);
         }
         let mut last = None;
         while let Some(flight) = self.flights.front().filter(|flight| flight.last <= self.flushed) {
             self.bytes -= u64::from(flight.bytes);
-            last = Some(flight.id);
+            last = Some(flight.place);
             self.flights.pop_front();
+        }
+        if let Some(last) = last {
+            self.moved.retain(|(_, place)| *place > last);
         }
         last
     }
 
     /// The first message of which no frame is among the first `left`: it and all after it have not left.
-    pub(crate) fn first_unsent(&self, left: u64) -> Option<OpId> {
+    pub(crate) fn first_unsent(&self, left: u64) -> Option<Place> {
         let at = self.flights.partition_point(|flight| flight.last - u64::from(flight.frames) < left);
-        self.flights.get(at).map(|flight| flight.id)
+        self.flights.get(at).map(|flight| flight.place)
     }
 }
 
@@ -119,10 +153,14 @@ impl Flights {
 mod tests {
     use super::*;
 
+    const fn place(id: u64) -> Place {
+        Place::of(OpId(id))
+    }
+
     fn flights() -> Flights {
         let mut flights = Flights::new(Window { frames: 4, bytes: 100 });
         flights.hand_control(1, 5);
-        flights.hand(OpId(7), 2, 60);
+        flights.hand(OpId(7), place(7), 2, 60);
         flights
     }
 
@@ -132,7 +170,7 @@ mod tests {
         flights.on_flushed(2);
         assert_eq!(flights.take_flushed(), None);
         flights.on_flushed(3);
-        assert_eq!(flights.take_flushed(), Some(OpId(7)));
+        assert_eq!(flights.take_flushed(), Some(place(7)));
         assert_eq!(flights.take_flushed(), None);
         assert!(!flights.is_busy());
     }
@@ -142,19 +180,19 @@ mod tests {
         let mut flights = flights();
         flights.on_flushed(u64::MAX);
         flights.on_flushed(1);
-        assert_eq!(flights.take_flushed(), Some(OpId(7)));
-        flights.hand(OpId(8), 1, 1);
+        assert_eq!(flights.take_flushed(), Some(place(7)));
+        flights.hand(OpId(8), place(8), 1, 1);
         assert_eq!(flights.take_flushed(), None, "what comes later was not meant");
     }
 
     #[test]
     fn a_message_whose_first_frame_may_have_left_is_in_doubt() {
         let mut flights = flights();
-        flights.hand(OpId(9), 1, 10);
-        assert_eq!(flights.first_unsent(0), Some(OpId(7)));
-        assert_eq!(flights.first_unsent(1), Some(OpId(7)));
-        assert_eq!(flights.first_unsent(2), Some(OpId(9)), "half of 7 may have left");
-        assert_eq!(flights.first_unsent(3), Some(OpId(9)));
+        flights.hand(OpId(9), place(9), 1, 10);
+        assert_eq!(flights.first_unsent(0), Some(place(7)));
+        assert_eq!(flights.first_unsent(1), Some(place(7)));
+        assert_eq!(flights.first_unsent(2), Some(place(9)), "half of 7 may have left");
+        assert_eq!(flights.first_unsent(3), Some(place(9)));
         assert_eq!(flights.first_unsent(4), None);
     }
 
@@ -181,8 +219,8 @@ mod tests {
     #[test]
     fn an_answer_proves_what_came_before_it() {
         let mut flights = flights();
-        flights.hand(OpId(9), 1, 10);
+        flights.hand(OpId(9), place(9), 1, 10);
         flights.on_answered(OpId(9));
-        assert_eq!((flights.take_flushed(), flights.take_flushed()), (Some(OpId(9)), None));
+        assert_eq!((flights.take_flushed(), flights.take_flushed()), (Some(place(9)), None));
     }
 }

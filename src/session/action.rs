@@ -4,8 +4,8 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use crate::{
-    AskWhy, BadConfig, BadEndpoints, Blame, CloseCode, Complaint, Error, Frame, GoAway, Level, Limit, Mark, Rejected,
-    Resumed, Secret, Text, Timestamp, Why,
+    AskWhy, BadConfig, BadEndpoints, Blame, Class, CloseCode, Complaint, Error, Frame, GoAway, Level, Limit, Mark,
+    Rejected, Resumed, Secret, Text, Timestamp, Why,
 };
 
 /// The number of an attempt to connect, and of the link that may come of it. Never used twice in a
@@ -165,9 +165,17 @@ pub enum Event<I, T> {
         id: OpId,
         /// What became of it.
         outcome: Outcome,
+        /// The host's note: [`SendOptions::label`](crate::SendOptions::label).
+        label: Option<Text>,
     },
     /// There is room again after a message was refused because the queue was full.
     Room,
+    /// The queue holds more than [`QueuePolicy::high`](crate::QueuePolicy::high) of its bounds, or after that no more
+    /// than `low`.
+    Watermark {
+        /// Which of the two.
+        high: bool,
+    },
     /// The server asks us to leave, and says so before it closes.
     GoingAway(Box<GoAway>),
     /// The peer said something that makes no sense; the link went on or was closed as the complaint says.
@@ -213,6 +221,9 @@ pub struct Change {
     pub retry_at: Option<Timestamp>,
     /// Whether the peer kept our session (entering `Online` only).
     pub resumed: Resumed,
+    /// Messages that ended written on the link that was lost, and of which no pong proves that the peer has read them
+    /// (leaving `Online` only). Those of class `Bypass` are not counted.
+    pub suspect: u64,
     /// What it was given up with (entering `Stopped(Failed)` only).
     pub gave_up: Option<Box<GaveUp>>,
 }
@@ -309,8 +320,12 @@ pub enum Outcome {
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Dropped {
-    /// A newer message needed the room.
+    /// A newer message needed the room, or this one came when there was none.
     Overflow,
+    /// A newer message took its place.
+    Replaced,
+    /// It belonged to its link, or could not wait for the next one.
+    LinkGone,
     /// The session stopped.
     Stopped,
     /// The server said that it does not take so large a message.
@@ -319,8 +334,44 @@ pub enum Dropped {
     Elsewhere,
 }
 
+/// A message that was taken back from the queue.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct TakenBack<M> {
+    /// Its id.
+    pub id: OpId,
+    /// What was promised for it.
+    pub class: Class,
+    /// Its size, as encoded.
+    pub bytes: u32,
+    /// When it was accepted, give or take a millisecond.
+    pub enqueued_at: Timestamp,
+    /// Links that it was given to, and that died before it left; 255 at most.
+    pub attempts: u32,
+    /// The host's note.
+    pub label: Option<Text>,
+    /// The message.
+    pub message: M,
+}
+
+/// Shows everything but the message, which may be secret.
+impl<M> fmt::Debug for TakenBack<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, class, bytes, enqueued_at, attempts, label, message: _ } = self;
+        f.debug_struct("TakenBack")
+            .field("id", id)
+            .field("class", class)
+            .field("bytes", bytes)
+            .field("enqueued_at", enqueued_at)
+            .field("attempts", attempts)
+            .field("label", label)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What the caller of a command must know at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Answer<M> {
     /// Nothing to tell.
@@ -331,8 +382,8 @@ pub enum Answer<M> {
     Refused(Why, M),
     /// What a cancel found: the message, if it had not left.
     Cancelled(Option<M>),
-    /// What waited for the old destination. Each has ended as cancelled, and here it is.
-    CameBack(Vec<(OpId, M)>),
+    /// All that had not left, oldest first. Each has ended as cancelled, and here it is.
+    CameBack(Vec<TakenBack<M>>),
     /// The list of endpoints was refused; nothing changed.
     BadEndpoints(BadEndpoints),
     /// The settings were refused; nothing changed.
@@ -340,6 +391,23 @@ pub enum Answer<M> {
     /// The report was of a link that is gone, or the answer to a question that is no longer asked; nothing changed but a
     /// counter.
     Stale,
+}
+
+/// Shows everything but messages, which may be secret.
+impl<M> fmt::Debug for Answer<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("Done"),
+            Self::Accepted(id) => write!(f, "Accepted({id})"),
+            Self::Refused(why, _) => write!(f, "Refused({why:?}, ..)"),
+            Self::Cancelled(Some(_)) => f.write_str("Cancelled(Some(..))"),
+            Self::Cancelled(None) => f.write_str("Cancelled(None)"),
+            Self::CameBack(back) => f.debug_tuple("CameBack").field(back).finish(),
+            Self::BadEndpoints(bad) => f.debug_tuple("BadEndpoints").field(bad).finish(),
+            Self::BadConfig(bad) => f.debug_tuple("BadConfig").field(bad).finish(),
+            Self::Stale => f.write_str("Stale"),
+        }
+    }
 }
 
 const _: () = {

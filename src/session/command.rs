@@ -1,15 +1,15 @@
 //! Commands: what the application wants.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Actions, Answer, Config, End, Session, StopCause, tell};
-use crate::{Acks, Frame, OpId, Protocol, Secret, Text, Timestamp, Why, part::Standing};
+use super::{Actions, Answer, Config, End, SendOptions, Session, StopCause};
+use crate::{Frame, OpId, Protocol, Secret, Text, Timestamp};
 
 /// What the application wants. Every command is legal in every phase.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[repr(u64)]
 pub enum Command<M> {
@@ -41,6 +41,8 @@ pub enum Command<M> {
     },
     /// Take a message back that has not left.
     Cancel(OpId),
+    /// Take all messages back that have not left: [`Answer::CameBack`]. They end cancelled.
+    TakeQueued,
     /// From now on dial these, in turn; an empty list is the dialer's own endpoint. If the present one is not among them,
     /// its link is left politely, and the first of them is dialed when it has gone. Answered with
     /// [`Answer::BadEndpoints`] if the list is refused.
@@ -94,48 +96,36 @@ pub enum Queued {
     ComeBack,
 }
 
-/// How a message is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
-pub struct SendOptions {
-    /// What is promised.
-    pub class: Class,
-    /// Whether its outcome is told in any case. Without it only bad news are.
-    pub tracked: bool,
-    /// How long it makes sense to send it; `None` is for ever.
-    pub ttl: Option<Ttl>,
-}
-
-/// What is promised for a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[non_exhaustive]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Class {
-    /// Sent once. If the link dies while it is on its way it ends in doubt.
-    #[default]
-    AtMostOnce,
-    /// Kept until the peer acknowledges it; sent again, with the same id, on every new link until then.
-    /// Refused where the protocol has no acknowledgements.
-    AtLeastOnce,
-}
-
-/// How long it makes sense to send a message: a duration of at least a microsecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Ttl(core::num::NonZeroU64);
-
-impl Ttl {
-    /// A time to live; nothing under a microsecond.
-    #[must_use]
-    pub fn new(ttl: Duration) -> Self {
-        let micros = crate::time::micros(ttl);
-        Self(core::num::NonZeroU64::new(micros).unwrap_or(core::num::NonZeroU64::MIN))
-    }
-
-    /// As a duration.
-    #[must_use]
-    pub const fn duration(self) -> Duration {
-        Duration::from_micros(self.0.get())
+/// Shows everything but a message that is secret.
+impl<M: fmt::Debug> fmt::Debug for Command<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect => f.write_str("Connect"),
+            Self::ConnectNow => f.write_str("ConnectNow"),
+            Self::Stop => f.write_str("Stop"),
+            Self::Drain { within } => f.debug_struct("Drain").field("within", within).finish(),
+            Self::Send { message: _, options } if options.secret => {
+                f.debug_struct("Send").field("options", options).finish_non_exhaustive()
+            }
+            Self::Send { message, options } => {
+                f.debug_struct("Send").field("message", message).field("options", options).finish()
+            }
+            Self::Cancel(id) => f.debug_tuple("Cancel").field(id).finish(),
+            Self::TakeQueued => f.write_str("TakeQueued"),
+            Self::Authenticate(credential) => f.debug_tuple("Authenticate").field(credential).finish(),
+            Self::Credential { ask, answer } => {
+                f.debug_struct("Credential").field("ask", ask).field("answer", answer).finish()
+            }
+            Self::Endpoints { list, queued } => {
+                f.debug_struct("Endpoints").field("list", list).field("queued", queued).finish()
+            }
+            Self::NetworkLost => f.write_str("NetworkLost"),
+            Self::NetworkBack => f.write_str("NetworkBack"),
+            Self::Suspend => f.write_str("Suspend"),
+            Self::Resume => f.write_str("Resume"),
+            Self::Configure(config) => f.debug_tuple("Configure").field(config).finish(),
+            Self::Taken { id } => f.debug_struct("Taken").field("id", id).finish(),
+        }
     }
 }
 
@@ -164,10 +154,9 @@ impl<P: Protocol> Session<P> {
             }
             Command::Stop => self.want_end(None),
             Command::Drain { within } => self.want_end(Some(now.after(within).unwrap_or(Timestamp::MAX))),
-            Command::Send { message, options } => return self.send(now, message, options, out),
-            Command::Cancel(id) => {
-                return Answer::Cancelled(self.outbox.cancel(id, &mut tell(&mut self.stats, out)));
-            }
+            Command::Send { message, options } => return self.accept(now, message, options, out),
+            Command::Cancel(id) => return Answer::Cancelled(self.take_back(id, out)),
+            Command::TakeQueued => return Answer::CameBack(self.take_all_back(out)),
             Command::Endpoints { list, queued } => return self.on_endpoints(list, queued, out),
             Command::NetworkLost => self.on_network_lost(now),
             Command::NetworkBack => self.on_network_back(now),
@@ -212,61 +201,6 @@ impl<P: Protocol> Session<P> {
         let end = self.wants.end.get_or_insert(End { cause: StopCause::User, by, at_once: false });
         end.by = end.by.min(by);
         end.at_once |= by.is_none();
-    }
-
-    #[inline]
-    fn send(
-        &mut self,
-        now: Timestamp,
-        message: P::Message,
-        options: SendOptions,
-        out: &mut Actions<P>,
-    ) -> Answer<P::Message> {
-        match self.admit(&message, options.class, out) {
-            Err(why) => {
-                self.stats.refused += 1;
-                Answer::Refused(why, message)
-            }
-            Ok(bytes) => {
-                let SendOptions { class, tracked, ttl } = options;
-                let expires = ttl.and_then(|ttl| now.after(ttl.duration()));
-                self.last_op += 1;
-                let id = OpId(self.last_op);
-                self.outbox.push(id, message, bytes, Standing { class, tracked, expires });
-                self.seeing.queueing.on_accepted(id, now);
-                self.stats.accepted += 1;
-                self.stats.queue_high = self.stats.queue_high.max(u64::from(self.outbox.len()));
-                Answer::Accepted(id)
-            }
-        }
-    }
-
-    #[inline]
-    pub(super) fn admit(&mut self, message: &P::Message, class: Class, out: &mut Actions<P>) -> Result<u32, Why> {
-        if self.facts.ended.is_some() || self.wants.end.is_some() {
-            return Err(Why::Stopped);
-        }
-        // Numbered acknowledgements come with the resume protocol.
-        if class == Class::AtLeastOnce && self.protocol.abilities().acks != Acks::Each {
-            return Err(Why::NoAcks);
-        }
-        let bytes = self.protocol.admit(message).map_err(|unfit| Why::Unfit(unfit.into()))?;
-        let limit = self.message_limit();
-        if bytes > limit {
-            return Err(Why::TooBig { size: bytes.into(), limit: limit.into() });
-        }
-        if self.outbox.make_room(&self.config.queue, bytes, &mut tell(&mut self.stats, out)) {
-            Ok(bytes)
-        } else {
-            Err(Why::Full)
-        }
-    }
-
-    /// The least of our limit, the peer's where it told one, and what the queue can hold at all.
-    fn message_limit(&self) -> u32 {
-        let theirs = self.link.as_ref().and_then(|link| link.tuning.max_message);
-        let queue = u32::try_from(self.config.queue.max_bytes).unwrap_or(u32::MAX);
-        theirs.unwrap_or(u32::MAX).min(self.config.max_message).min(queue)
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
-use super::{Answer, BadConfig, Command, Config, Input, LinkId, OpId, Queued, Report, SendOptions};
+use super::{Answer, BadConfig, Command, Config, Input, LinkId, OpId, Queued, Report, SendOptions, TakenBack};
 use crate::{BadEndpoints, Machine, Refused, Secret, Text, Timestamp};
 
 /// The commands and reports of a session as methods. Any machine that takes a session's inputs has them,
@@ -40,7 +40,7 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
         list: Vec<Text>,
         queued: Queued,
         actions: &mut Vec<Self::Action>,
-    ) -> Result<Vec<(OpId, M)>, BadEndpoints> {
+    ) -> Result<Vec<TakenBack<M>>, BadEndpoints> {
         match self.handle(now, Input::Command(Command::Endpoints { list, queued }), actions) {
             Answer::BadEndpoints(bad) => Err(bad),
             Answer::CameBack(messages) => Ok(messages),
@@ -152,6 +152,20 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
             | Answer::BadEndpoints(_)
             | Answer::BadConfig(_)
             | Answer::Stale => None,
+        }
+    }
+
+    /// [`Command::TakeQueued`]: all messages that had not left, oldest first.
+    fn take_queued(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) -> Vec<TakenBack<M>> {
+        match self.handle(now, Input::Command(Command::TakeQueued), actions) {
+            Answer::CameBack(messages) => messages,
+            Answer::Done
+            | Answer::Accepted(_)
+            | Answer::Refused(..)
+            | Answer::Cancelled(_)
+            | Answer::BadEndpoints(_)
+            | Answer::BadConfig(_)
+            | Answer::Stale => Vec::new(),
         }
     }
 

@@ -74,8 +74,12 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Drops {
-    /// A newer message needed the room.
+    /// A newer message needed the room, or there was none for this one.
     pub overflow: u64,
+    /// A newer message took its place.
+    pub replaced: u64,
+    /// It could leave on one link only, and that is gone.
+    pub link_gone: u64,
     /// The session stopped.
     pub stopped: u64,
     /// The server does not take so large a message.
@@ -235,6 +239,8 @@ impl Drops {
             Dropped::Stopped => &mut self.stopped,
             Dropped::TooBig => &mut self.too_big,
             Dropped::Elsewhere => &mut self.elsewhere,
+            Dropped::Replaced => &mut self.replaced,
+            Dropped::LinkGone => &mut self.link_gone,
         }
     }
 }
@@ -260,6 +266,7 @@ impl<P: Protocol> Session<P> {
     pub fn health(&self, now: Timestamp) -> Health {
         let Seeing { latency, queueing, presence, quality, .. } = &self.seeing;
         let (answers, queue_times) = (latency.percentiles(), queueing.percentiles());
+        let (queued, queued_bytes) = self.kept();
         Health {
             client_id: self.ids.client_id().cloned(),
             kind: self.config.identity.kind.clone(),
@@ -282,8 +289,8 @@ impl<P: Protocol> Session<P> {
             latency_p50: answers.map(|found| found.p50),
             latency_p99: answers.map(|found| found.p99),
             rates: self.rates(now),
-            queued: u64::from(self.outbox.len()),
-            queued_bytes: self.outbox.bytes(),
+            queued,
+            queued_bytes,
             queue_high: self.stats.queue_high,
             queue_time_p50: queue_times.map(|found| found.p50),
             queue_time_p99: queue_times.map(|found| found.p99),

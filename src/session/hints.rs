@@ -45,7 +45,10 @@ impl<P: Protocol> Session<P> {
             Queued::GoAlong => Answer::Done,
             Queued::ComeBack => {
                 self.facts.stays_behind = Some(OpId(self.last_op));
-                Answer::CameBack(self.outbox.take_waiting(&mut tell(&mut self.stats, out)))
+                let end = &mut tell(&mut self.stats, out);
+                let back = self.outbox.take_waiting(end);
+                self.outbox.end_doubtful(end);
+                Answer::CameBack(back)
             }
         }
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::{
     Action, Actions, Event, Link, LinkId, OpId, Place, Session, Stage, Stir, append, lifecycle::Parting, tell,
+    tell_passing,
 };
 use crate::{
     CloseCode, Complaint, Frame, GoAway, Heard, Mark, Protocol, Rejected, Text, Timestamp, Tuning,
@@ -164,6 +165,7 @@ impl<P: Protocol> Session<P> {
         let Some(place) = self.place_of(id) else { return };
         if let Some(link) = self.slot(place) {
             link.flights.on_answered(op);
+            link.flights.on_flushed(link.lane.last_frame(op).unwrap_or(0));
         }
         let unknown = match answer {
             Ok(()) => {
@@ -171,7 +173,7 @@ impl<P: Protocol> Session<P> {
                 !self.outbox.on_acked(op, &mut tell(&mut self.stats, out))
             }
             Err(why) => {
-                let unknown = self.outbox.on_rejected(op, why, &mut tell(&mut self.stats, out)).err();
+                let unknown = self.on_rejected(place, op, why, out).err();
                 self.pass_on_flushed(now, place, out);
                 let is_unknown = unknown.is_some();
                 out.extend(unknown.map(|why| Action::Emit(Event::Trouble(why))));
@@ -179,6 +181,25 @@ impl<P: Protocol> Session<P> {
             }
         };
         self.stats.unexpected += u64::from(unknown);
+    }
+
+    fn on_rejected(
+        &mut self,
+        place: Place,
+        op: OpId,
+        why: Box<Rejected>,
+        out: &mut Actions<P>,
+    ) -> Result<(), Box<Rejected>> {
+        let Err(why) = self.outbox.on_rejected(op, why, &mut tell(&mut self.stats, out)) else { return Ok(()) };
+        let link = match place {
+            Place::Link => &mut self.link,
+            Place::Next => &mut self.next,
+            Place::Leaving => &mut self.leaving,
+        };
+        match link {
+            Some(link) => link.lane.on_rejected(op, why, &mut tell_passing(&mut self.stats, self.outbox.dead(), out)),
+            None => Err(why),
+        }
     }
 
     fn on_hello(&mut self, now: Timestamp, id: LinkId, tuning: Tuning) {
@@ -228,6 +249,7 @@ impl<P: Protocol> Session<P> {
     fn on_pong(&mut self, now: Timestamp, id: LinkId, number: Option<u64>) {
         let heartbeat = self.link.as_mut().filter(|link| link.id == id).and_then(super::Link::heartbeat);
         if let Some(took) = heartbeat.and_then(|heartbeat| heartbeat.on_pong(now, number)) {
+            self.outbox.on_pong();
             self.seeing.latency.on_answered(took);
         }
     }

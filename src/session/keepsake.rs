@@ -20,7 +20,7 @@ use crate::{OpId, Rng, Text, Timestamp};
 /// has: u8 of 1 retry_at, 2 endpoint, 4 client_id, 8 protocol; those of them that are there:
 ///     retry_at: u64 microseconds   endpoint, client_id, protocol: u32 length, bytes
 /// messages: u32, each of them:
-///     op: u64  is: u8 of 1 at_least_once, 2 may_have_left, 4 expires   expires: u64, if so   body: u32 length, bytes
+///     op: u64  is: u8 of 1 at_least_once, 2 may_have_left, 4 expires, 8 secret   expires: u64, if so   body: u32 length, bytes
 /// checksum: u64, FNV-1a of all before it
 /// ```
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -54,6 +54,8 @@ pub(crate) struct Kept {
     pub(crate) at_least_once: bool,
     /// It may have left.
     pub(crate) may_have_left: bool,
+    /// No log and no trace may show it.
+    pub(crate) secret: bool,
     /// When it is worth nothing any more.
     pub(crate) expires: Option<Timestamp>,
     /// The message, in whatever form its host can read again.
@@ -174,7 +176,7 @@ impl Keepsake {
 impl Kept {
     fn write(&self, out: &mut Vec<u8>) {
         out.put_u64(self.op.0);
-        out.put_u8(packed(&[self.at_least_once, self.may_have_left, self.expires.is_some()]));
+        out.put_u8(packed(&[self.at_least_once, self.may_have_left, self.expires.is_some(), self.secret]));
         out.extend(self.expires.map(|at| at.as_micros().to_be_bytes()).into_iter().flatten());
         put_bytes(&self.body, out);
     }
@@ -206,9 +208,9 @@ impl Reader {
 
     fn kept(&mut self) -> Option<Kept> {
         let op = OpId(self.u64()?);
-        let [at_least_once, may_have_left, expires] = self.flags()?;
+        let [at_least_once, may_have_left, expires, secret] = self.flags()?;
         let expires = self.if_any(expires, Self::timestamp)?;
-        Some(Kept { op, at_least_once, may_have_left, expires, body: self.bytes(LONGEST)? })
+        Some(Kept { op, at_least_once, may_have_left, secret, expires, body: self.bytes(LONGEST)? })
     }
 
     fn if_any<T>(&mut self, is_there: bool, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
@@ -315,6 +317,7 @@ mod tests {
                     op: OpId(op),
                     at_least_once: bool::arbitrary(g),
                     may_have_left: bool::arbitrary(g),
+                    secret: bool::arbitrary(g),
                     expires: Option::<u64>::arbitrary(g).map(Timestamp::from_micros),
                     body: Vec::<u8>::arbitrary(g).into(),
                 });
@@ -341,7 +344,14 @@ mod tests {
         };
         for (op, expires) in [(4, None), (9, Some(Timestamp::from_millis(7)))] {
             let body = Bytes::from_static(b"swordfish");
-            assert!(keepsake.keep(Kept { op: OpId(op), at_least_once: true, may_have_left: op == 4, expires, body }));
+            assert!(keepsake.keep(Kept {
+                op: OpId(op),
+                at_least_once: true,
+                may_have_left: op == 4,
+                secret: false,
+                expires,
+                body
+            }));
         }
         keepsake
     }
@@ -464,6 +474,7 @@ mod tests {
             op: OpId(op),
             at_least_once: false,
             may_have_left: false,
+            secret: false,
             expires: None,
             body: vec![0; length].into(),
         };

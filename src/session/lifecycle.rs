@@ -3,11 +3,13 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::{Action, Actions, End, Link, LinkId, Session, Stage, StopCause, Wants, link::Owed, tell};
+use super::{
+    Action, Actions, End, Link, LinkId, LinkOf, Session, Stage, StopCause, Wants, link::Owed, tell, tell_passing,
+};
 use crate::{
     CloseCode, Code, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
-    error::{self, Circumstances, Failure, Notes, Verdict, classify},
-    part::{Activity, Flights, Refusal, Round, Wait},
+    error::{self, Charge, Circumstances, Failure, Notes, Verdict, classify},
+    part::{Activity, Flights, Lane, Refusal, Round, Wait},
 };
 
 /// How a failed link is parted from.
@@ -84,6 +86,7 @@ impl<P: Protocol> Session<P> {
             abilities: self.protocol.abilities(),
             protocol: P::Link::default(),
             flights: Flights::new(self.config.window),
+            lane: Lane::new(),
             owed: Owed::default(),
             tuning: Tuning::default(),
             can_ping: true,
@@ -102,7 +105,7 @@ impl<P: Protocol> Session<P> {
             if !self.config.keep_on_stop {
                 self.outbox.drop_waiting(&mut tell(&mut self.stats, out));
             }
-        } else if self.outbox.len() > 0 || !self.taken.is_empty() {
+        } else if self.kept().0 > 0 || !self.taken.is_empty() {
             return self.dial_if_due(now, out);
         }
         self.wants.end = Some(End { at_once: true, ..end });
@@ -134,6 +137,8 @@ impl<P: Protocol> Session<P> {
             out.push(Action::Abort(link.id));
             return;
         }
+        self.note_suspects(&link);
+        link.lane.drop_waiting(&mut tell_passing(&mut self.stats, self.outbox.dead(), out));
         self.say_bye(&mut link, now, out);
         let code = if code.is_sendable() { code } else { CloseCode::NORMAL };
         out.push(Action::Close { link: link.id, code, reason: reason.cut(REASON_MAX) });
@@ -145,9 +150,23 @@ impl<P: Protocol> Session<P> {
     /// The link that was leaving is gone.
     pub(super) fn end_leaving(&mut self, left: u64, out: &mut Actions<P>) {
         if let Some(link) = self.leaving.take() {
-            self.outbox.on_lost(link.flights.first_unsent(left), &mut tell(&mut self.stats, out));
+            self.let_go(link, left, out);
         }
         self.end_what_stays_behind(out);
+    }
+
+    /// What became of what a link was given.
+    fn let_go(&mut self, mut link: LinkOf<P>, left: u64, out: &mut Actions<P>) {
+        let left = left.max(link.flights.flushed());
+        self.outbox.on_lost(link.flights.first_unsent(left), &mut tell(&mut self.stats, out));
+        link.lane.on_lost(left, &mut tell_passing(&mut self.stats, self.outbox.dead(), out));
+    }
+
+    /// How much this link has written without proof that it was read.
+    fn note_suspects(&mut self, link: &LinkOf<P>) {
+        if link.is_online() {
+            self.facts.suspect = self.outbox.suspect();
+        }
     }
 
     /// The link, or the attempt, has failed: who is to blame, and what now?
@@ -165,6 +184,7 @@ impl<P: Protocol> Session<P> {
         let had_held = self.reached() == error::Stage::Stable;
         let verdict = self.judge(now, &failure, host);
         let asked = verdict.asked.max(goaway);
+        let charge = failure.charge();
         self.note_failure(now, id, &verdict);
         // That the host has no credential is nobody's failure but its own.
         let was_dialed = !self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Asking(_)));
@@ -192,7 +212,7 @@ impl<P: Protocol> Session<P> {
         });
         self.note_to_tell(&error);
         out.push(Action::EmitError(error));
-        self.part(now, parting, verdict.message, out);
+        self.part(now, parting, charge, verdict.message, out);
         self.schedule(now, recovery, asked, round);
     }
 
@@ -207,18 +227,22 @@ impl<P: Protocol> Session<P> {
         self.stats.errors[verdict.kind as usize] += 1;
     }
 
-    fn part(&mut self, now: Timestamp, parting: Parting, reason: Text, out: &mut Actions<P>) {
+    fn part(&mut self, now: Timestamp, parting: Parting, charge: Option<Charge>, reason: Text, out: &mut Actions<P>) {
         let left = match parting {
             Parting::Close(code) => return self.leave(now, code, reason, out),
             Parting::Gone { left } => left,
             Parting::Abort => u64::MAX,
         };
-        if let Some(link) = self.link.take() {
-            if matches!(parting, Parting::Abort) {
-                out.push(Action::Abort(link.id));
-            }
-            self.outbox.on_lost(link.flights.first_unsent(left), &mut tell(&mut self.stats, out));
+        let Some(link) = self.link.take() else { return };
+        if matches!(parting, Parting::Abort) {
+            out.push(Action::Abort(link.id));
         }
+        self.note_suspects(&link);
+        if let Some(charge) = charge {
+            let (unsent, limit) = (link.flights.first_unsent(left), self.config.errors.poison_limit);
+            self.outbox.on_charged(charge, limit, unsent, &mut tell(&mut self.stats, out));
+        }
+        self.let_go(link, left, out);
     }
 
     /// What went wrong is told to the server after the next login. What comes of telling is not told, else it could go

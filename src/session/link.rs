@@ -7,12 +7,12 @@ use bytes::Bytes;
 
 use crate::{
     Abilities, Error, Limits, LinkId, Timestamp, Tuning,
-    part::{Ask, Flights, Heartbeat, Login, Refresh},
+    part::{Ask, Flights, Heartbeat, Lane, Login, Refresh},
 };
 
-/// One attempt and the connection that comes of it. `L` is what the protocol knows of it.
+/// One attempt and the connection that comes of it. `L` is what the protocol knows of it, `M` its messages.
 #[derive(Clone, Debug)]
-pub(super) struct Link<L> {
+pub(super) struct Link<L, M> {
     pub(super) id: LinkId,
     /// Which attempt in a row.
     pub(super) attempt: u64,
@@ -22,6 +22,8 @@ pub(super) struct Link<L> {
     pub(super) limits: Limits,
     pub(super) protocol: L,
     pub(super) flights: Flights,
+    /// What belongs to this link alone.
+    pub(super) lane: Lane<M>,
     pub(super) owed: Owed,
     /// What the server's greeting asked for.
     pub(super) tuning: Tuning,
@@ -81,7 +83,7 @@ impl Owed {
     }
 }
 
-impl<L> Link<L> {
+impl<L, M> Link<L, M> {
     pub(super) const fn is_dialing(&self) -> bool {
         matches!(self.stage, Stage::Dialing { .. })
     }

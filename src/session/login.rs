@@ -184,7 +184,7 @@ fn to_host<I, T>(link: LinkId, ask: &Ask) -> Action<I, T> {
 }
 
 /// The refresh of a login, and whether there is something to be said for it.
-fn refresh_of<L>(link: &mut Option<Link<L>>) -> Option<(&mut Refresh, &mut bool)> {
+fn refresh_of<L, M>(link: &mut Option<Link<L, M>>) -> Option<(&mut Refresh, &mut bool)> {
     let Link { stage, owed, .. } = link.as_mut()?;
     match stage {
         Stage::Online { refresh, .. } => refresh.as_deref_mut().map(|refresh| (refresh, &mut owed.login)),

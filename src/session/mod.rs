@@ -22,10 +22,12 @@ mod keepsake;
 mod lifecycle;
 mod link;
 mod login;
+mod options;
 mod phase;
 mod report;
 mod saving;
 mod seeing;
+mod sending;
 mod stir;
 mod timers;
 mod writes;
@@ -35,8 +37,10 @@ use core::iter;
 
 use bytes::Bytes;
 
-pub use action::{Action, Answer, Attempt, Change, Dropped, Event, GaveUp, LinkId, OpId, Outcome, Phase, StopCause};
-pub use command::{Class, Command, Queued, SendOptions, Ttl};
+pub use action::{
+    Action, Answer, Attempt, Change, Dropped, Event, GaveUp, LinkId, OpId, Outcome, Phase, StopCause, TakenBack,
+};
+pub use command::{Command, Queued};
 pub use commands::Commands;
 pub use config::{BadConfig, Config, HeartbeatPolicy, Jitter, Overflow, QueuePolicy, RetryPolicy, Window};
 pub use config::{
@@ -45,6 +49,8 @@ pub use config::{
 pub use health::{Drops, Health, Rates, Stats, Status};
 pub use keepsake::{BadKeepsake, Keepsake};
 use link::{Link, Stage};
+pub(crate) use options::Rare;
+pub use options::{Class, SendOptions, Ttl};
 pub use report::{Down, Handshake, Report};
 use seeing::Seeing;
 use stir::Stir;
@@ -70,6 +76,8 @@ pub enum Input<M> {
 /// The actions of a session that speaks `P`.
 type Actions<P> = Vec<Action<<P as Protocol>::Incoming, <P as Protocol>::Topic>>;
 
+type LinkOf<P> = Link<<P as Protocol>::Link, <P as Protocol>::Message>;
+
 /// Keeps one logical connection to one peer alive, whatever becomes of the links that carry it.
 ///
 /// It is a [`Machine`]: it takes commands of the application and reports of the transport, each with the time, and
@@ -92,11 +100,11 @@ pub struct Session<P: Protocol> {
     wants: Wants,
     facts: Facts,
     /// The link that carries the session, or is about to.
-    link: Option<Link<P::Link>>,
+    link: Option<LinkOf<P>>,
     /// Its successor, during a planned rotation.
-    next: Option<Link<P::Link>>,
+    next: Option<LinkOf<P>>,
     /// Its predecessor: it only waits for the peer's goodbye.
-    leaving: Option<Link<P::Link>>,
+    leaving: Option<LinkOf<P>>,
     outbox: Outbox<P::Message>,
     /// Ids of the peer's messages that the application has taken and the peer does not know of yet.
     taken: VecDeque<Bytes>,
@@ -161,6 +169,8 @@ struct Facts {
     violations: u32,
     resumed: Resumed,
     errors: u64,
+    /// What the last link wrote without proof that it was read; until it is told.
+    suspect: u64,
     /// The number of the failure that the session is waiting after, or ended by; 0 if there was none.
     failure: u64,
     last_error: Option<Text>,
@@ -284,7 +294,7 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    fn slot(&mut self, place: Place) -> &mut Option<Link<P::Link>> {
+    fn slot(&mut self, place: Place) -> &mut Option<LinkOf<P>> {
         match place {
             Place::Link => &mut self.link,
             Place::Next => &mut self.next,
@@ -293,7 +303,7 @@ impl<P: Protocol> Session<P> {
     }
 
     fn place_of(&self, id: LinkId) -> Option<Place> {
-        let is = |link: &Option<Link<P::Link>>| link.as_ref().is_some_and(|link| link.id == id && link.has_transport());
+        let is = |link: &Option<LinkOf<P>>| link.as_ref().is_some_and(|link| link.id == id && link.has_transport());
         match () {
             () if is(&self.link) => Some(Place::Link),
             () if is(&self.next) => Some(Place::Next),
@@ -315,6 +325,9 @@ impl<P: Protocol> Session<P> {
     #[inline]
     fn settle_queue(&mut self, now: Timestamp, out: &mut Actions<P>) {
         self.writes(now, out);
+        if let Some(high) = self.outbox.take_crossing(&self.config.queue) {
+            out.push(Action::Emit(Event::Watermark { high }));
+        }
         if self.outbox.take_room(&self.config.queue) {
             out.push(Action::Emit(Event::Room));
         }
@@ -332,6 +345,7 @@ impl<P: Protocol> Session<P> {
                 break;
             }
         }
+        self.outbox.drop_volatile(&mut tell(&mut self.stats, out));
         self.announce(now, out);
         self.tell_level(now, out);
         self.tell_phase(now, out);
@@ -386,11 +400,24 @@ fn append<T, A>(out: &mut Vec<A>, from: T, make: impl FnMut(T) -> A) {
 /// Takes the outcomes of messages: counts them, and tells those that somebody wants to know or should.
 #[inline]
 fn tell<'a, I, T>(stats: &'a mut Stats, out: &'a mut Vec<Action<I, T>>) -> impl FnMut(Ended) + 'a {
-    |Ended { id, tracked, outcome }| {
+    |Ended { id, tracked, outcome, label }| {
         let bad_news = stats.count(&outcome);
         if tracked || bad_news {
-            out.push(Action::Emit(Event::Outcome { id, outcome }));
+            out.push(Action::Emit(Event::Outcome { id, outcome, label }));
         }
+    }
+}
+
+/// The same for those that pass the queue by.
+fn tell_passing<'a, I, T, M>(
+    stats: &'a mut Stats,
+    dead: &'a mut Vec<M>,
+    out: &'a mut Vec<Action<I, T>>,
+) -> impl FnMut(Ended, M) + 'a {
+    let mut tell = tell(stats, out);
+    move |ended, message| {
+        tell(ended);
+        dead.push(message);
     }
 }
 

@@ -54,6 +54,7 @@ impl<P: Protocol> Session<P> {
             cause: self.facts.last_error.clone().filter(|_| after_failure && self.facts.failure > 0),
             retry_at: self.retry_at().filter(|at| *at < Timestamp::MAX),
             resumed: self.facts.resumed,
+            suspect: core::mem::take(&mut self.facts.suspect),
             gave_up: if to == Phase::Stopped(StopCause::Failed) { self.gave_up() } else { None },
         };
         self.history.push(change.clone());

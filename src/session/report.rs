@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{Actions, Answer, Link, LinkId, Place, Session, Stage, lifecycle::Parting, tell};
+use super::{Actions, Answer, Link, LinkId, Place, Session, Stage, lifecycle::Parting, tell, tell_passing};
 use crate::{Cause, CloseCode, Frame, Protocol, Recovery, Text, Timestamp, error::Failure, part::Login};
 
 /// All that a transport can say about a link. Not `non_exhaustive`.
@@ -134,10 +134,20 @@ impl<P: Protocol> Session<P> {
 
     /// Tells the outbox how far messages have been flushed.
     pub(super) fn pass_on_flushed(&mut self, now: Timestamp, place: Place, out: &mut Actions<P>) {
-        if let Some(id) = self.slot(place).as_mut().and_then(|link| link.flights.take_flushed()) {
-            self.seeing.queueing.on_flushed(id, now);
+        let link = match place {
+            Place::Link => &mut self.link,
+            Place::Next => &mut self.next,
+            Place::Leaving => &mut self.leaving,
+        };
+        let Some(link) = link else { return };
+        if let Some(place) = link.flights.take_flushed() {
+            self.seeing.queueing.on_flushed(place.first(), now);
             self.activity.on_message(now);
-            self.outbox.on_flushed(id, &mut tell(&mut self.stats, out));
+            self.outbox.on_flushed(place, &mut tell(&mut self.stats, out));
+        }
+        if !link.lane.is_empty() {
+            let end = &mut tell_passing(&mut self.stats, self.outbox.dead(), out);
+            link.lane.on_flushed(link.flights.flushed(), end);
         }
     }
 

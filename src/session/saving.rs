@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{Class, Keepsake, OpId, Session, keepsake::Kept};
+use super::{Class, Keepsake, OpId, SendOptions, Session, keepsake::Kept};
 use crate::{
     Protocol, Timestamp,
-    part::{Backoff, Standing},
+    part::{Backoff, Room, Standing},
 };
 
 /// No session has counted so far: such a keepsake was made up, and soon there would be no numbers left.
@@ -44,8 +44,9 @@ impl<P: Protocol> Session<P> {
         };
         for kept in self.outbox.kept() {
             let Some(body) = body(kept.message) else { continue };
-            let (op, at_least_once) = (kept.id, kept.at_least_once);
-            keepsake.keep(Kept { op, at_least_once, may_have_left: kept.may_have_left, expires: kept.expires, body });
+            let (op, at_least_once, secret) = (kept.id, kept.at_least_once, kept.secret);
+            let (may_have_left, expires) = (kept.may_have_left, kept.expires);
+            keepsake.keep(Kept { op, at_least_once, may_have_left, secret, expires, body });
         }
         keepsake
     }
@@ -55,7 +56,8 @@ impl<P: Protocol> Session<P> {
     ///
     /// A wait goes on, for at most [`RetryPolicy::directed_cap`](super::RetryPolicy::directed_cap) from now. `message`
     /// makes messages of what `body` gave; those for which it gives nothing, and those that do not fit any more, are left
-    /// out. A message keeps its id and its class, and is not tracked. New ids are above all old ones.
+    /// out. A message keeps its id and its class (of `Latest` it loses the key, and is sent at most
+    /// once), and is not tracked. New ids are above all old ones.
     ///
     /// A protocol whose ids begin with the incarnation, as `json`, gets that of the first sending with
     /// [`Protocol::introduce`] where messages are recalled, and a new one where not.
@@ -82,18 +84,21 @@ impl<P: Protocol> Session<P> {
         }
         for kept in keepsake.messages() {
             if let Some(message) = message(&kept.body) {
-                self.restore(kept, message);
+                self.restore(now, kept, message);
             }
         }
         self.last_op = last_op;
         true
     }
 
-    fn restore(&mut self, kept: &Kept, message: P::Message) {
+    fn restore(&mut self, now: Timestamp, kept: &Kept, message: P::Message) {
         let class = if kept.at_least_once { Class::AtLeastOnce } else { Class::AtMostOnce };
-        let Ok(bytes) = self.admit(&message, class, &mut alloc::vec::Vec::new()) else { return };
-        let standing = Standing { class, tracked: false, expires: kept.expires };
-        self.outbox.restore(kept.op, message, bytes, standing, kept.may_have_left);
+        let Ok((bytes, Room::Behind)) = self.admit(&message, &SendOptions::new(class), &mut alloc::vec::Vec::new())
+        else {
+            return;
+        };
+        let standing = Standing { now, class, tracked: false, secret: kept.secret, rare: None };
+        self.outbox.restore(kept.op, message, bytes, standing, kept.expires, kept.may_have_left);
         self.stats.accepted += 1;
     }
 }

@@ -23,7 +23,7 @@ impl Stir {
             Input::Report(_, Report::Frame(Frame::Text(_) | Frame::Binary(_))) => Self::Nothing,
             Input::Report(_, Report::Flushed { .. }) => Self::Queue,
             // A time to live is a deadline, perhaps the first.
-            Input::Command(Command::Send { options, .. }) if options.ttl.is_none() => Self::Queue,
+            Input::Command(Command::Send { options, .. }) if options.time_to_live().is_none() => Self::Queue,
             Input::Command(_) | Input::Report(..) | Input::Wake => Self::All,
         }
     }

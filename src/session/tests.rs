@@ -102,7 +102,7 @@ impl<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> Talk<P> {
     }
 
     pub(super) fn send(&mut self, text: &str, class: Class) -> OpId {
-        let options = SendOptions { class, tracked: true, ttl: None };
+        let options = SendOptions::new(class).tracked();
         match self.command(Command::Send { message: text.into(), options }) {
             Answer::Accepted(id) => id,
             other => panic!("{other:?}"),
@@ -160,7 +160,7 @@ impl<P: Protocol<Message = Frame, Incoming = Frame, Topic = Never>> Talk<P> {
 
     fn outcomes(&self) -> Vec<(u64, Outcome)> {
         let outcome = |action: &Action<Frame, Never>| match action {
-            Action::Emit(Event::Outcome { id, outcome }) => Some((id.0, outcome.clone())),
+            Action::Emit(Event::Outcome { id, outcome, .. }) => Some((id.0, outcome.clone())),
             _ => None,
         };
         self.out.iter().filter_map(outcome).collect()

@@ -2,7 +2,7 @@
 
 use core::{mem, time::Duration};
 
-use super::{Action, Actions, Session, Stage, lifecycle::Parting, tell};
+use super::{Action, Actions, Session, Stage, lifecycle::Parting};
 use crate::{Protocol, Timestamp, error::Failure, part::Pulse};
 
 /// A deadline that is looked at more than this late was slept through, with the computer or behind a busy thread. What
@@ -88,7 +88,7 @@ impl<P: Protocol> Session<P> {
             Some(Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Online { .. }) | None => None,
         };
         let (degraded, level) = self.seeing_deadlines();
-        let expiry = if self.facts.ended.is_some() { None } else { self.outbox.deadline() };
+        let expiry = if self.facts.ended.is_some() { None } else { self.expiry() };
         let waits = self.link.is_none() && self.wants_link();
         let give_up = if waits { self.patience.deadline(&self.config.retry) } else { None };
         [
@@ -127,7 +127,7 @@ impl<P: Protocol> Session<P> {
             }
             Timer::Idle => self.on_idle(now),
             Timer::GiveUp => self.look_at_patience(now),
-            Timer::Expiry => self.outbox.on_due(now, &mut tell(&mut self.stats, out)),
+            Timer::Expiry => self.expire(now, out),
         }
     }
 

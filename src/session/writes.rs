@@ -8,10 +8,10 @@ use core::mem;
 
 use bytes::Bytes;
 
-use super::{Action, Actions, Dropped, Link, Session, Stage, Stats, append, tell};
+use super::{Action, Actions, Dropped, LinkOf, Session, Stage, Stats, append, tell};
 use crate::{
     CredentialPolicy, Frame, Outgoing, Pings, Protocol, Say, Timestamp,
-    part::{Credentials, Next, Outbox},
+    part::{Credentials, Next, Outbox, Passing},
 };
 
 impl<P: Protocol> Session<P> {
@@ -22,7 +22,7 @@ impl<P: Protocol> Session<P> {
             return;
         }
         let online = link.is_online();
-        if !online || !link.owed.is_empty() || !self.taken.is_empty() {
+        if !online || !link.owed.is_empty() || !self.taken.is_empty() || link.lane.waits() {
             self.writes_owed(now, out);
         }
         if let Some(mut writer) = self.writer(now, out) {
@@ -45,6 +45,7 @@ impl<P: Protocol> Session<P> {
             writer.acks();
             writer.report();
         }
+        writer.lane();
     }
 
     #[inline(always)]
@@ -64,7 +65,7 @@ impl<P: Protocol> Session<P> {
     }
 
     /// The goodbye of a protocol that has one, on a link that is logged in.
-    pub(super) fn say_bye(&mut self, link: &mut Link<P::Link>, now: Timestamp, out: &mut Actions<P>) {
+    pub(super) fn say_bye(&mut self, link: &mut LinkOf<P>, now: Timestamp, out: &mut Actions<P>) {
         if link.is_online() {
             let (protocol, frames, stats) = (&mut self.protocol, &mut self.frames, &mut self.stats);
             let (credentials, taken, outbox) = (&self.credentials, &mut self.taken, &mut self.outbox);
@@ -76,7 +77,7 @@ impl<P: Protocol> Session<P> {
 /// One link, and all that is needed to write on it.
 struct Writer<'a, P: Protocol> {
     protocol: &'a mut P,
-    link: &'a mut Link<P::Link>,
+    link: &'a mut LinkOf<P>,
     credentials: &'a Credentials,
     taken: &'a mut VecDeque<Bytes>,
     outbox: &'a mut Outbox<P::Message>,
@@ -116,6 +117,7 @@ impl<P: Protocol> Writer<'_, P> {
         }
         self.link.owed.ping = false;
         self.stats.pings += 1;
+        self.outbox.on_ping();
         let now = self.now;
         let number = self.link.heartbeat().map_or(0, |heartbeat| heartbeat.on_asked(now));
         match self.link.abilities.pings {
@@ -144,9 +146,23 @@ impl<P: Protocol> Writer<'_, P> {
         }
     }
 
+    /// What passes the queue by, and waits for no login.
+    fn lane(&mut self) {
+        while let Some(Passing { id, message, secret }) = self.link.lane.next() {
+            if !self.link.flights.has_passing_room() {
+                return;
+            }
+            let say = Say::Message(Outgoing { op: id, message, number: None, ack: false, again: false });
+            self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
+            let frames = self.send(secret);
+            let numbers = self.link.flights.hand_passing(frames);
+            self.link.lane.on_handed(numbers);
+        }
+    }
+
     #[inline(always)]
     fn queue(&mut self) {
-        while let Some(Next { id, message, bytes, ack, again }) = self.outbox.next() {
+        while let Some(Next { id, place, message, bytes, secret, ack, again }) = self.outbox.next() {
             if !self.link.flights.has_room(bytes) {
                 return;
             }
@@ -156,16 +172,16 @@ impl<P: Protocol> Writer<'_, P> {
                 continue;
             }
             let frames = if let Some(frame) = self.protocol.as_frame(&mut self.link.protocol, message) {
-                self.send_one(frame, false);
+                self.send_one(frame, secret);
                 1
             } else {
                 let say = Say::Message(Outgoing { op: id, message, number: None, ack, again });
                 self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
-                self.send(false)
+                self.send(secret)
             };
             self.stats.sent += 1;
             self.stats.resent += u64::from(again);
-            self.link.flights.hand(id, frames, bytes);
+            self.link.flights.hand(id, place, frames, bytes);
             self.outbox.on_handed();
         }
     }

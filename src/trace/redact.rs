@@ -85,6 +85,8 @@ pub struct Redactor {
     payloads: StandIns,
     /// Credentials that were seen, in all their spellings, and what stands in for them. The last few.
     needles: Vec<Needle>,
+    /// All that comes now is secret.
+    hides: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -103,7 +105,7 @@ impl Redactor {
     #[must_use]
     pub fn new(redaction: Redaction) -> Self {
         let (secrets, payloads) = (StandIns::new("secret"), StandIns::new("payload"));
-        Self { redaction, secrets, payloads, needles: Vec::new() }
+        Self { redaction, secrets, payloads, needles: Vec::new(), hides: false }
     }
 
     /// A text of the application or the peer.
@@ -120,6 +122,7 @@ impl Redactor {
     pub fn bytes(&mut self, bytes: &Bytes) -> Bytes {
         match core::str::from_utf8(bytes) {
             Ok(text) => self.changed(text).map_or_else(|| bytes.clone(), Bytes::from),
+            Err(_) if self.hides => self.secrets.opaque(bytes).into(),
             Err(_) if self.redaction.payloads => self.payloads.opaque(bytes).into(),
             Err(_) => bytes.clone(),
         }
@@ -139,8 +142,11 @@ impl Redactor {
         match command {
             Command::Send { message, options } => {
                 // All of them are named: one that makes a message secret has to be heeded here.
-                let SendOptions { class: _, tracked: _, ttl: _ } = options;
-                Some(Command::Send { message: message.redacted(self), options: *options })
+                let SendOptions { class: _, tracked: _, secret, rare: _ } = options;
+                self.hides = *secret;
+                let message = message.redacted(self);
+                self.hides = false;
+                Some(Command::Send { message, options: options.clone() })
             }
             Command::Endpoints { list, queued } => {
                 let list = list.iter().map(|address| self.said(address)).collect();
@@ -157,6 +163,7 @@ impl Redactor {
             | Command::Stop
             | Command::Drain { .. }
             | Command::Cancel(_)
+            | Command::TakeQueued
             | Command::NetworkLost
             | Command::NetworkBack
             | Command::Suspend
@@ -269,6 +276,9 @@ impl Redactor {
         if let Some(scrubbed) = scrub(&known, self) {
             return String::from_utf8(scrubbed).ok().filter(|scrubbed| scrubbed != text);
         }
+        if self.hides {
+            return String::from_utf8(self.secrets.plain(known.as_bytes())).ok();
+        }
         if self.redaction.payloads {
             return String::from_utf8(self.payloads.plain(known.as_bytes())).ok();
         }
@@ -285,7 +295,7 @@ impl Pen for Redactor {
     fn rule(&self, name: &str) -> Rule {
         let bare = bare(name);
         let is = |other: &Text| self::bare(other.as_str()) == bare;
-        if self.redaction.hide.iter().any(is) || SECRET_NAMES.iter().any(|secret| bare.contains(secret)) {
+        if self.hides || self.redaction.hide.iter().any(is) || SECRET_NAMES.iter().any(|secret| bare.contains(secret)) {
             Rule::Secret
         } else if self.redaction.keep.iter().any(is) {
             Rule::Keep

@@ -180,6 +180,9 @@ pub(super) fn hide<I, T>(actions: &mut [Action<I, T>]) {
 fn is_same_answer<N>(ours: &Answer<N>, theirs: &Answer<N>) -> bool {
     match (ours, theirs) {
         (Answer::Accepted(ours), Answer::Accepted(theirs)) => ours == theirs,
+        (Answer::CameBack(ours), Answer::CameBack(theirs)) => {
+            ours.iter().map(|one| one.id).eq(theirs.iter().map(|one| one.id))
+        }
         _ => mem::discriminant(ours) == mem::discriminant(theirs),
     }
 }

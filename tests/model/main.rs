@@ -11,7 +11,7 @@ use std::time::Duration;
 use model::{Did, Input, Link, Model, Saw, Stage};
 use steadfast::{
     Action, Answer, Cause, Class, Command, Config, Down, Event, Frame, HttpAnswer, LinkId, Machine, Never, OpId,
-    Report, Rng, SendOptions, Session, Text, Timestamp, Ttl,
+    Report, Rng, SendOptions, Session, Text, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -192,7 +192,9 @@ fn real(input: Input, step: Step) -> steadfast::Input<Text> {
         Input::Cancel(id) => Command::Cancel(OpId(id)),
         Input::Send { at_least_once, tracked, ttl } => {
             let class = if at_least_once { Class::AtLeastOnce } else { Class::AtMostOnce };
-            let options = SendOptions { class, tracked, ttl: ttl.map(Ttl::new) };
+            let mut options = SendOptions::new(class);
+            options.tracked = tracked;
+            let options = ttl.map_or(options.clone(), |ttl| options.ttl(ttl));
             Command::Send { message: Text::from_static("text"), options }
         }
     })
@@ -225,7 +227,7 @@ fn did(answer: &Answer<Text>, actions: &[Action<Text, Never>]) -> Did {
         Answer::Stale => did.stale = true,
         Answer::Accepted(id) => did.accepted = Some(id.0),
         Answer::Refused(..) | Answer::Cancelled(Some(_)) => did.returned = true,
-        Answer::CameBack(messages) => did.came_back = messages.iter().map(|(id, _)| id.0).collect(),
+        Answer::CameBack(messages) => did.came_back = messages.iter().map(|message| message.id.0).collect(),
         Answer::BadEndpoints(bad) => panic!("{bad}"),
         Answer::BadConfig(bad) => panic!("{bad}"),
     }
@@ -239,7 +241,7 @@ fn did(answer: &Answer<Text>, actions: &[Action<Text, Never>]) -> Did {
             Action::ReconnectAfter { at, .. } => did.announced = Some(*at),
             Action::EmitError(_) => did.errors += 1,
             Action::Emit(Event::Phase(change)) => did.phase = Some(change.to),
-            Action::Emit(Event::Outcome { id, outcome }) => did.ended.push((id.0, outcome.clone())),
+            Action::Emit(Event::Outcome { id, outcome, .. }) => did.ended.push((id.0, outcome.clone())),
             Action::Emit(Event::Degraded) => did.degraded = Some(true),
             Action::Emit(Event::Recovered) => did.degraded = Some(false),
             Action::Emit(Event::Level(level)) => did.level = Some(*level),

@@ -4,7 +4,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use bytes::Bytes;
-use steadfast::{Answer, BadConfig, BadEndpoints, Command, Config, Keepsake, OpId, Protocol, Queued, Secret, Text};
+use steadfast::{
+    Answer, BadConfig, BadEndpoints, Command, Config, Keepsake, Protocol, Queued, Secret, TakenBack, Text,
+};
 
 use crate::{Client, log};
 
@@ -25,7 +27,7 @@ impl<P: Protocol> Client<P> {
         &self,
         list: impl IntoIterator<Item = T>,
         queued: Queued,
-    ) -> Result<Vec<(OpId, P::Message)>, BadEndpoints> {
+    ) -> Result<Vec<TakenBack<P::Message>>, BadEndpoints> {
         // Before the lock: this may be the user's code.
         let list: Vec<Text> = list.into_iter().map(Into::into).collect();
         log::endpoints(&list);

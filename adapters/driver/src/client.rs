@@ -109,7 +109,7 @@ impl<P: Protocol> Client<P> {
     ) -> Result<Ticket<P>, Refused<P::Message>> {
         let message = message.into();
         let Some(mut turn) = self.shared().enter_to_send(&options) else { return Err(gone(message)) };
-        let id = turn.send(message, SendOptions { tracked: true, ..options })?;
+        let id = turn.send(message, options.tracked())?;
         turn.core().tickets.open(id);
         drop(turn);
         log::queued(id);

@@ -230,9 +230,9 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         let woken = &mut self.woken;
         let mut core = self.shared.look();
         self.brought.filter(|item| match item {
-            Item::Event(Event::Outcome { id, outcome }) => {
+            Item::Event(Event::Outcome { id, outcome, label }) => {
                 let outcome: Option<Outcome> = core.tickets.resolve(id, outcome, woken);
-                outcome.map(|outcome| Item::Event(Event::Outcome { id, outcome }))
+                outcome.map(|outcome| Item::Event(Event::Outcome { id, outcome, label }))
             }
             Item::Event(Event::Room) if !core.senders.is_empty() => {
                 woken.extend(core.senders.call());

@@ -1,7 +1,8 @@
 //! What the logs say. Nothing here is reached in a hot path unless somebody listens.
 
 use steadfast::{
-    Action, Attempt, Change, Error, Event, GaveUp, LinkId, OpId, Outcome, Phase, Recovery, StopCause, Text, Timestamp,
+    Action, Attempt, Change, Dropped, Error, Event, GaveUp, LinkId, OpId, Outcome, Phase, Recovery, StopCause, Text,
+    Timestamp,
 };
 use tracing::{
     Level, debug, enabled, error,
@@ -97,8 +98,8 @@ pub(crate) fn error(failure: &Error, client_id: Option<Text>) {
 pub(crate) fn event<I, T>(event: &Event<I, T>) {
     if let Event::Phase(change) = event {
         phase(change);
-    } else if let Event::Outcome { id, outcome, .. } = event {
-        outcome_of(*id, outcome);
+    } else if let Event::Outcome { id, outcome, label } = event {
+        outcome_of(*id, outcome, label.as_ref());
     } else if let Event::GoingAway(away) = event {
         let address = away.address.as_ref().map(|address| display(shown(address.as_str())));
         info!(target: TARGET, reason = %away.reason, after = ?away.after, address, "the server goes away");
@@ -137,15 +138,16 @@ fn phase(change: &Change) {
     }
 }
 
-fn outcome_of(id: OpId, outcome: &Outcome) {
+fn outcome_of(id: OpId, outcome: &Outcome, label: Option<&Text>) {
+    let label = label.map_or("", Text::as_str);
     if is_good(outcome) || is_wanted(outcome) {
-        debug!(target: TARGET, %id, ?outcome, "done");
+        debug!(target: TARGET, %id, ?outcome, label, "done");
     } else {
-        warn!(target: TARGET, %id, ?outcome, "not done");
+        warn!(target: TARGET, %id, ?outcome, label, "not done");
     }
 }
 
 /// Whether it is what the application itself has brought about.
 fn is_wanted(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Cancelled)
+    matches!(outcome, Outcome::Cancelled | Outcome::Dropped(Dropped::Replaced))
 }

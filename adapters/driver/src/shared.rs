@@ -114,7 +114,7 @@ impl<P: Protocol> Shared<P> {
     /// once. It is as old as the driver is late; so a send that makes a deadline of its own reads it anew.
     #[inline]
     pub(crate) fn enter_to_send(&self, options: &SendOptions) -> Option<Turn<'_, P>> {
-        if options.ttl.is_some() {
+        if options.time_to_live().is_some() {
             return self.enter();
         }
         let core = self.core.lock().ok()?;

@@ -48,7 +48,7 @@ impl<P: Protocol> Future for SendWhenReady<'_, P> {
         let message = this.message.take().expect("an async fn does not poll it again after it was ready");
         let Some(mut turn) = this.shared.enter_to_send(&this.options) else { return Poll::Ready(Err(gone(message))) };
         if this.is_my_turn(turn.core()) {
-            match turn.send(message, this.options) {
+            match turn.send(message, this.options.clone()) {
                 Err(Refused { why: Why::Full, message }) => this.message = Some(message),
                 answer => return Poll::Ready(answer),
             }

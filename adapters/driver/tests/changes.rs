@@ -42,6 +42,7 @@ fn what_waited_for_another_place_comes_back() {
     let mut ticket = Task::new(client.send_tracked("for a", SendOptions::default()).unwrap());
     assert!(driver.run().is_pending());
     let back = client.endpoints(["ws://b"], Queued::ComeBack).unwrap();
+    let back: Vec<_> = back.into_iter().map(|one| (one.id, one.message)).collect();
     assert_eq!(back, [(OpId(1), Frame::from("for a"))]);
     assert_eq!(driver.wakes.take(), 1);
     world.accept();

@@ -145,7 +145,7 @@ fn the_last_drain_has_an_end() {
     world.pass(LAST_DRAIN);
     ended(driver.run());
     let outcome = Outcome::Dropped(Dropped::Stopped);
-    assert!(take(&mut events).contains(&Item::Event(Event::Outcome { id, outcome })));
+    assert!(take(&mut events).contains(&Item::Event(Event::Outcome { id, outcome, label: None })));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn dropping_the_driver_gives_each_message_its_outcome() {
     let Poll::Ready(Err(refused)) = waiting.poll() else { panic!("it still waits") };
     assert_eq!((refused.why, refused.message), (Why::Stopped, Frame::from("four")));
     assert_eq!(closing.poll(), Poll::Ready(StopCause::User));
-    assert!(take(&mut events).contains(&Item::Event(Event::Outcome { id: untold, outcome: stopped })));
+    assert!(take(&mut events).contains(&Item::Event(Event::Outcome { id: untold, outcome: stopped, label: None })));
     assert_eq!(Task::new(events.next()).poll(), Poll::Ready(None));
     assert_eq!(client.phase(), Phase::Stopped(StopCause::User));
     assert_eq!(client.send("five").map_err(|refused| refused.why), Err(Why::Stopped));

@@ -64,11 +64,11 @@ fn bytes_are_bounded_too_and_the_newest_always_stays() {
 fn all_comes_in_the_order_in_which_it_happened() {
     let world = World::new();
     let (client, mut events, mut driver) = online_with(&world, world.builder());
-    let options = SendOptions { tracked: true, ..SendOptions::default() };
+    let options = SendOptions::default().tracked();
     for text in ["one", "two", "three"] {
         world.say(text);
         assert!(driver.run().is_pending());
-        client.send_with(text, options).unwrap();
+        client.send_with(text, options.clone()).unwrap();
         assert!(driver.run().is_pending());
     }
     let is_message: Vec<_> = take(&mut events).into_iter().map(|item| item.into_message().is_some()).collect();

@@ -53,9 +53,9 @@ fn a_ticket_need_not_be_polled_early() {
 fn a_tracked_message_without_a_ticket_is_told_as_an_event() {
     let world = World::new();
     let (client, mut events, mut driver) = online(&world);
-    let id = client.send_with("hello", SendOptions { tracked: true, ..SendOptions::default() }).unwrap();
+    let id = client.send_with("hello", SendOptions::default().tracked()).unwrap();
     assert!(driver.run().is_pending());
-    assert_eq!(take(&mut events), [Item::Event(Event::Outcome { id, outcome: Outcome::Written })]);
+    assert_eq!(take(&mut events), [Item::Event(Event::Outcome { id, outcome: Outcome::Written, label: None })]);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn of_a_dropped_ticket_only_bad_news_are_told() {
     client.stop();
     assert!(driver.run().is_pending());
     let outcome = Outcome::Dropped(Dropped::Stopped);
-    assert!(take(&mut events).contains(&Item::Event(Event::Outcome { id, outcome })));
+    assert!(take(&mut events).contains(&Item::Event(Event::Outcome { id, outcome, label: None })));
 }
 
 #[test]
@@ -216,6 +216,6 @@ fn what_made_room_for_others_is_told() {
     let told = take(&mut events);
     for id in &ids[..3] {
         let outcome = Outcome::Dropped(Dropped::Overflow);
-        assert!(told.contains(&Item::Event(Event::Outcome { id: *id, outcome })), "{told:?}");
+        assert!(told.contains(&Item::Event(Event::Outcome { id: *id, outcome, label: None })), "{told:?}");
     }
 }

@@ -11,14 +11,14 @@ use std::{
     time::Duration,
 };
 
-use steadfast::{Cause, Class, Event, Frame, OpId, Outcome, SendOptions, Ttl};
+use steadfast::{Cause, Event, Frame, OpId, Outcome, SendOptions};
 use steadfast_driver::{Drain, Item};
 use world::{Parts, Task, World, build, online, texts};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn within(ttl: Duration) -> SendOptions {
-    SendOptions { class: Class::AtMostOnce, tracked: false, ttl: Some(Ttl::new(ttl)) }
+    SendOptions::default().ttl(ttl)
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn a_log_of_messages_can_be_read_while_the_session_goes_on() {
     let (world, log) = (World::new(), Kept::new(MessageLog::new(10)));
     let both = (log.clone(), Seen::default());
     let (client, _events, mut driver) = online_with(&world, world.builder().watch(both.clone()));
-    client.send_with("hello", SendOptions { tracked: true, ..SendOptions::default() }).unwrap();
+    client.send_with("hello", SendOptions::default().tracked()).unwrap();
     assert!(driver.run().is_pending());
     world.say("good day");
     assert!(driver.run().is_pending());

@@ -168,7 +168,7 @@ impl Args {
 
     const fn options(&self) -> SendOptions {
         let class = if self.acks { Class::AtLeastOnce } else { Class::AtMostOnce };
-        SendOptions { class, tracked: false, ttl: None }
+        SendOptions::new(class)
     }
 }
 
@@ -251,7 +251,7 @@ async fn feed<P: Protocol>(client: &Client<P>, habit: &Habit<P>, options: SendOp
             }
         };
         let sent = match message {
-            Ok(message) => client.send_when_ready_with(message, options).await.map_err(|refused| refused.to_string()),
+            Ok(message) => client.send_when_ready_with(message, options.clone()).await.map_err(|refused| refused.to_string()),
             Err(problem) => Err(problem),
         };
         if let Err(problem) = sent {
@@ -324,7 +324,7 @@ impl<'a> Watch<'a> {
     fn tell<I, T>(&mut self, item: Item<I, T>) -> Result<(), Failure> {
         match item {
             Item::Event(Event::Phase(change)) => return self.phase(&change),
-            Item::Event(Event::Outcome { id, outcome }) => tell(&format!("message {id} ended {outcome:?}")),
+            Item::Event(Event::Outcome { id, outcome, label: _ }) => tell(&format!("message {id} ended {outcome:?}")),
             Item::Event(Event::Bad(complaint)) => tell(&format!("the server makes no sense: {complaint}")),
             Item::Event(Event::Level(level)) => tell(&format!("level {level}")),
             Item::Event(Event::Degraded) => tell("degraded: away for long; whoever has another way should take it"),

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use steadfast::{Answer, Cause, Class, Command, Config, Down, Input, LinkId, OpId, Report, SendOptions, Ttl};
+use steadfast::{Answer, Cause, Class, Command, Config, Down, Input, LinkId, OpId, Report, SendOptions};
 use steadfast_sim::{Sent, Spy, Toy};
 
 use crate::{
@@ -124,9 +124,12 @@ impl Case {
 
     fn send(&mut self, length: u8, kept: bool, tracked: bool, ttl: Option<u8>) {
         let class = if kept { Class::AtLeastOnce } else { Class::AtMostOnce };
-        let ttl = ttl.map(|millis| Ttl::new(Duration::from_millis(millis.into())));
         let message = "x".repeat(usize::from(length) % 48).into();
-        let options = SendOptions { class, tracked, ttl };
+        let mut options = SendOptions::new(class);
+        options.tracked = tracked;
+        if let Some(millis) = ttl {
+            options = options.ttl(Duration::from_millis(millis.into()));
+        }
         match self.rig.command(Command::Send { message, options }) {
             Answer::Accepted(id) if kept => drop(self.kept.insert(id)),
             Answer::Accepted(_)

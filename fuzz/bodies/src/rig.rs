@@ -97,7 +97,7 @@ impl Rig {
             Action::Abort(gone) => {
                 self.links.iter_mut().filter(|link| link.id == gone).for_each(|link| link.over = true)
             }
-            Action::Emit(Event::Outcome { id, outcome }) => self.hear(id, &outcome),
+            Action::Emit(Event::Outcome { id, outcome, .. }) => self.hear(id, &outcome),
             Action::AskCredential { ask, .. } => self.asked = ask,
             Action::Close { .. } | Action::ReconnectAfter { .. } | Action::EmitError(_) | Action::Emit(_) => {}
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use steadfast::{
-    Cause, Class, CloseCode, Command, Down, Frame, HttpAnswer, Input, LinkId, OpId, Recovery, Report, SendOptions, Ttl,
+    Cause, Class, CloseCode, Command, Down, Frame, HttpAnswer, Input, LinkId, OpId, Recovery, Report, SendOptions,
 };
 
 use crate::{
@@ -119,9 +119,14 @@ fn take(rig: &mut Rig, step: Step<'_>) {
         }
         Step::Send { length, kept, tracked, ttl } => {
             let class = if kept { Class::AtLeastOnce } else { Class::AtMostOnce };
-            let ttl = ttl.map(|millis| Ttl::new(Duration::from_millis(millis.into())));
+
             let message = "x".repeat(length.into()).into();
-            rig.command(Command::Send { message, options: SendOptions { class, tracked, ttl } });
+            let mut options = SendOptions::new(class);
+            options.tracked = tracked;
+            if let Some(millis) = ttl {
+                options = options.ttl(Duration::from_millis(millis.into()));
+            }
+            rig.command(Command::Send { message, options });
         }
         Step::Cancel(id) => drop(rig.command(Command::Cancel(OpId(id.into())))),
         Step::Taken(id) => drop(rig.command(Command::Taken { id: id.to_string().into() })),

@@ -1,6 +1,6 @@
 //! What does an input say, before the session has done anything?
 
-use steadfast::{Answer, LinkId, Phase, Timestamp};
+use steadfast::{Answer, LinkId, Phase, SendOptions, Timestamp};
 
 use super::{
     Checker, Got, Spy,
@@ -11,7 +11,7 @@ use super::{
 
 impl<S: Spy> Checker<S> {
     /// What the input alone says.
-    pub(super) fn absorb<M>(&mut self, now: Timestamp, what: What, answer: &Answer<M>) {
+    pub(super) fn absorb<M>(&mut self, now: Timestamp, what: What, options: Option<SendOptions>, answer: &Answer<M>) {
         if let Some(due) = self.deadline.filter(|due| *due < now) {
             self.links.overslept(now, now.since(due));
         }
@@ -40,12 +40,13 @@ impl<S: Spy> Checker<S> {
                 }
             }
             What::Stop => self.over = true,
-            What::Send(options) => {
-                if let Answer::Accepted(id) = answer {
-                    let verdict = self.ledger.accept(now, *id, options);
+            What::Send => {
+                if let (Answer::Accepted(id), Some(options)) = (answer, options) {
+                    let verdict = self.ledger.accept(now, *id, options, self.links.up());
                     self.note(verdict);
                 }
             }
+            What::TakeQueued => self.absorb_taken(answer),
             What::Cancel(id) => {
                 if matches!(answer, Answer::Cancelled(Some(_))) {
                     let verdict = self.ledger.cancel(id);
@@ -59,8 +60,18 @@ impl<S: Spy> Checker<S> {
     fn absorb_endpoints<M>(&mut self, answer: &Answer<M>) {
         let Answer::CameBack(messages) = answer else { return };
         self.elsewhere = self.ledger.last();
-        for (id, _) in messages {
-            let verdict = self.ledger.cancel(*id);
+        for message in messages {
+            let verdict = self.ledger.cancel(message.id);
+            self.note(verdict);
+        }
+    }
+
+    fn absorb_taken<M>(&mut self, answer: &Answer<M>) {
+        let Answer::CameBack(messages) = answer else { return };
+        let verdict = self.ledger.all_waiting(messages.len());
+        self.note(verdict);
+        for message in messages {
+            let verdict = self.ledger.cancel(message.id);
             self.note(verdict);
         }
     }
@@ -108,9 +119,10 @@ impl<S: Spy> Checker<S> {
                 link.flushed(frames, &mut self.ledger);
                 link.flush_done();
             }
-            Saw::Down(left) => {
+            Saw::Down(ended) => {
                 self.asks.gone(id);
-                self.links.down(id, left, &mut self.ledger);
+                let limit = ended.charges.then_some(self.config.errors.poison_limit);
+                self.links.down(id, ended.left, limit, &mut self.ledger);
             }
             Saw::Paused => link.silence().pause(now, true),
             Saw::Resumed => link.silence().pause(now, false),

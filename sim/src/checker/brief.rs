@@ -1,6 +1,6 @@
 //! What does an input say?
 
-use steadfast::{Command, Config, Input, LinkId, OpId, Queued, Report, SendOptions, Text};
+use steadfast::{Cause, CloseCode, Command, Config, Input, LinkId, OpId, Queued, Report, SendOptions, Text};
 
 use super::{Got, Spy};
 
@@ -8,6 +8,7 @@ use super::{Got, Spy};
 #[derive(Clone, Debug)]
 pub struct Brief {
     pub(super) what: What,
+    pub(super) options: Option<SendOptions>,
     pub(super) change: Option<Change>,
 }
 
@@ -37,7 +38,7 @@ pub(super) enum What {
         now: bool,
     },
     Stop,
-    Send(SendOptions),
+    Send,
     Cancel(OpId),
     Credential(u64),
     /// Messages may come back.
@@ -48,6 +49,7 @@ pub(super) enum What {
     Lost,
     Back,
     Suspend(bool),
+    TakeQueued,
     Other,
     Report(LinkId, Saw),
 }
@@ -57,10 +59,20 @@ pub(super) enum Saw {
     Up { can_ping: bool },
     Frame(Got),
     Flushed(u64),
-    Down(u64),
+    Down(Ended),
     Progress,
     Paused,
     Resumed,
+}
+
+/// How a link ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) left: u64,
+    /// The peer could not take what it was sent.
+    pub(super) charges: bool,
+    /// It says that something was too large.
+    pub(super) too_big: bool,
 }
 
 impl What {
@@ -70,7 +82,7 @@ impl What {
             Input::Command(Command::Connect) => Self::Connect { now: false },
             Input::Command(Command::ConnectNow) => Self::Connect { now: true },
             Input::Command(Command::Stop | Command::Drain { .. }) => Self::Stop,
-            Input::Command(Command::Send { options, .. }) => Self::Send(*options),
+            Input::Command(Command::Send { .. }) => Self::Send,
             Input::Command(Command::Cancel(id)) => Self::Cancel(*id),
             Input::Command(Command::Credential { ask, .. }) => Self::Credential(*ask),
             Input::Command(Command::Endpoints { queued, .. }) => Self::Endpoints { back: *queued == Queued::ComeBack },
@@ -80,6 +92,7 @@ impl What {
             Input::Command(Command::Resume) => Self::Suspend(false),
             Input::Command(Command::Authenticate(_) | Command::Taken { .. }) => Self::Other,
             Input::Command(Command::Configure(_)) => Self::Configure,
+            Input::Command(Command::TakeQueued) => Self::TakeQueued,
             Input::Report(link, report) => Self::Report(*link, Saw::of(report, spy)),
         }
     }
@@ -91,7 +104,12 @@ impl Saw {
             Report::Up(handshake) => Self::Up { can_ping: handshake.pings },
             Report::Frame(frame) => Self::Frame(spy.got(frame)),
             Report::Flushed { frames } => Self::Flushed(*frames),
-            Report::Down(down) => Self::Down(down.left),
+            Report::Down(down) => {
+                let code = if let Cause::Closed { code, .. } = down.cause { Some(code) } else { None };
+                let unfit = [CloseCode::PROTOCOL, CloseCode::UNSUPPORTED, CloseCode::INVALID];
+                let charges = code.is_some_and(|code| unfit.contains(&code));
+                Self::Down(Ended { left: down.left, charges, too_big: code == Some(CloseCode::TOO_BIG) })
+            }
             Report::Progress => Self::Progress,
             Report::Paused => Self::Paused,
             Report::Resumed => Self::Resumed,

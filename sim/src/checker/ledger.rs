@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steadfast::{Class, Dropped, OpId, Outcome, Overflow, SendOptions, Timestamp};
+use steadfast::{Class, Dropped, LinkId, OpId, Outcome, Overflow, SendOptions, Text, Timestamp};
 
 /// Every message that was accepted and has not ended.
 #[derive(Clone, Debug, Default)]
@@ -10,8 +10,21 @@ pub(super) struct Ledger {
     last: u64,
     accepted: u64,
     entries: BTreeMap<u64, Entry>,
-    queue: BTreeSet<u64>,
+    /// What waits, by its place.
+    queue: BTreeMap<u64, u64>,
+    /// What waits and never left, as it would be dropped: by class, and then by place.
+    droppable: BTreeSet<(Class, u64)>,
+    keys: BTreeSet<(Text, u64)>,
+    /// What passes the queue by and waits to.
+    passing: BTreeSet<u64>,
+    passers: usize,
     owed: Vec<u64>,
+    /// What was accepted in this turn.
+    newcomer: Option<u64>,
+    /// What it has to replace, if it stays.
+    replaces: Option<u64>,
+    /// Links of which it was said in this turn that they are gone.
+    gone: Vec<LinkId>,
     arrivals: Option<Arrivals>,
 }
 
@@ -19,10 +32,16 @@ pub(super) struct Ledger {
 struct Entry {
     options: SendOptions,
     until: Option<Timestamp>,
+    /// Its id, or that of the first that stood where it stands.
+    place: u64,
+    /// The only link that it may leave on.
+    link: Option<LinkId>,
     /// It is with a transport, or waits there for its acknowledgement.
     handed: bool,
     /// It may have left on an earlier link.
     doubtful: bool,
+    /// How often it was there when the peer could not take something.
+    charges: u32,
     owed: Option<Why>,
 }
 
@@ -40,7 +59,9 @@ pub(super) enum Why {
     Acked,
     Denied,
     Lost,
+    LinkGone,
     Cancelled,
+    Poison,
 }
 
 /// What makes an outcome possible, beside the message itself.
@@ -52,6 +73,8 @@ pub(super) struct Context {
     /// It was for a destination that is no longer ours.
     pub(super) elsewhere: bool,
     pub(super) overflow: Overflow,
+    /// The peer said that something was too large.
+    pub(super) too_big: bool,
 }
 
 impl Ledger {
@@ -64,6 +87,11 @@ impl Ledger {
         OpId(self.last)
     }
 
+    /// How many of them are in the queue, or wait for an acknowledgement.
+    pub(super) fn kept(&self) -> usize {
+        self.entries.len() - self.passers
+    }
+
     pub(super) const fn accepted(&self) -> u64 {
         self.accepted
     }
@@ -72,30 +100,74 @@ impl Ledger {
         self.arrivals.get_or_insert_default();
     }
 
-    pub(super) fn accept(&mut self, now: Timestamp, id: OpId, options: SendOptions) -> Result<(), String> {
-        let until = options.ttl.and_then(|ttl| now.after(ttl.duration()));
-        self.entries.insert(id.0, Entry { options, until, handed: false, doubtful: false, owed: None });
-        self.queue.insert(id.0);
+    /// A message is accepted, while this link is open.
+    pub(super) fn accept(
+        &mut self,
+        now: Timestamp,
+        id: OpId,
+        options: SendOptions,
+        link: Option<LinkId>,
+    ) -> Result<(), String> {
+        let until = options.time_to_live().and_then(|ttl| now.after(ttl.duration()));
+        let (class, place, passes) = (options.class, id.0, options.class == Class::Bypass);
+        if passes {
+            self.passers += 1;
+            self.passing.insert(place);
+        } else {
+            self.replaces = self.replaced_by(&options);
+            self.queue.insert(place, place);
+            self.droppable.insert((class, place));
+            self.keys.extend(options.keyed().map(|key| (key.clone(), place)));
+        }
+        let link = link.filter(|_| passes);
+        let entry = Entry { options, until, place, link, handed: false, doubtful: false, charges: 0, owed: None };
+        self.entries.insert(place, entry);
+        self.newcomer = Some(place);
         self.accepted += 1;
-        let last = std::mem::replace(&mut self.last, id.0);
-        if id.0 <= last { Err(format!("one outcome: id {id} is given after {last}")) } else { Ok(()) }
+        let last = std::mem::replace(&mut self.last, place);
+        if place <= last {
+            Err(format!("one outcome: id {id} is given after {last}"))
+        } else if passes && link.is_none() {
+            Err(format!("order: {id} is to pass the queue by and no link is open"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What a message of the class `latest` has to replace: the newest with its key, if it waits and is of that class.
+    fn replaced_by(&self, options: &SendOptions) -> Option<u64> {
+        let key = options.keyed().filter(|_| options.class == Class::Latest)?;
+        let (_, newest) = self.keys.range((key.clone(), 0)..=(key.clone(), u64::MAX)).next_back()?;
+        let id = self.queue.get(newest)?;
+        self.entries.get(id).filter(|entry| entry.options.class == Class::Latest && !entry.may_have_left())?;
+        Some(*id)
     }
 
     /// The message goes to a transport: which one it is, and whether it was its turn.
-    pub(super) fn hand_over(&mut self, now: Timestamp, op: Option<OpId>) -> (Option<OpId>, Result<(), String>) {
-        let Some(&oldest) = self.queue.first() else {
+    pub(super) fn hand_over(
+        &mut self,
+        now: Timestamp,
+        link: LinkId,
+        op: Option<OpId>,
+    ) -> (Option<OpId>, Result<(), String>) {
+        let oldest = self.passing.first().or_else(|| self.queue.values().next()).copied();
+        let Some(oldest) = oldest else {
             return (None, Err(format!("order: {op:?} is sent, and nothing waits")));
         };
         let op = op.unwrap_or(OpId(oldest));
-        if !self.queue.remove(&op.0) {
+        let Some(entry) = self.entries.get_mut(&op.0).filter(|entry| !entry.handed) else {
             return (None, Err(format!("order: {op} is sent, and does not wait to be")));
-        }
-        let entry = self.entries.get_mut(&op.0).expect("what is queued has an entry");
+        };
+        self.passing.remove(&op.0);
+        self.queue.remove(&entry.place);
+        self.droppable.remove(&(entry.options.class, entry.place));
         entry.handed = true;
         let verdict = if op.0 != oldest {
-            Err(format!("order: {op} is sent, and {oldest} is older"))
+            Err(format!("order: {op} is sent, and the turn is {oldest}'s"))
         } else if entry.until.is_some_and(|until| until <= now) {
             Err(format!("order: {op} is sent at {now}, and its time ran out at {:?}", entry.until))
+        } else if entry.link.is_some_and(|own| own != link) {
+            Err(format!("order: {op} is sent on link {link} and belongs to {:?}", entry.link))
         } else {
             Ok(())
         };
@@ -104,6 +176,14 @@ impl Ledger {
 
     pub(super) fn is_kept_until_acked(&self, op: OpId) -> bool {
         self.entries.get(&op.0).is_some_and(|entry| entry.options.class == Class::AtLeastOnce)
+    }
+
+    pub(super) fn passes(&self, op: OpId) -> bool {
+        self.entries.get(&op.0).is_some_and(|entry| entry.options.class == Class::Bypass)
+    }
+
+    pub(super) fn is_secret(&self, op: OpId) -> bool {
+        self.entries.get(&op.0).is_some_and(|entry| entry.options.secret)
     }
 
     pub(super) fn owe(&mut self, op: OpId, why: Why) {
@@ -120,22 +200,30 @@ impl Ledger {
         }
     }
 
-    /// Its link is gone, and it may have left: a replay, or doubt.
-    pub(super) fn maybe_left(&mut self, op: OpId) {
+    /// Its link is gone, and it may have left: a replay, or doubt. With a limit it is charged, and at that poison.
+    pub(super) fn maybe_left(&mut self, op: OpId, limit: Option<u32>) {
         let Some(entry) = self.entries.get_mut(&op.0) else { return };
         (entry.handed, entry.doubtful) = (false, true);
-        if entry.options.class == Class::AtLeastOnce {
-            self.queue.insert(op.0);
-        } else {
-            self.owe(op, Why::Lost);
+        if entry.options.class != Class::AtLeastOnce {
+            return self.owe(op, Why::Lost);
+        }
+        self.queue.insert(entry.place, op.0);
+        entry.charges += u32::from(limit.is_some());
+        if limit.is_some_and(|limit| entry.charges >= limit) {
+            self.owe(op, Why::Poison);
         }
     }
 
     /// Its link is gone, and it has certainly not left on it.
     pub(super) fn not_left(&mut self, op: OpId) {
-        if let Some(entry) = self.entries.get_mut(&op.0) {
-            entry.handed = false;
-            self.queue.insert(op.0);
+        let Some(entry) = self.entries.get_mut(&op.0) else { return };
+        entry.handed = false;
+        if matches!(entry.options.class, Class::Volatile | Class::Bypass) {
+            return self.owe(op, Why::LinkGone);
+        }
+        self.queue.insert(entry.place, op.0);
+        if !entry.doubtful {
+            self.droppable.insert((entry.options.class, entry.place));
         }
     }
 
@@ -150,18 +238,111 @@ impl Ledger {
         }
     }
 
+    /// Whether so many are all that have not left.
+    pub(super) fn all_waiting(&self, taken: usize) -> Result<(), String> {
+        let waiting = self.droppable.len() + self.passing.len();
+        if taken == waiting { Ok(()) } else { Err(format!("one outcome: {taken} of {waiting} that wait came back")) }
+    }
+
     pub(super) fn end(&mut self, id: OpId, outcome: &Outcome, context: &Context) -> Result<(), String> {
         let Some(entry) = self.entries.remove(&id.0) else {
             return Err(format!("one outcome: {id} is told {outcome:?} and is not pending"));
         };
-        let queued = self.queue.remove(&id.0) && !entry.may_have_left();
-        if !entry.fits(outcome, queued, context) {
+        let fits = self.fits(id, &entry, outcome, context);
+        self.forget(id.0, &entry);
+        if *outcome == Outcome::Dropped(Dropped::Replaced) {
+            self.step_into(entry.place);
+        }
+        self.gone.extend(entry.link.filter(|_| *outcome == Outcome::Dropped(Dropped::LinkGone)));
+        if !fits {
             return Err(format!("one outcome: {id} is told {outcome:?}, which does not fit {entry:?}"));
         }
         match &mut self.arrivals {
             Some(arrivals) => arrivals.end(id, outcome),
             None => Ok(()),
         }
+    }
+
+    fn forget(&mut self, id: u64, entry: &Entry) {
+        if entry.options.class == Class::Bypass {
+            self.passers -= 1;
+            self.passing.remove(&id);
+        } else {
+            self.queue.remove(&entry.place);
+            self.droppable.remove(&(entry.options.class, entry.place));
+            if let Some(key) = entry.options.keyed() {
+                self.keys.remove(&(key.clone(), entry.place));
+            }
+        }
+    }
+
+    /// The message of this turn stands where another stood.
+    fn step_into(&mut self, place: u64) {
+        let Some((id, entry)) = self.newcomer.and_then(|id| Some((id, self.entries.get_mut(&id)?))) else { return };
+        let (class, old) = (entry.options.class, std::mem::replace(&mut entry.place, place));
+        self.queue.remove(&old);
+        self.queue.insert(place, id);
+        self.droppable.remove(&(class, old));
+        self.droppable.insert((class, place));
+        if let Some(key) = entry.options.keyed() {
+            self.keys.remove(&(key.clone(), old));
+            self.keys.insert((key.clone(), place));
+        }
+    }
+
+    /// Whether a message can have ended so.
+    fn fits(&self, id: OpId, entry: &Entry, outcome: &Outcome, context: &Context) -> bool {
+        let waits = !entry.may_have_left();
+        let too_late = entry.until.is_some_and(|until| until <= context.now);
+        let class = entry.options.class;
+        match outcome {
+            // An answer, even a no, proves that it was written; and with that an at-most-once message ends.
+            Outcome::Written => {
+                class != Class::AtLeastOnce && matches!(entry.owed, Some(Why::Flushed | Why::Acked | Why::Denied))
+            }
+            Outcome::Acked => entry.owed == Some(Why::Acked),
+            Outcome::Failed(why) if why.code.as_ref().is_some_and(|code| code.as_str() == "poison") => {
+                let is_doubtful = class == Class::AtLeastOnce && entry.doubtful;
+                is_doubtful && (entry.owed == Some(Why::Poison) || context.too_big)
+            }
+            Outcome::Failed(_) => entry.owed == Some(Why::Denied),
+            Outcome::Expired => waits && too_late,
+            Outcome::Dropped(Dropped::Overflow) => waits && self.overflows(id, entry, context.overflow),
+            Outcome::Dropped(Dropped::Replaced) => waits && self.is_replaced(entry, context.overflow),
+            Outcome::Dropped(Dropped::LinkGone) => {
+                matches!(class, Class::Volatile | Class::Bypass) && (waits || entry.owed == Some(Why::LinkGone))
+            }
+            Outcome::Dropped(Dropped::Stopped) => waits && context.over,
+            Outcome::Dropped(Dropped::Elsewhere) => waits && context.elsewhere,
+            Outcome::Cancelled => waits && context.cancelling,
+            Outcome::InDoubt => {
+                let has_cause = too_late || context.over || context.elsewhere;
+                entry.owed == Some(Why::Lost) || (entry.may_have_left() && has_cause)
+            }
+            Outcome::Dropped(_) | _ => false,
+        }
+    }
+
+    fn overflows(&self, id: OpId, entry: &Entry, overflow: Overflow) -> bool {
+        let is_new = self.newcomer == Some(id.0);
+        match overflow {
+            Overflow::DropOldest => !is_new,
+            Overflow::DropNewest => is_new,
+            Overflow::DropLowest => {
+                let newcomer = self.newcomer.and_then(|id| self.entries.get(&id));
+                let lowest = self.droppable.first() == Some(&(entry.options.class, entry.place));
+                !is_new && lowest && newcomer.is_some_and(|new| new.options.class >= entry.options.class)
+            }
+            Overflow::Refuse | Overflow::ReplaceByKey | _ => false,
+        }
+    }
+
+    fn is_replaced(&self, entry: &Entry, overflow: Overflow) -> bool {
+        let Some(new) = self.newcomer.and_then(|id| self.entries.get(&id)) else { return false };
+        let (old, new, class) = (entry.options.keyed(), new.options.keyed(), new.options.class);
+        let both_latest = class == Class::Latest && entry.options.class == Class::Latest;
+        let gives_way = overflow == Overflow::ReplaceByKey && entry.options.class != Class::AtLeastOnce;
+        old.is_some() && old == new && (both_latest || gives_way)
     }
 
     pub(super) fn arrived(&mut self, id: OpId) -> Result<(), String> {
@@ -173,18 +354,39 @@ impl Ledger {
         Ok(())
     }
 
-    /// What had to end in this turn has ended; good news need not be told where nobody asked for them.
-    pub(super) fn close_turn(&mut self) -> Result<(), String> {
-        let mut verdict = Ok(());
+    /// What had to end in this turn has ended; good news need not be told where nobody asked for them. `up` is the
+    /// link that is open.
+    pub(super) fn close_turn(&mut self, up: Option<LinkId>) -> Result<(), String> {
+        let mut verdict = self.close_newcomer();
         for op in std::mem::take(&mut self.owed) {
             let Some(entry) = self.entries.get(&op) else { continue };
             if entry.options.tracked || !entry.may_end_silently() {
                 verdict = Err(format!("one outcome: nothing was told of {op}: {entry:?}"));
             }
-            self.entries.remove(&op);
-            self.queue.remove(&op);
+            if let Some(entry) = self.entries.remove(&op) {
+                self.forget(op, &entry);
+            }
+        }
+        let stray = self.passing.iter().filter_map(|id| self.entries.get(id)).find(|entry| entry.link != up);
+        if let Some(stray) = stray {
+            verdict = Err(format!("one outcome: its link is gone, and it still waits: {stray:?}"));
+        }
+        if std::mem::take(&mut self.gone).into_iter().any(|link| Some(link) == up) {
+            verdict = Err(format!("one outcome: link {up:?} is said to be gone"));
         }
         verdict
+    }
+
+    fn close_newcomer(&mut self) -> Result<(), String> {
+        let (newcomer, replaces) = (self.newcomer.take(), self.replaces.take());
+        let Some(entry) = newcomer.and_then(|id| self.entries.get(&id)) else { return Ok(()) };
+        if entry.options.class == Class::Volatile && !entry.handed && entry.owed.is_none() {
+            return Err(format!("order: a volatile message waits: {entry:?}"));
+        }
+        match replaces.filter(|old| self.entries.contains_key(old)) {
+            Some(old) => Err(format!("order: {old} waits, and was to be replaced by {newcomer:?}")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -193,37 +395,13 @@ impl Entry {
     fn may_end_silently(&self) -> bool {
         match self.owed {
             Some(Why::Flushed | Why::Acked) => true,
-            Some(Why::Denied) => self.options.class == Class::AtMostOnce,
-            Some(Why::Lost | Why::Cancelled) | None => false,
+            Some(Why::Denied) => self.options.class != Class::AtLeastOnce,
+            Some(Why::Lost | Why::LinkGone | Why::Cancelled | Why::Poison) | None => false,
         }
     }
 
     const fn may_have_left(&self) -> bool {
         self.handed || self.doubtful
-    }
-
-    /// Whether it can have ended so. `queued`: it waits, and has never left.
-    fn fits(&self, outcome: &Outcome, queued: bool, context: &Context) -> bool {
-        let too_late = self.until.is_some_and(|until| until <= context.now);
-        match outcome {
-            // An answer, even a no, proves that it was written; and with that an at-most-once message ends.
-            Outcome::Written => {
-                self.options.class == Class::AtMostOnce
-                    && matches!(self.owed, Some(Why::Flushed | Why::Acked | Why::Denied))
-            }
-            Outcome::Acked => self.owed == Some(Why::Acked),
-            Outcome::Failed(_) => self.owed == Some(Why::Denied),
-            Outcome::Expired => queued && too_late,
-            Outcome::Dropped(Dropped::Overflow) => queued && context.overflow == Overflow::DropOldest,
-            Outcome::Dropped(Dropped::Stopped) => queued && context.over,
-            Outcome::Dropped(Dropped::Elsewhere) => queued && context.elsewhere,
-            Outcome::Cancelled => queued && context.cancelling,
-            Outcome::InDoubt => {
-                let has_cause = too_late || context.over || context.elsewhere;
-                self.owed == Some(Why::Lost) || (self.may_have_left() && has_cause)
-            }
-            Outcome::Dropped(_) | _ => false,
-        }
     }
 }
 

@@ -51,6 +51,8 @@ struct Flying {
     number: u64,
     bytes: u64,
     op: Option<OpId>,
+    /// It passed the queue by.
+    passes: bool,
 }
 
 impl Links {
@@ -80,6 +82,11 @@ impl Links {
 
     pub(super) fn get(&mut self, id: LinkId) -> Option<&mut Link> {
         [&mut self.link, &mut self.leaving].into_iter().flatten().find(|link| link.id == id)
+    }
+
+    /// The link that is open.
+    pub(super) fn up(&self) -> Option<LinkId> {
+        self.link.as_ref().filter(|link| link.stage == Stage::Up).map(|link| link.id)
     }
 
     pub(super) fn is_stable(&self, now: Timestamp, after: Duration) -> bool {
@@ -123,9 +130,11 @@ impl Links {
     }
 
     /// The link is gone; frames after the first `left` have certainly not left.
-    pub(super) fn down(&mut self, id: LinkId, left: u64, ledger: &mut Ledger) {
+    /// With a limit what may have left is charged.
+    pub(super) fn down(&mut self, id: LinkId, left: u64, limit: Option<u32>, ledger: &mut Ledger) {
+        let limit = limit.filter(|_| self.link.as_ref().is_some_and(|link| link.id == id));
         if let Some(link) = self.take(id) {
-            link.end(left, ledger);
+            link.end(left, limit, ledger);
         }
     }
 
@@ -134,7 +143,7 @@ impl Links {
         let Some(link) = self.take(id) else {
             return Err(format!("one link: aborts link {id}, which is not there"));
         };
-        link.end(u64::MAX, ledger);
+        link.end(u64::MAX, None, ledger);
         Ok(())
     }
 
@@ -217,9 +226,10 @@ impl Link {
 
     /// A frame is handed to the transport. Messages have to fit the window, one of any size does; what the
     /// protocol says for itself has as much room again.
-    pub(super) fn sent(&mut self, op: Option<OpId>, bytes: u64, window: &Window) -> Result<(), String> {
+    pub(super) fn sent(&mut self, op: Option<OpId>, passes: bool, bytes: u64, window: &Window) -> Result<(), String> {
         let (frames, limit) = (self.flight.len() as u64, u64::from(window.frames));
         let fits = match op {
+            Some(_) if passes => frames < 2 * limit,
             Some(_) => {
                 let total = self.message_bytes + bytes;
                 self.messages += 1;
@@ -234,7 +244,7 @@ impl Link {
             }
         };
         self.sent += 1;
-        self.flight.push_back(Flying { number: self.sent, bytes, op });
+        self.flight.push_back(Flying { number: self.sent, bytes, op, passes });
         if fits { Ok(()) } else { Err(format!("window: {op:?} is sent behind {frames} frames, and does not fit")) }
     }
 
@@ -243,7 +253,8 @@ impl Link {
         self.flushed = self.flushed.max(frames.min(self.sent));
         while let Some(flying) = self.flight.front().copied().filter(|flying| flying.number <= self.flushed) {
             self.flight.pop_front();
-            if flying.op.is_some() {
+            if flying.passes {
+            } else if flying.op.is_some() {
                 self.messages -= 1;
                 self.message_bytes -= flying.bytes;
             } else {
@@ -271,13 +282,13 @@ impl Link {
         self.unacked.remove(&op.0);
     }
 
-    fn end(self, left: u64, ledger: &mut Ledger) {
+    fn end(self, left: u64, limit: Option<u32>, ledger: &mut Ledger) {
         for op in self.unacked {
-            ledger.maybe_left(OpId(op));
+            ledger.maybe_left(OpId(op), limit);
         }
         for (number, op) in self.flight.into_iter().filter_map(|flying| Some((flying.number, flying.op?))) {
             if number <= left {
-                ledger.maybe_left(op);
+                ledger.maybe_left(op, limit);
             } else {
                 ledger.not_left(op);
             }

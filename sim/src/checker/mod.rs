@@ -14,7 +14,7 @@ mod spy;
 use std::fmt::Debug;
 
 use steadfast::{
-    Action, Answer, Config, Error, Event, Frame, GaveUp, Health, Input, LinkId, OpId, Phase, Recovery, Stats,
+    Action, Answer, Command, Config, Error, Event, Frame, GaveUp, Health, Input, LinkId, OpId, Phase, Recovery, Stats,
     StopCause, Text, Timestamp,
 };
 
@@ -23,7 +23,7 @@ pub use checked::Checked;
 pub use spy::{Got, Sent, Spy};
 
 use asks::Asks;
-use brief::{Change, What};
+use brief::{Change, Saw, What};
 use ledger::Ledger;
 use link::{Links, Stage};
 use look::Look;
@@ -72,6 +72,7 @@ pub struct Checker<S> {
     fatal: bool,
     over: bool,
     going_away: bool,
+    is_high: bool,
     links: Links,
     ledger: Ledger,
     pace: Pace,
@@ -106,6 +107,7 @@ impl<S: Spy> Checker<S> {
             fatal: false,
             over: false,
             going_away: false,
+            is_high: false,
             links: Links::default(),
             ledger: Ledger::default(),
             pace: Pace::default(),
@@ -142,7 +144,11 @@ impl<S: Spy> Checker<S> {
     #[must_use]
     pub fn before<M>(&mut self, input: &Input<M>) -> Brief {
         self.asks.learn(input);
-        Brief { what: What::of(input, &self.spy), change: Change::of(input) }
+        let options = match input {
+            Input::Command(Command::Send { options, .. }) => Some(options.clone()),
+            Input::Command(_) | Input::Report(..) | Input::Wake => None,
+        };
+        Brief { what: What::of(input, &self.spy), options, change: Change::of(input) }
     }
 
     /// To be called after the turn, with what [`before`](Self::before) gave, the actions of this turn alone
@@ -158,9 +164,9 @@ impl<S: Spy> Checker<S> {
         // Time that goes backwards stands still, for the session and so for us.
         let now = now.max(self.now);
         self.turns += 1;
-        let Brief { what, change } = brief;
+        let Brief { what, options, change } = brief;
         self.check_quiet(now, what, answer, actions.len(), deadline);
-        self.absorb(now, what, answer);
+        self.absorb(now, what, options, answer);
         if let Some(change) = change {
             self.adopt(change, answer);
         }
@@ -194,9 +200,12 @@ impl<S: Spy> Checker<S> {
             format!("one outcome: {queued} messages are pending and the session says {}", health.queued)
         });
         let limit = u64::from(self.most.0);
-        self.check(queued <= limit, || format!("bounds: {queued} messages are kept and the limit is {limit}"));
+        let kept = self.ledger.kept() as u64;
+        self.check(kept <= limit, || format!("bounds: {kept} messages are kept and the limit is {limit}"));
         let (bytes, limit) = (health.queued_bytes, self.most.1);
-        self.check(bytes <= limit, || format!("bounds: {bytes} bytes are kept and the limit is {limit}"));
+        self.check(bytes <= limit || kept < queued, || {
+            format!("bounds: {bytes} bytes are kept and the limit is {limit}")
+        });
         let phase = self.phase;
         self.check(health.phase == phase, || format!("phase: the events say {phase}, the session {}", health.phase));
         let level = self.look.level();
@@ -219,7 +228,7 @@ impl<S: Spy> Checker<S> {
         let stopped = matches!(self.phase, Phase::Stopped(_)) && self.links.is_empty();
         // What is kept over a stop can still be taken back.
         let takes_back = self.config.keep_on_stop
-            && matches!(what, What::Cancel(_) | What::Endpoints { back: true } | What::Configure);
+            && matches!(what, What::Cancel(_) | What::TakeQueued | What::Endpoints { back: true } | What::Configure);
         if stopped && !takes_back && !matches!(what, What::Connect { .. }) {
             self.check(actions == 0 && deadline.is_none(), || format!("phase: {what:?} did something after the stop"));
         }
@@ -230,8 +239,9 @@ impl<S: Spy> Checker<S> {
             What::Wake
             | What::Connect { .. }
             | What::Stop
-            | What::Send(_)
+            | What::Send
             | What::Cancel(_)
+            | What::TakeQueued
             | What::Endpoints { .. }
             | What::Configure
             | What::Lost
@@ -309,11 +319,14 @@ impl<S: Spy> Checker<S> {
         let may_send = link.is_logged_in() || matches!(sent, Sent::Login | Sent::Pong);
         let (op, verdict) = match sent {
             Sent::Login | Sent::Pong | Sent::Control => (None, Ok(())),
-            Sent::Message(op) => self.ledger.hand_over(now, op),
+            Sent::Message(op) => self.ledger.hand_over(now, id, op),
         };
-        let fits = link.sent(op, frame.len() as u64, &self.on_link.window);
+        let passes = op.is_some_and(|op| self.ledger.passes(op));
+        let may_send = may_send || passes;
+        let is_secret = sent == Sent::Login || op.is_some_and(|op| self.ledger.is_secret(op));
+        let fits = link.sent(op, passes, frame.len() as u64, &self.on_link.window);
         self.check(may_send, || format!("login first: sends {frame:?} before the login is accepted"));
-        self.check(secret == (sent == Sent::Login), || "login first: a login is secret, and nothing else is".into());
+        self.check(secret == is_secret, || "login first: what is secret is not marked, or what is not is".into());
         self.note(verdict);
         self.note(fits);
     }
@@ -356,12 +369,16 @@ impl<S: Spy> Checker<S> {
                 self.phase = change.to;
                 self.look.phase(now, change.to);
             }
-            Event::Outcome { id, outcome } => {
+            Event::Outcome { id, outcome, .. } => {
                 let context = self.context(now, what, *id);
                 let verdict = self.ledger.end(*id, outcome, &context);
                 self.note(verdict);
             }
             Event::GoingAway(_) => self.going_away = true,
+            Event::Watermark { high } => {
+                let was = std::mem::replace(&mut self.is_high, *high);
+                self.check(was != *high, || format!("bounds: the queue is called high: {high}, twice"));
+            }
             Event::Degraded => self.shift = Some(true),
             Event::Recovered => self.shift = Some(false),
             Event::Level(level) => {
@@ -378,15 +395,16 @@ impl<S: Spy> Checker<S> {
         ledger::Context {
             now,
             over: self.over && !self.config.keep_on_stop,
-            cancelling: came_back || matches!(what, What::Cancel(asked) if asked == id),
+            cancelling: came_back || what == What::TakeQueued || what == What::Cancel(id),
             elsewhere: came_back || id <= self.elsewhere,
             overflow: self.config.queue.overflow,
+            too_big: matches!(what, What::Report(_, Saw::Down(ended)) if ended.too_big),
         }
     }
 
     fn close_turn(&mut self, now: Timestamp, deadline: Option<Timestamp>) {
         self.check(deadline.is_none_or(|at| at > now), || format!("deadline: {deadline:?} is not later than {now}"));
-        let owed = self.ledger.close_turn();
+        let owed = self.ledger.close_turn(self.links.up());
         self.note(owed);
         let looks = self.look.close_turn(now, self.shift.take());
         self.note(looks);
@@ -410,8 +428,11 @@ impl<S: Spy> Checker<S> {
         if matches!(phase, Phase::Stopped(_)) && self.links.is_empty() && !self.config.keep_on_stop {
             self.check(pending == 0, || format!("one outcome: {pending} messages are pending after the stop"));
         }
-        let limit = self.most.0 as usize;
-        self.check(pending <= limit, || format!("bounds: {pending} messages are kept and the limit is {limit}"));
+        let (kept, policy) = (self.ledger.kept(), &self.config.queue);
+        let (limit, high) = (self.most.0 as usize, policy.high as usize);
+        let is_told = self.is_high || high == 0 || kept * 100 < high * policy.max_messages as usize;
+        self.check(kept <= limit, || format!("bounds: {kept} messages are kept and the limit is {limit}"));
+        self.check(is_told, || format!("bounds: {kept} of {limit} messages are kept, and nobody was told"));
         self.now = now;
         self.deadline = deadline;
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use steadfast::{
     Action, Answer, AskWhy, Cause, Change, Class, CloseCode, Command, Error, Event, Input, LinkId, Machine, Never,
-    OpId, Outcome, Phase, Report, Rng, Secret, SendOptions, Session, Text, Timestamp, Ttl,
+    OpId, Outcome, Phase, Report, Rng, Secret, SendOptions, Session, Text, Timestamp,
 };
 
 use crate::network::{Parcel, Passage, Wire, later};
@@ -280,7 +280,7 @@ impl World {
     fn note(&mut self, event: Event<Text, Never>) {
         match event {
             Event::Phase(change) => self.story.phases.push(*change),
-            Event::Outcome { id, outcome } => {
+            Event::Outcome { id, outcome, label: _ } => {
                 self.story.outcomes.insert(id, outcome);
             }
             Event::Message { .. } | Event::Room | Event::GoingAway(_) | Event::Bad(_) | Event::Trouble(_) | _ => {}
@@ -368,7 +368,7 @@ impl World {
         }
         options.tracked = rng.up_to(99) >= app.untracked;
         if rng.up_to(99) < app.perishable {
-            options.ttl = Some(Ttl::new(rng.between(Duration::from_millis(1), Duration::from_secs(1))));
+            options = options.ttl(rng.between(Duration::from_millis(1), Duration::from_secs(1)));
         }
         self.story.sent_at = self.now;
         let message = Text::from(format!("message {}", self.story.accepted.len()));

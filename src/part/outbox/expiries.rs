@@ -2,13 +2,14 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use crate::{OpId, Timestamp};
+use super::Place;
+use crate::Timestamp;
 
 /// Which messages expire when.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Expiries {
-    at: BTreeMap<OpId, Timestamp>,
-    due: BTreeSet<(Timestamp, OpId)>,
+    at: BTreeMap<Place, Timestamp>,
+    due: BTreeSet<(Timestamp, Place)>,
 }
 
 impl Expiries {
@@ -21,27 +22,27 @@ impl Expiries {
         self.due.first().map(|(at, _)| *at)
     }
 
-    pub(super) fn of(&self, id: OpId) -> Option<Timestamp> {
-        self.at.get(&id).copied()
+    pub(super) fn of(&self, place: Place) -> Option<Timestamp> {
+        self.at.get(&place).copied()
     }
 
-    pub(super) fn insert(&mut self, id: OpId, at: Timestamp) {
-        self.at.insert(id, at);
-        self.due.insert((at, id));
+    pub(super) fn insert(&mut self, place: Place, at: Timestamp) {
+        self.at.insert(place, at);
+        self.due.insert((at, place));
     }
 
-    pub(super) fn remove(&mut self, id: OpId) {
-        if let Some(at) = self.at.remove(&id) {
-            self.due.remove(&(at, id));
+    pub(super) fn remove(&mut self, place: Place) {
+        if let Some(at) = self.at.remove(&place) {
+            self.due.remove(&(at, place));
         }
     }
 
-    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<OpId> {
-        let (at, id) = *self.due.first()?;
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<Place> {
+        let (at, place) = *self.due.first()?;
         if at > now {
             return None;
         }
-        self.remove(id);
-        Some(id)
+        self.remove(place);
+        Some(place)
     }
 }

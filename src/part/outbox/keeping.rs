@@ -1,6 +1,8 @@
 //! What of the queue outlives its process?
 
-use super::{Outbox, Standing};
+use alloc::vec::Vec;
+
+use super::{Is, Outbox, Place, Standing};
 use crate::{Class, OpId, Timestamp};
 
 /// A message that another process may send.
@@ -9,6 +11,7 @@ pub(crate) struct Keeping<'a, M> {
     pub(crate) id: OpId,
     pub(crate) message: &'a M,
     pub(crate) at_least_once: bool,
+    pub(crate) secret: bool,
     /// It may have left.
     pub(crate) may_have_left: bool,
     pub(crate) expires: Option<Timestamp>,
@@ -16,21 +19,39 @@ pub(crate) struct Keeping<'a, M> {
 
 impl<M> Outbox<M> {
     /// What has not left, and what is kept until it is acknowledged: oldest first. What may have left and is to be sent
-    /// at most once is in doubt, whoever asks.
-    pub(crate) fn kept(&self) -> impl Iterator<Item = Keeping<'_, M>> {
-        self.entries.iter().enumerate().filter_map(|(at, entry)| {
-            let (message, id) = (entry.message.as_ref()?, entry.label.id);
-            let (at_least_once, may_have_left) = (entry.label.class == Class::AtLeastOnce, !self.is_here(at));
-            let expires = self.books.expiries.of(id);
-            (at_least_once || !may_have_left).then_some(Keeping { id, message, at_least_once, may_have_left, expires })
-        })
+    /// at most once is in doubt, whoever asks. Whoever has taken the place of an older message stands where its own id
+    /// says.
+    pub(crate) fn kept(&self) -> Vec<Keeping<'_, M>> {
+        let keeping = |at: usize| {
+            let (message, label) = (self.entries[at].message.as_ref()?, &self.entries[at].label);
+            let (at_least_once, may_have_left) = (label.class == Class::AtLeastOnce, !self.is_here(at));
+            let (id, secret, expires) = (self.id_at(at), label.is.any(Is::SECRET), self.books.expiries.of(label.place));
+            let keeping = Keeping { id, message, at_least_once, secret, may_have_left, expires };
+            (at_least_once || !may_have_left).then_some(keeping)
+        };
+        let mut kept: Vec<_> = (0..self.entries.len()).filter_map(keeping).collect();
+        kept.sort_by_key(|keeping| keeping.id);
+        kept
     }
 
     /// Takes a message of an earlier process. They come before all others, in their order.
-    pub(crate) fn restore(&mut self, id: OpId, message: M, bytes: u32, standing: Standing, may_have_left: bool) {
+    pub(crate) fn restore(
+        &mut self,
+        id: OpId,
+        message: M,
+        bytes: u32,
+        standing: Standing,
+        expires: Option<Timestamp>,
+        may_have_left: bool,
+    ) {
+        let place = Place::of(id);
         self.push(id, message, bytes, standing);
+        if let (Some(at), Some(entry)) = (expires, self.entries.back_mut()) {
+            entry.label.is.0 |= Is::EXPIRING;
+            self.books.expiries.insert(place, at);
+        }
         if may_have_left {
-            self.doubtful_below = OpId(id.0 + 1);
+            self.doubtful_below = place.next();
         }
     }
 }

@@ -7,8 +7,8 @@ use quickcheck::{Gen, QuickCheck};
 
 use super::*;
 use crate::{
-    Action, Class, Command, Commands, Config, Event, Input, LinkId, Machine, Mark, Marks, Outcome, Outgoing, Rejected,
-    Report, Resumed, Secret, SendOptions, Session, Tuning,
+    Action, Command, Commands, Config, Event, Input, LinkId, Machine, Mark, Marks, Outcome, Outgoing, Rejected, Report,
+    Resumed, Secret, SendOptions, Session, Tuning,
 };
 
 /// 2026-11-20T10:00:00.120Z
@@ -518,7 +518,7 @@ fn a_session_speaks_it() {
     let mut session = Session::new(json.stamps(Stamps::None), Config::default(), 7).expect("the defaults are sound");
     let mut actions = Vec::new();
     let order = message("order", "4");
-    let options = SendOptions { class: Class::AtLeastOnce, tracked: true, ttl: None };
+    let options = SendOptions::at_least_once().tracked();
     session.authenticate(NOW, Some("key".into()), &mut actions);
     let id = session.send_with(NOW, order, options, &mut actions).expect("there is room");
     session.connect(NOW, &mut actions);
@@ -537,7 +537,10 @@ fn a_session_speaks_it() {
         assert_eq!(sent(&mut actions), answers);
     }
     session.report(NOW, link, Report::Frame(r#"{"type":"ack","id":"k3v9-1"}"#.into()), &mut actions);
-    assert!(actions.contains(&Action::Emit(Event::Outcome { id, outcome: Outcome::Acked })), "{actions:?}");
+    assert!(
+        actions.contains(&Action::Emit(Event::Outcome { id, outcome: Outcome::Acked, label: None })),
+        "{actions:?}"
+    );
     session.report(NOW, link, Report::Frame(r#"{"type":"done","id":"s-1"}"#.into()), &mut actions);
     let wants_ack = |action: &Action<Incoming, Text>| {
         if let Action::Emit(Event::Message { mark, .. }) = action { mark.wants_ack().cloned() } else { None }

@@ -41,8 +41,9 @@ pub enum Overflow {
     /// Messages of a lower class than the new one make room, the lowest class first and of it the oldest; then the
     /// oldest of its own class. From low to high: volatile, latest, at most once, at least once.
     DropLowest,
-    /// The new message takes the place of the oldest one with the same key; without a key, or without such a
-    /// message, it is refused. For the state of many things, of which the latest counts.
+    /// The new message takes the place of the newest one with the same key, which ends `Dropped(Replaced)`. It is
+    /// refused if it has no key, or if that one does not wait or is to be sent at least once. For the state of many
+    /// things, of which the latest counts.
     ReplaceByKey,
 }
 

@@ -40,7 +40,7 @@ impl Journal {
     fn note(&mut self, item: Item) {
         match item {
             Item::Event(Event::Phase(change)) => self.phase(&change),
-            Item::Event(Event::Outcome { id, outcome }) => self.surplus.entry(id).or_default().push(outcome),
+            Item::Event(Event::Outcome { id, outcome, label: _ }) => self.surplus.entry(id).or_default().push(outcome),
             Item::Error(error) => self.last_error = Some(error.to_string()),
             // The server says nothing but acknowledgements, which are the session's own affair.
             Item::Event(_) | Item::Lagged(_) | _ => {}

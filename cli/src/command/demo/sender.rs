@@ -24,7 +24,7 @@ impl Sender {
             Class::AtLeastOnce => steadfast::Class::AtLeastOnce,
             Class::AtMostOnce => steadfast::Class::AtMostOnce,
         };
-        let options = SendOptions { class, ..SendOptions::default() };
+        let options = SendOptions::new(class);
         Self { client, options, tickets: Vec::new(), refused: Vec::new(), last: 0 }
     }
 
@@ -42,7 +42,7 @@ impl Sender {
     pub(super) fn send_up_to(&mut self, accepted: u64) -> Result<(), Why> {
         while self.accepted() < accepted {
             self.last += 1;
-            match self.client.send_tracked(message(self.last), self.options) {
+            match self.client.send_tracked(message(self.last), self.options.clone()) {
                 Ok(ticket) => self.tickets.push((self.last, ticket)),
                 Err(Refused { why, .. }) => {
                     self.refused.push(self.last);

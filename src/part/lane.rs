@@ -1,0 +1,184 @@
+//! What belongs to this link alone, and overtakes the queue?
+
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+
+use super::{Ended, Standing};
+use crate::{Class, Dropped, OpId, Outcome, Rejected, TakenBack, Text, Timestamp};
+
+/// More than a handshake of the application's own needs.
+const MOST: usize = 64;
+
+/// The messages of one link that pass the queue by, in their order: first those that are with the transport, then
+/// those that wait for room. What is left of them when the link goes ends with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane<M> {
+    passers: VecDeque<Passer<M>>,
+    /// How many of them are with the transport.
+    handed: usize,
+    bytes: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Passer<M> {
+    id: OpId,
+    message: M,
+    bytes: u32,
+    tracked: bool,
+    secret: bool,
+    since: Timestamp,
+    expires: Option<Timestamp>,
+    label: Option<Text>,
+    /// The numbers of its first and its last frame, once it was handed over.
+    frames: (u64, u64),
+}
+
+/// The next message to hand over.
+#[derive(Debug)]
+pub(crate) struct Passing<'a, M> {
+    pub(crate) id: OpId,
+    pub(crate) message: &'a M,
+    pub(crate) secret: bool,
+}
+
+impl<M> Lane<M> {
+    pub(crate) const fn new() -> Self {
+        Self { passers: VecDeque::new(), handed: 0, bytes: 0 }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.passers.len() as u64
+    }
+
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.passers.is_empty()
+    }
+
+    /// Whether something waits to be handed over.
+    #[inline]
+    pub(crate) fn waits(&self) -> bool {
+        self.handed < self.passers.len()
+    }
+
+    /// When the next message expires.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.passers.iter().filter_map(|passer| passer.expires).min()
+    }
+
+    /// Whether there is room for a message of this size, if so many bytes may pass at once. One always may.
+    pub(crate) fn has_room(&self, bytes: u32, limit: u32) -> bool {
+        let fits = self.bytes + u64::from(bytes) <= u64::from(limit);
+        self.passers.is_empty() || (self.passers.len() < MOST && fits)
+    }
+
+    pub(crate) fn push(&mut self, id: OpId, message: M, bytes: u32, standing: Standing) {
+        let Standing { now, class: _, tracked, secret, rare } = standing;
+        let rare = rare.map(|rare| *rare).unwrap_or_default();
+        let expires = rare.ttl.and_then(|ttl| now.after(ttl.duration()));
+        let (since, label, frames) = (now, rare.label, (0, 0));
+        self.bytes += u64::from(bytes);
+        self.passers.push_back(Passer { id, message, bytes, tracked, secret, since, expires, label, frames });
+    }
+
+    /// The next message to hand over.
+    pub(crate) fn next(&self) -> Option<Passing<'_, M>> {
+        let Passer { id, message, secret, .. } = self.passers.get(self.handed)?;
+        Some(Passing { id: *id, message, secret: *secret })
+    }
+
+    /// The message that [`next`](Self::next) showed was handed over, as the frames of these numbers.
+    pub(crate) fn on_handed(&mut self, frames: (u64, u64)) {
+        if let Some(passer) = self.passers.get_mut(self.handed) {
+            passer.frames = frames;
+            self.handed += 1;
+        }
+    }
+
+    /// The first so many frames of the link are with the operating system.
+    pub(crate) fn on_flushed(&mut self, frames: u64, end: &mut impl FnMut(Ended, M)) {
+        while self.handed > 0 && self.passers.front().is_some_and(|passer| passer.frames.1 <= frames) {
+            self.end(0, Outcome::Written, end);
+        }
+    }
+
+    /// The number of the last frame of a message that is with the transport.
+    pub(crate) fn last_frame(&self, id: OpId) -> Option<u64> {
+        self.passers.iter().take(self.handed).find(|passer| passer.id == id).map(|passer| passer.frames.1)
+    }
+
+    /// The peer will not have a message. `Err` if it is not with the transport.
+    pub(crate) fn on_rejected(
+        &mut self,
+        id: OpId,
+        why: Box<Rejected>,
+        end: &mut impl FnMut(Ended, M),
+    ) -> Result<(), Box<Rejected>> {
+        match self.passers.iter().take(self.handed).position(|passer| passer.id == id) {
+            Some(at) => {
+                self.end(at, Outcome::Failed(why), end);
+                Ok(())
+            }
+            None => Err(why),
+        }
+    }
+
+    /// The link takes nothing more: what waits is dropped.
+    pub(crate) fn drop_waiting(&mut self, end: &mut impl FnMut(Ended, M)) {
+        while self.waits() {
+            self.end(self.handed, Outcome::Dropped(Dropped::LinkGone), end);
+        }
+    }
+
+    /// The link is gone; frames after the first `left` have not left.
+    pub(crate) fn on_lost(&mut self, left: u64, end: &mut impl FnMut(Ended, M)) {
+        self.drop_waiting(end);
+        while let Some(passer) = self.passers.front() {
+            let has_left = passer.frames.0 <= left;
+            self.end(0, if has_left { Outcome::InDoubt } else { Outcome::Dropped(Dropped::LinkGone) }, end);
+        }
+    }
+
+    /// The time of some messages is up.
+    pub(crate) fn on_due(&mut self, now: Timestamp, end: &mut impl FnMut(Ended, M)) {
+        let is_due = |passer: &Passer<M>| passer.expires.is_some_and(|at| at <= now);
+        while let Some(at) = self.passers.iter().position(is_due) {
+            self.end(at, if at < self.handed { Outcome::InDoubt } else { Outcome::Expired }, end);
+        }
+    }
+
+    /// Takes a message back that has not left.
+    pub(crate) fn cancel(&mut self, id: OpId, end: &mut impl FnMut(Ended)) -> Option<M> {
+        let at = self.passers.iter().skip(self.handed).position(|passer| passer.id == id)? + self.handed;
+        let mut back = None;
+        self.end(at, Outcome::Cancelled, &mut |ended, message| {
+            end(ended);
+            back = Some(message);
+        });
+        back
+    }
+
+    /// Takes back all that has not left, oldest first.
+    pub(crate) fn take_waiting(&mut self, end: &mut impl FnMut(Ended)) -> Vec<TakenBack<M>> {
+        let mut taken = Vec::new();
+        while let Some(passer) = self.passers.get(self.handed) {
+            let (id, bytes, enqueued_at, label) = (passer.id, passer.bytes, passer.since, passer.label.clone());
+            self.end(self.handed, Outcome::Cancelled, &mut |ended, message| {
+                end(ended);
+                let class = Class::Bypass;
+                taken.push(TakenBack { id, class, bytes, enqueued_at, attempts: 0, label: label.clone(), message });
+            });
+        }
+        taken
+    }
+
+    fn end(&mut self, at: usize, outcome: Outcome, end: &mut impl FnMut(Ended, M)) {
+        if let Some(Passer { id, message, bytes, tracked, label, .. }) = self.passers.remove(at) {
+            self.bytes -= u64::from(bytes);
+            self.handed -= usize::from(at < self.handed);
+            end(Ended { id, tracked, outcome, label }, message);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What do few messages have? A key, a label, the place of another; only those that have it pay for it.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::Place;
+use crate::{OpId, Text, Timestamp};
+
+/// What few messages have, by their place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extras {
+    of: BTreeMap<Place, Extra>,
+    keys: BTreeSet<(Text, Place)>,
+    /// Where those stand that have taken the place of others.
+    moved: BTreeMap<OpId, Place>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Extra {
+    pub(super) id: OpId,
+    /// When it was accepted, if it has taken the place of another.
+    pub(super) since: Option<Timestamp>,
+    pub(super) key: Option<Text>,
+    pub(super) label: Option<Text>,
+}
+
+impl Extras {
+    pub(super) const fn new() -> Self {
+        Self { of: BTreeMap::new(), keys: BTreeSet::new(), moved: BTreeMap::new() }
+    }
+
+    pub(super) fn insert(&mut self, place: Place, extra: Extra) {
+        if let Some(key) = &extra.key {
+            self.keys.insert((key.clone(), place));
+        }
+        if place != Place::of(extra.id) {
+            self.moved.insert(extra.id, place);
+        }
+        self.of.insert(place, extra);
+    }
+
+    pub(super) fn remove(&mut self, place: Place) -> Option<Extra> {
+        let extra = self.of.remove(&place)?;
+        self.moved.remove(&extra.id);
+        Some(match extra.key {
+            Some(key) => {
+                let found = (key, place);
+                self.keys.remove(&found);
+                Extra { key: Some(found.0), ..extra }
+            }
+            None => extra,
+        })
+    }
+
+    pub(super) fn at(&self, place: Place) -> Option<&Extra> {
+        self.of.get(&place)
+    }
+
+    /// Where a message stands, if it stands anywhere.
+    #[inline]
+    pub(super) fn place_of(&self, id: OpId) -> Place {
+        if self.moved.is_empty() { Place::of(id) } else { *self.moved.get(&id).unwrap_or(&Place::of(id)) }
+    }
+
+    /// Where the newest message with this key stands.
+    pub(super) fn newest(&self, key: &Text) -> Option<Place> {
+        let of_key = (key.clone(), Place::FIRST)..=(key.clone(), Place::LAST);
+        self.keys.range(of_key).next_back().map(|(_, place)| *place)
+    }
+}

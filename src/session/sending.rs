@@ -1,0 +1,162 @@
+//! Messages are taken, refused and handed back.
+
+use alloc::vec::Vec;
+
+use super::{
+    Actions, Answer, Class, Dropped, OpId, Outcome, SendOptions, Session, Stage, TakenBack, tell, tell_passing,
+};
+use crate::{
+    Acks, Protocol, Timestamp, Why,
+    part::{Ended, Newcomer, Room, Standing},
+};
+
+impl<P: Protocol> Session<P> {
+    #[inline]
+    pub(super) fn accept(
+        &mut self,
+        now: Timestamp,
+        message: P::Message,
+        options: SendOptions,
+        out: &mut Actions<P>,
+    ) -> Answer<P::Message> {
+        let (bytes, room) = match self.admit(&message, &options, out) {
+            Ok(admitted) => admitted,
+            Err(why) => {
+                self.stats.refused += 1;
+                return Answer::Refused(why, message);
+            }
+        };
+        let SendOptions { class, tracked, secret, rare } = options;
+        let standing = Standing { now, class, tracked, secret, rare };
+        self.last_op += 1;
+        let id = OpId(self.last_op);
+        self.stats.accepted += 1;
+        if class != Class::Bypass && room == Room::Behind {
+            self.outbox.push(id, message, bytes, standing);
+            self.seeing.queueing.on_accepted(id, now);
+        } else {
+            self.send_elsewhere(id, message, bytes, standing, room, out);
+        }
+        self.stats.queue_high = self.stats.queue_high.max(u64::from(self.outbox.len()));
+        Answer::Accepted(id)
+    }
+
+    /// Not to the end of the queue.
+    #[cold]
+    fn send_elsewhere(
+        &mut self,
+        id: OpId,
+        message: P::Message,
+        bytes: u32,
+        standing: Standing,
+        room: Room,
+        out: &mut Actions<P>,
+    ) {
+        let end = &mut tell(&mut self.stats, out);
+        match (room, self.link.as_mut().filter(|_| standing.class == Class::Bypass)) {
+            (Room::Behind, Some(link)) => link.lane.push(id, message, bytes, standing),
+            (Room::Behind, None) => self.outbox.push(id, message, bytes, standing),
+            (Room::Instead(place), _) => self.outbox.replace(place, id, message, bytes, standing, end),
+            (Room::Gone | Room::No, _) => {
+                let (tracked, label) = (standing.tracked, standing.rare.and_then(|rare| rare.label));
+                end(Ended { id, tracked, outcome: Outcome::Dropped(Dropped::Overflow), label });
+                self.outbox.dead().push(message);
+            }
+        }
+    }
+
+    /// How many bytes it takes, and where there is room for it.
+    #[inline]
+    pub(super) fn admit(
+        &mut self,
+        message: &P::Message,
+        options: &SendOptions,
+        out: &mut Actions<P>,
+    ) -> Result<(u32, Room), Why> {
+        if self.facts.ended.is_some() || self.wants.end.is_some() {
+            return Err(Why::Stopped);
+        }
+        let class = options.class;
+        // Numbered acknowledgements come with the resume protocol.
+        if class == Class::AtLeastOnce && self.protocol.abilities().acks != Acks::Each {
+            return Err(Why::NoAcks);
+        }
+        let bytes = self.protocol.admit(message).map_err(|unfit| Why::Unfit(unfit.into()))?;
+        let limit = self.message_limit();
+        if bytes > limit {
+            return Err(Why::TooBig { size: bytes.into(), limit: limit.into() });
+        }
+        if !matches!(class, Class::AtMostOnce | Class::AtLeastOnce) {
+            self.admit_special(options, bytes)?;
+        }
+        if class == Class::Bypass {
+            return Ok((bytes, Room::Behind));
+        }
+        let newcomer = Newcomer { class, bytes, key: options.keyed() };
+        match self.outbox.find_room(&self.config.queue, &newcomer, &mut tell(&mut self.stats, out)) {
+            Room::No => Err(Why::Full),
+            room @ (Room::Behind | Room::Instead(_) | Room::Gone) => Ok((bytes, room)),
+        }
+    }
+
+    #[cold]
+    fn admit_special(&mut self, options: &SendOptions, bytes: u32) -> Result<(), Why> {
+        match options.class {
+            Class::Volatile => {
+                let is_next = self.outbox.next().is_none() && self.outbox.fits(&self.config.queue, bytes);
+                let link = self.link.as_ref().filter(|link| is_next && link.is_online());
+                if link.is_some_and(|link| link.flights.has_room(bytes)) { Ok(()) } else { Err(Why::NotNow) }
+            }
+            Class::Latest if options.keyed().is_none() => Err(Why::NoKey),
+            Class::Latest | Class::AtMostOnce | Class::AtLeastOnce => Ok(()),
+            Class::Bypass => {
+                let is_open = |stage: &Stage| matches!(stage, Stage::LoggingIn(_) | Stage::Online { .. });
+                let link = self.link.as_ref().filter(|link| is_open(&link.stage)).ok_or(Why::NoLink)?;
+                if link.lane.has_room(bytes, self.config.window.bytes) { Ok(()) } else { Err(Why::NotNow) }
+            }
+        }
+    }
+
+    /// The least of our limit, the peer's where it told one, and what the queue can hold at all.
+    fn message_limit(&self) -> u32 {
+        let theirs = self.link.as_ref().and_then(|link| link.tuning.max_message);
+        let queue = u32::try_from(self.config.queue.max_bytes).unwrap_or(u32::MAX);
+        theirs.unwrap_or(u32::MAX).min(self.config.max_message).min(queue)
+    }
+
+    pub(super) fn take_back(&mut self, id: OpId, out: &mut Actions<P>) -> Option<P::Message> {
+        let end = &mut tell(&mut self.stats, out);
+        let lane = self.link.as_mut().map(|link| &mut link.lane);
+        self.outbox.cancel(id, end).or_else(|| lane?.cancel(id, end))
+    }
+
+    pub(super) fn take_all_back(&mut self, out: &mut Actions<P>) -> Vec<TakenBack<P::Message>> {
+        let end = &mut tell(&mut self.stats, out);
+        let mut taken = self.outbox.take_waiting(end);
+        if let Some(link) = &mut self.link {
+            taken.append(&mut link.lane.take_waiting(end));
+        }
+        taken
+    }
+
+    /// The time of some messages is up.
+    pub(super) fn expire(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        self.outbox.on_due(now, &mut tell(&mut self.stats, out));
+        for link in [&mut self.link, &mut self.leaving].into_iter().flatten() {
+            link.lane.on_due(now, &mut tell_passing(&mut self.stats, self.outbox.dead(), out));
+        }
+    }
+
+    /// When the next message expires.
+    pub(super) fn expiry(&self) -> Option<Timestamp> {
+        let lanes = [&self.link, &self.leaving].into_iter().flatten().filter_map(|link| link.lane.deadline());
+        lanes.chain(self.outbox.deadline()).min()
+    }
+
+    /// How many messages are kept, and their bytes.
+    pub(super) fn kept(&self) -> (u64, u64) {
+        let (messages, bytes) = (u64::from(self.outbox.len()), self.outbox.bytes());
+        let lanes = [&self.link, &self.leaving].into_iter().flatten().map(|link| &link.lane);
+        lanes.fold((messages, bytes), |(messages, bytes), lane| (messages + lane.len(), bytes + lane.bytes()))
+    }
+}
