@@ -445,7 +445,7 @@ mod tests {
             ("a text that is none", 53, 0xff),
             ("a message out of order", op + 7, 4),
             ("a message that was never accepted", op + 7, 10),
-            ("an unknown kind of message", op + 8, 0x0d),
+            ("an unknown kind of message", op + 8, 0x1d),
             ("a length beyond the end", op + 17, 0xff),
         ] {
             let mut changed = whole.clone();
