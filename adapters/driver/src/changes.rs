@@ -46,6 +46,25 @@ impl<P: Protocol> Client<P> {
         }
     }
 
+    /// Takes back all messages that have not left, oldest first, with what there is to know of them. Their outcome,
+    /// `Cancelled`, is told as any other.
+    #[must_use = "they are not sent any more"]
+    pub fn take_queued(&self) -> Vec<TakenBack<P::Message>> {
+        match self.ask(Command::TakeQueued) {
+            Some(Answer::CameBack(messages)) => messages,
+            Some(
+                Answer::Done
+                | Answer::Accepted(_)
+                | Answer::Refused(..)
+                | Answer::Cancelled(_)
+                | Answer::BadEndpoints(_)
+                | Answer::BadConfig(_)
+                | Answer::Stale,
+            )
+            | None => Vec::new(),
+        }
+    }
+
     /// From now on these settings; from when each counts is told by [`Config::changes`]. To change one, take those of
     /// [`config`](Self::config).
     ///

@@ -115,6 +115,8 @@ pub(crate) fn event<I, T>(event: &Event<I, T>) {
         info!(target: TARGET, "recovered");
     } else if let Event::Level(level) = event {
         info!(target: TARGET, %level, "level");
+    } else if let Event::Watermark { high } = event {
+        debug!(target: TARGET, high, "watermark");
     }
 }
 

@@ -219,3 +219,46 @@ fn what_made_room_for_others_is_told() {
         assert!(told.contains(&Item::Event(Event::Outcome { id: *id, outcome, label: None })), "{told:?}");
     }
 }
+
+#[test]
+fn what_waits_is_taken_back_and_its_tickets_know() {
+    let world = World::new();
+    let (client, _events, mut driver) = build(world.builder());
+    let mut ticket = Task::new(client.send_tracked("one", SendOptions::default().label("order 17")).unwrap());
+    client.send("two").unwrap();
+    let back: Vec<_> = client.take_queued().into_iter().map(|one| (one.id, one.label, one.message)).collect();
+    let label = Some(Text::from("order 17"));
+    assert_eq!(back, [(OpId(1), label, Frame::from("one")), (OpId(2), None, Frame::from("two"))]);
+    assert!(client.take_queued().is_empty());
+    assert!(driver.run().is_pending());
+    assert_eq!(ticket.poll(), Poll::Ready(Outcome::Cancelled));
+}
+
+#[test]
+fn the_ticket_of_what_was_replaced_says_so() {
+    let world = World::new();
+    let (client, _events, mut driver) = build(world.builder());
+    let price = |text: &str| client.send_tracked(text, SendOptions::latest("EURUSD")).unwrap();
+    let (mut old, mut new) = (Task::new(price("1.08")), Task::new(price("1.09")));
+    world.accept();
+    assert!(driver.run().is_pending());
+    assert_eq!(old.poll(), Poll::Ready(Outcome::Dropped(Dropped::Replaced)));
+    assert_eq!((new.poll(), world.left(0)), (Poll::Ready(Outcome::Written), vec!["1.09".to_owned()]));
+}
+
+#[test]
+fn what_cannot_leave_now_comes_back_and_what_was_of_a_link_ends_with_it() {
+    let world = World::new();
+    let (client, _events, mut driver) = build(world.builder());
+    for (options, expected) in [(SendOptions::volatile(), Why::NotNow), (SendOptions::bypass(), Why::NoLink)] {
+        let refused = client.send_tracked("now or never", options).map(|ticket| ticket.id()).unwrap_err();
+        assert_eq!((refused.why, refused.message), (expected, Frame::from("now or never")));
+    }
+    world.block(true);
+    world.accept();
+    assert!(driver.run().is_pending());
+    let mut ticket = Task::new(client.send_tracked("of this link", SendOptions::bypass()).unwrap());
+    world.end(Cause::Ended);
+    assert!(driver.run().is_pending());
+    assert_eq!(ticket.poll(), Poll::Ready(Outcome::Dropped(Dropped::LinkGone)));
+}
