@@ -65,6 +65,8 @@ impl Pace {
 
     /// Another list of endpoints: no wait belongs to them.
     pub(super) const fn elsewhere(&mut self, endpoints: usize) {
+        // The round that a failure was part of is not over, and counts as none.
+        self.has_failed &= self.place + 1 >= self.endpoints;
         (self.endpoints, self.place) = (endpoints, 0);
         self.hurry();
     }
