@@ -15,6 +15,8 @@ pub(super) struct Pace {
     /// A failure since the last dial is to be waited for, and no connect command came after it.
     waits: bool,
     has_failed: bool,
+    /// It was in the middle of a round, which counts if it is gone through to its end.
+    in_round: bool,
     was_stable: bool,
     /// Attempts since the last dial that ended with the host, before they dialled.
     undialled: u64,
@@ -38,6 +40,7 @@ impl Pace {
         self.announced = None;
         self.waits = error.recovery != Recovery::Fatal;
         self.has_failed |= error.recovery != Recovery::Fatal;
+        self.in_round = self.place + 1 < self.endpoints;
         let asked = match error.recovery {
             Recovery::RetryAfter(asked) => Some(asked),
             Recovery::Retry | Recovery::Reauthenticate | Recovery::Fatal => error.retry_after,
@@ -56,6 +59,7 @@ impl Pace {
     /// It ended there.
     pub(super) const fn not_dialled(&mut self) {
         self.undialled += 1;
+        self.in_round = false;
     }
 
     pub(super) const fn hurry(&mut self) {
@@ -65,8 +69,8 @@ impl Pace {
 
     /// Another list of endpoints: no wait belongs to them.
     pub(super) const fn elsewhere(&mut self, endpoints: usize) {
-        // The round that a failure was part of is not over, and counts as none.
-        self.has_failed &= self.place + 1 >= self.endpoints;
+        self.has_failed &= !self.in_round;
+        self.in_round = false;
         (self.endpoints, self.place) = (endpoints, 0);
         self.hurry();
     }
@@ -121,6 +125,7 @@ impl Pace {
         let stable = std::mem::take(&mut self.was_stable);
         let first = if stable || was == 0 { 1 } else { was };
         let failed = std::mem::take(&mut self.has_failed);
+        self.in_round = false;
         let most = first.saturating_add(failed.into());
         // Of the attempts that did not come to a dial each was a failure, or was broken off.
         let undialled = std::mem::take(&mut self.undialled);
