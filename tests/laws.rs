@@ -439,10 +439,10 @@ impl<S: Subject> Run<S> {
         let mut actions = Vec::new();
         let answer = self.machine.handle(self.now, input, &mut actions);
         for action in &actions {
-            match action {
-                Action::Connect(attempt) => self.last_link = attempt.link.0,
-                Action::AskCredential { ask, .. } => self.last_ask = *ask,
-                _ => {}
+            if let Action::Connect(attempt) = action {
+                self.last_link = attempt.link.0;
+            } else if let Action::AskCredential { ask, .. } = action {
+                self.last_ask = *ask;
             }
         }
         if let Answer::Accepted(id) = answer {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use steadfast::{CloseCode, Code, Kind, Outcome, Phase, StopCause, Timestamp};
-use steadfast_sim::{Door, Fault, Faults, Scenario, Script, Story, Then, World, each_seed};
+use steadfast::{AskWhy, CloseCode, Code, Kind, Outcome, Phase, StopCause, Timestamp};
+use steadfast_sim::{Door, Fault, Faults, Gives, Host, Scenario, Script, Story, Then, World, each_seed};
 
 const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -219,4 +219,46 @@ fn a_driver_that_sleeps_through_the_backoff_dials_when_it_wakes() {
     let story = run(scenario);
     assert_eq!((story.dials.len(), story.phase), (2, Phase::Online));
     assert_eq!(since_start(story.dials[1]), 3_601 * SECOND);
+}
+
+/// The token has expired while the computer was off: a host with a cache is told so, and the server sees it once.
+#[test]
+fn an_expired_token_is_shown_once_by_a_host_that_is_asked() {
+    each_seed("an_expired_token_is_shown_once_by_a_host_that_is_asked", 1..=100, |seed| {
+        let mut scenario = Scenario::new(seed);
+        scenario.config.credentials.asked = true;
+        (scenario.credential, scenario.script.challenges) = (Some("expired".into()), 2);
+        scenario.host = Host { takes: 300 * MILLI, gives: Gives::Cached };
+        (scenario.app.ahead, scenario.config.errors.tell_server) = (10, true);
+        let story = run(scenario);
+        let why: Vec<_> = story.asks.iter().map(|(_, why)| *why).collect();
+        assert_eq!((why, story.dials.len()), (vec![AskWhy::First, AskWhy::Refused], 2));
+        assert_eq!(story.shown, ["expired", "right", "right", "right"], "one refusal, then a login in three steps");
+        assert_eq!((story.phase, story.errors.len()), (Phase::Online, 1));
+    });
+}
+
+#[test]
+fn logins_of_ten_minutes_are_renewed_for_hours_on_one_link() {
+    each_seed("logins_of_ten_minutes_are_renewed_for_hours_on_one_link", 1..=20, |seed| {
+        let mut scenario = lasting(seed, 3 * 3_600 * SECOND);
+        scenario.config.credentials.asked = true;
+        scenario.script.expires = Some(600 * SECOND);
+        scenario.host = Host { takes: SECOND, gives: Gives::Cached };
+        let same = run(scenario.clone());
+        // The server takes a new password every five minutes, and the old one holds until it expires.
+        let passwords = ["alpha", "bravo", "charlie", "delta", "echoes"];
+        let change = |n: u32| {
+            let password = passwords[n as usize % passwords.len()];
+            (n * 300 * SECOND, Fault::Script(Script { password, ..scenario.script.clone() }))
+        };
+        scenario.faults = Faults((1..36).map(change).collect());
+        let story = run(scenario);
+        assert_eq!((story.dials.len(), story.errors.len(), story.phase), (1, 0, Phase::Online));
+        assert!((18..=24).contains(&story.asks.len()), "{} questions in three hours", story.asks.len());
+        assert!(
+            same.errors.iter().all(|(_, error)| error.kind == Kind::AuthenticationFailed),
+            "nothing fresh, and lost"
+        );
+    });
 }

@@ -96,7 +96,13 @@ impl Asks {
         let text = match action {
             Action::Send { frame: Frame::Text(text), secret: false, .. } => text.as_str().to_owned(),
             Action::Send { .. } | Action::FlushQueue(_) | Action::Emit(Event::Message { .. }) => return Ok(()),
-            action => format!("{action:?}"),
+            Action::Connect(_)
+            | Action::AskCredential { .. }
+            | Action::Close { .. }
+            | Action::Abort(_)
+            | Action::ReconnectAfter { .. }
+            | Action::EmitError(_)
+            | Action::Emit(_) => format!("{action:?}"),
         };
         let shown = |secret: &Secret| std::str::from_utf8(secret.expose()).is_ok_and(|secret| text.contains(secret));
         if self.secrets.iter().any(shown) { Err(format!("asks: a credential is shown: {text}")) } else { Ok(()) }

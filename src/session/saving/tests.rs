@@ -1,4 +1,4 @@
-use alloc::{boxed::Box, format, vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::time::Duration;
 
 use super::*;
@@ -16,7 +16,7 @@ fn new(seed: u64) -> Session<Json> {
 }
 
 fn body(message: &Message) -> Option<Bytes> {
-    Some(format!("{}", message.name()).into())
+    Some(Bytes::copy_from_slice(message.name().as_bytes()))
 }
 
 fn message(body: &Bytes) -> Option<Message> {
