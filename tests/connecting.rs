@@ -94,10 +94,9 @@ impl Talk {
     fn send(&mut self, text: &'static str, class: Class) -> OpId {
         let mut options = SendOptions::default();
         (options.class, options.tracked) = (class, true);
-        match self.command(Command::Send { message: Text::from_static(text), options }) {
-            Answer::Accepted(id) => id,
-            answer => panic!("{answer:?}"),
-        }
+        let answer = self.command(Command::Send { message: Text::from_static(text), options });
+        let Answer::Accepted(id) = answer else { panic!("{answer:?}") };
+        id
     }
 
     fn after(&mut self, wait: Duration) -> &mut Self {
@@ -139,18 +138,21 @@ impl Talk {
     }
 
     fn frames(&self) -> Vec<String> {
-        let line = |action: &Action<Text, Never>| match action {
-            Action::Send { frame: Frame::Text(text), .. } => Some(text.to_string()),
-            Action::Send { frame: Frame::Ping(_), .. } => Some("ping".into()),
-            _ => None,
+        let line = |action: &Action<Text, Never>| {
+            let Action::Send { frame, .. } = action else { return None };
+            match frame {
+                Frame::Text(text) => Some(text.to_string()),
+                Frame::Ping(_) => Some("ping".into()),
+                Frame::Binary(_) | Frame::Pong(_) => None,
+            }
         };
         self.said.iter().filter_map(line).collect()
     }
 
     fn outcomes(&self) -> Vec<(u64, Outcome)> {
-        let outcome = |action: &Action<Text, Never>| match action {
-            Action::Emit(Event::Outcome { id, outcome, .. }) => Some((id.0, outcome.clone())),
-            _ => None,
+        let outcome = |action: &Action<Text, Never>| {
+            let Action::Emit(Event::Outcome { id, outcome, .. }) = action else { return None };
+            Some((id.0, outcome.clone()))
         };
         self.said.iter().filter_map(outcome).collect()
     }

@@ -14,8 +14,8 @@ use std::{
 
 use clap::ValueEnum;
 use steadfast::{
-    Change, Class, Config, Error, Event, Frame, Kind, Phase, Plain, Protocol, SendOptions, Stats, StopCause,
-    protocol::json::{Incoming, Json, Login, Message},
+    Change, Class, Config, Error, Event, Kind, Phase, Plain, Protocol, SendOptions, Stats, StopCause,
+    protocol::json::{Json, Login},
     trace::Header,
 };
 use steadfast_tokio::{BadTrust, Builder, Client, Drain, Driver, Events, Item, Tcp, Tokio, Trust};
@@ -25,7 +25,7 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use super::{printable::printable, slash::Line, span, token};
+use super::{habit::Habit, printable::printable, slash::Line, span, token};
 use crate::{
     Failure,
     trace::{Recordable, Recording},
@@ -103,7 +103,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Tongue::Plain => {
             let header = Header::new("plain", &(), seed, config);
             let builder = watched(builder, recording.as_ref(), Plain, &header)?;
-            hold(builder, Habit { read: |line| Ok(line.into()), emit: no_names, show: frame }, &args).await
+            hold(builder, Habit::plain(), &args).await
         }
         Tongue::Json => {
             let (protocol, credential) = args.json()?;
@@ -113,7 +113,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
                 Some(credential) => builder.credential(credential),
                 None => builder,
             };
-            hold(builder, Habit { read: message, emit: message, show: incoming }, &args).await
+            hold(builder, Habit::json(), &args).await
         }
     };
     recording.map_or(Ok(()), Recording::finish).and(ended)
@@ -180,14 +180,6 @@ fn unusable(option: &str, path: &Path, bad: &BadTrust) -> Failure {
     Failure::new(format!("{option}: {}: {bad}", path.display()))
 }
 
-/// How lines become messages and messages lines.
-struct Habit<P: Protocol> {
-    read: fn(String) -> Result<P::Message, String>,
-    /// What `/emit` makes of a name and its content.
-    emit: fn(String) -> Result<P::Message, String>,
-    show: fn(&P::Incoming) -> String,
-}
-
 /// Runs a session until it ends.
 async fn hold<P: Protocol>(builder: Builder<P, Tokio, Tcp>, habit: Habit<P>, args: &Args) -> Result<ExitCode, Failure> {
     let (client, events, driver) = builder.build().map_err(|error| Failure::new(error.to_string()))?;
@@ -251,7 +243,9 @@ async fn feed<P: Protocol>(client: &Client<P>, habit: &Habit<P>, options: SendOp
             }
         };
         let sent = match message {
-            Ok(message) => client.send_when_ready_with(message, options.clone()).await.map_err(|refused| refused.to_string()),
+            Ok(message) => {
+                client.send_when_ready_with(message, options.clone()).await.map_err(|refused| refused.to_string())
+            }
             Err(problem) => Err(problem),
         };
         if let Err(problem) = sent {
@@ -385,28 +379,6 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-fn frame(frame: &Frame) -> String {
-    frame.as_str().map_or_else(|| format!("(binary, {} bytes)", frame.len()), str::to_owned)
-}
-
-fn incoming(message: &Incoming) -> String {
-    format!("{} {}", message.name(), message.data())
-}
-
-fn no_names(_: String) -> Result<Frame, String> {
-    Err("/emit is for --protocol json; with plain a line is sent as it is".into())
-}
-
-fn message(line: String) -> Result<Message, String> {
-    match line.trim().split_once(char::is_whitespace) {
-        Some((name, content)) => {
-            Message::raw(name, content.trim()).map_err(|error| format!("write a name and JSON behind it ({error})"))
-        }
-        None if line.trim().is_empty() => Err("write a name, and JSON behind it if you like".into()),
-        None => Ok(Message::bare(line.trim())),
-    }
-}
-
 fn nanos() -> u32 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().subsec_nanos()
 }
@@ -414,16 +386,6 @@ fn nanos() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_of_json_is_a_name_and_its_content() {
-        let order = message(" order  {\"table\": 4} ".into()).unwrap();
-        assert_eq!((order.name(), order.data()), ("order", Some("{\"table\": 4}")));
-        let bare = message("refresh".into()).unwrap();
-        assert_eq!((bare.name(), bare.data()), ("refresh", None));
-        assert!(message("order {table}".into()).is_err());
-        assert!(message("  ".into()).is_err());
-    }
 
     #[test]
     fn what_did_not_end_well_is_summed_up() {
@@ -440,11 +402,5 @@ mod tests {
     fn a_header_is_a_name_and_a_value() {
         assert_eq!(header("X-Region: eu:west"), Ok(("X-Region".into(), "eu:west".into())));
         assert!(header("X-Region").is_err());
-    }
-
-    #[test]
-    fn a_binary_frame_is_shown_by_its_size() {
-        assert_eq!(frame(&Frame::from(vec![0, 159])), "(binary, 2 bytes)");
-        assert_eq!(frame(&Frame::from("hé")), "hé");
     }
 }

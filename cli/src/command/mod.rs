@@ -4,6 +4,7 @@ mod chaos;
 mod connect;
 mod demo;
 mod explain;
+mod habit;
 mod number;
 mod printable;
 mod replay;

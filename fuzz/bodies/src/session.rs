@@ -118,15 +118,8 @@ fn take(rig: &mut Rig, step: Step<'_>) {
             rig.command(Command::Authenticate(secret.map(|secret| secret.to_string().into())));
         }
         Step::Send { length, kept, tracked, ttl } => {
-            let class = if kept { Class::AtLeastOnce } else { Class::AtMostOnce };
-
             let message = "x".repeat(length.into()).into();
-            let mut options = SendOptions::new(class);
-            options.tracked = tracked;
-            if let Some(millis) = ttl {
-                options = options.ttl(Duration::from_millis(millis.into()));
-            }
-            rig.command(Command::Send { message, options });
+            rig.command(Command::Send { message, options: options(kept, tracked, ttl) });
         }
         Step::Cancel(id) => drop(rig.command(Command::Cancel(OpId(id.into())))),
         Step::Taken(id) => drop(rig.command(Command::Taken { id: id.to_string().into() })),
@@ -145,6 +138,15 @@ fn take(rig: &mut Rig, step: Step<'_>) {
             let down = Down { cause: cause(end), left, verdict: verdict.map(recovery) };
             tell(rig, which, Report::Down(Box::new(down)));
         }
+    }
+}
+
+fn options(kept: bool, tracked: bool, ttl: Option<u16>) -> SendOptions {
+    let mut options = SendOptions::new(if kept { Class::AtLeastOnce } else { Class::AtMostOnce });
+    options.tracked = tracked;
+    match ttl {
+        Some(millis) => options.ttl(Duration::from_millis(millis.into())),
+        None => options,
     }
 }
 

@@ -33,9 +33,9 @@ fn recalled(seed: u64, now: Timestamp, keepsake: &Keepsake) -> Session<Json> {
 fn sent(session: &mut Session<Json>, now: Timestamp, link: u64) -> Vec<alloc::string::String> {
     let mut out = vec![];
     Commands::report(session, now, LinkId(link), Report::Up(Box::default()), &mut out);
-    let text = |action| match action {
-        Action::Send { frame: Frame::Text(text), .. } => Some(text.as_str().into()),
-        _ => None,
+    let text = |action| {
+        let Action::Send { frame: Frame::Text(text), .. } = action else { return None };
+        Some(text.as_str().into())
     };
     out.into_iter().filter_map(text).collect()
 }
