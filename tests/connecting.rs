@@ -314,6 +314,27 @@ fn after_a_stable_link_the_round_begins_with_the_endpoint_that_was_good() {
     assert_eq!(talk.dialled(), ["ws://a", "ws://b", "ws://b", "ws://c"]);
 }
 
+/// The link that was good was left on purpose: that it was good says nothing of the dial that comes after it.
+#[test]
+fn after_a_stable_link_that_was_left_on_purpose_the_others_are_tried_too() {
+    let mut talk = Talk::new(config(|config| config.retry.max_attempts = Some(1)));
+    talk.endpoints(&["ws://a", "ws://b", "ws://c"], Queued::GoAlong);
+    talk.command(Command::Connect);
+    talk.online();
+    talk.wait(seconds(6));
+    talk.command(Command::Suspend);
+    talk.closed();
+    talk.command(Command::Resume);
+    for phase in [Phase::Waiting, Phase::Waiting, Phase::Stopped(StopCause::Failed)] {
+        talk.refused();
+        assert_eq!(talk.phase(), phase);
+        if phase == Phase::Waiting {
+            talk.until_dialled();
+        }
+    }
+    assert_eq!(talk.dialled(), ["ws://a", "ws://a", "ws://b", "ws://c"]);
+}
+
 /// What has worked at one address says nothing of another.
 #[test]
 fn an_endpoint_does_not_vouch_for_another() {
@@ -399,6 +420,18 @@ fn a_goodbye_that_names_an_address_is_followed_unless_it_shall_not_be() {
     }
 }
 
+/// Nobody said that the dialer's own endpoint is one without encryption.
+#[test]
+fn a_goodbye_leads_nobody_from_the_dialers_own_endpoint_into_the_clear() {
+    for (named, follows) in [("ws://evil", false), ("wss://other", true)] {
+        let mut talk = Talk::connected(Config::default());
+        talk.hear(&format!("go {named}"));
+        talk.down(Cause::Ended);
+        talk.until_dialled();
+        assert_eq!(talk.dialled(), ["own", if follows { named } else { "own" }]);
+    }
+}
+
 #[test]
 fn a_lazy_session_dials_with_the_first_message() {
     let mut talk = Talk::new(config(|config| config.connect.lazy = true));
@@ -447,6 +480,36 @@ fn what_is_not_acknowledged_keeps_an_idle_session_awake() {
 }
 
 #[test]
+fn a_session_that_fell_asleep_wakes_when_it_is_no_longer_to_sleep_or_is_told_to_connect() {
+    let idle = |idle| {
+        config(|config| {
+            (config.connect.idle_close, config.heartbeat.interval) = (idle, Duration::MAX);
+            config.heartbeat.keepalive = Duration::MAX;
+        })
+    };
+    let ways = [
+        (Command::Connect, true),
+        (Command::Configure(Box::new(idle(Duration::MAX))), true),
+        (Command::Configure(Box::new(idle(seconds(600)))), true),
+        (Command::Configure(Box::new(idle(seconds(60)))), false),
+        (Command::NetworkBack, false),
+    ];
+    for (command, wakes) in ways {
+        let mut talk = Talk::connected(idle(seconds(300)));
+        talk.wait(seconds(300));
+        talk.closed();
+        assert_eq!((talk.phase(), talk.dials.len()), (Phase::Idle, 1));
+        talk.command(command.clone());
+        assert_eq!(talk.dials.len(), if wakes { 2 } else { 1 }, "{command:?}");
+    }
+    let lazy = config(|config| (config.connect.idle_close, config.connect.lazy) = (seconds(300), true));
+    let mut talk = Talk::new(lazy);
+    talk.command(Command::Connect);
+    talk.command(Command::Connect);
+    assert_eq!(talk.dials.len(), 0, "who is lazy waits for a message");
+}
+
+#[test]
 fn a_lost_network_is_probed_and_holds_dials_back_until_it_is_back() {
     let mut talk = Talk::connected(Config::default());
     talk.after(seconds(3)).command(Command::NetworkLost);
@@ -472,6 +535,32 @@ fn a_network_of_which_nobody_says_that_it_is_back_is_tried_after_a_minute() {
     assert_eq!(talk.phase(), Phase::Waiting);
     talk.until_dialled();
     assert_eq!(talk.now, at(61_000));
+}
+
+/// Hosts forget to say that the network is back; the link that came online since says it for them.
+#[test]
+fn a_network_that_is_lost_again_after_a_link_was_online_is_lost_anew() {
+    let mut talk = Talk::new(Config::default());
+    talk.command(Command::NetworkLost);
+    talk.command(Command::Connect);
+    talk.until_dialled();
+    talk.online();
+    talk.now = at(90_000);
+    talk.command(Command::NetworkLost);
+    assert_eq!(talk.frames(), ["ping"]);
+    talk.down(Cause::Ended);
+    talk.until_dialled();
+    assert_eq!(talk.now, at(150_000));
+}
+
+#[test]
+fn a_stop_forgets_that_the_network_was_lost() {
+    let mut talk = Talk::connected(Config::default());
+    talk.command(Command::NetworkLost);
+    talk.command(Command::Stop);
+    talk.closed();
+    talk.after(FLOOR).command(Command::Connect);
+    assert_eq!(talk.phase(), Phase::Connecting);
 }
 
 #[test]
@@ -500,6 +589,19 @@ fn what_the_server_asked_for_is_not_cut_short_by_a_network_that_is_back() {
     talk.command(Command::NetworkBack);
     talk.until_dialled();
     assert!(talk.now >= at(61_000));
+}
+
+#[test]
+fn what_the_host_asked_for_is_not_cut_short_by_a_network_that_is_back_either() {
+    let mut talk = Talk::new(config(|config| config.retry.jitter = Jitter::None));
+    talk.command(Command::Connect);
+    let mut down = steadfast_sim_down(Cause::Ended, 0);
+    down.verdict = Some(Recovery::RetryAfter(seconds(20)));
+    talk.report(Report::Down(down));
+    let wait = talk.session.next_deadline();
+    assert!(wait >= talk.now.after(seconds(20)), "{wait:?}");
+    talk.command(Command::NetworkBack);
+    assert_eq!(talk.session.next_deadline(), wait);
 }
 
 #[test]
@@ -534,6 +636,29 @@ fn whoever_is_suspended_can_be_stopped_drained_and_overruled() {
             talk.command(Command::Connect);
             assert_eq!(talk.phase(), Phase::Connecting, "a stop ends the suspension");
         }
+    }
+}
+
+/// What waits cannot go out, and nobody knows for how long: a drain without a deadline would wait for ever.
+#[test]
+fn a_drain_of_a_suspended_session_ends_when_its_link_has_gone() {
+    for suspended_first in [true, false] {
+        let mut talk = Talk::connected(Config::default());
+        talk.send("1", Class::AtLeastOnce);
+        talk.flushed();
+        let drain = Command::Drain { within: Duration::MAX };
+        let both = if suspended_first { [Command::Suspend, drain] } else { [drain, Command::Suspend] };
+        for command in both {
+            talk.command(command);
+        }
+        assert_eq!(
+            (talk.phase(), talk.outcomes()),
+            (Phase::Draining, vec![]),
+            "the link may still say what became of it"
+        );
+        talk.closed();
+        assert_eq!(talk.phase(), Phase::Stopped(StopCause::User));
+        assert_eq!(talk.outcomes(), [(1, Outcome::InDoubt)]);
     }
 }
 
@@ -576,6 +701,26 @@ fn a_driver_that_is_an_hour_late_kills_nothing() {
     talk.after(hours(1)).wake();
     talk.hear("ok");
     assert_eq!(talk.phase(), Phase::Online);
+}
+
+#[test]
+fn a_question_that_was_slept_through_may_still_be_answered() {
+    let fail_fast = config(|config| {
+        (config.credentials.asked, config.retry.first) = (true, FirstAttempt::FailFast);
+    });
+    for answers in [true, false] {
+        let mut talk = Talk::new(fail_fast.clone());
+        talk.command(Command::Connect);
+        talk.after(hours(8)).wake();
+        assert_eq!(talk.phase(), Phase::Connecting, "it is asked, and gets a second more");
+        if answers {
+            talk.command(Command::Credential { ask: 1, answer: Ok("secret".into()) });
+            assert_eq!(talk.dials.len(), 1);
+        } else {
+            talk.wait(seconds(1));
+            assert_eq!(talk.phase(), Phase::Stopped(StopCause::Failed));
+        }
+    }
 }
 
 #[test]
@@ -784,4 +929,67 @@ fn a_smaller_queue_drops_nothing_that_is_in_it_and_takes_nothing_new() {
     assert_eq!(talk.outcomes(), []);
     let message = Command::Send { message: "4".into(), options: SendOptions::default() };
     assert!(matches!(talk.command(message), Answer::Refused(..)));
+}
+
+// Logins that run out
+
+/// A link with a login that runs out in an hour, and a host that is asked.
+fn renewing(change: impl FnOnce(&mut Config)) -> Talk {
+    let mut config = config(|config| config.credentials.asked = true);
+    change(&mut config);
+    let mut talk = Talk::new(config);
+    talk.command(Command::Connect);
+    talk.command(Command::Credential { ask: 1, answer: Ok("one-secret".into()) });
+    talk.report(Report::Up(Box::default()));
+    talk.hear("ok 3600000");
+    talk.flushed();
+    talk
+}
+
+impl Talk {
+    /// The driver wakes the session at its deadlines, and the peer is not silent, until the host is asked.
+    fn until_asked(&mut self) -> u64 {
+        loop {
+            self.now = self.session.next_deadline().expect("something to wait for");
+            self.wake();
+            let asked = self.said.iter().find_map(|action| match action {
+                Action::AskCredential { ask, .. } => Some(*ask),
+                _ => None,
+            });
+            if let Some(ask) = asked {
+                return ask;
+            }
+            self.flushed();
+            self.hear("m hello");
+        }
+    }
+}
+
+/// "Forbidden" is forgiven to a credential that has worked, and the renewed one has.
+#[test]
+fn a_credential_that_renewed_the_login_has_worked() {
+    let mut talk = renewing(|_| {});
+    let ask = talk.until_asked();
+    talk.command(Command::Credential { ask, answer: Ok("another-secret".into()) });
+    assert_eq!(talk.frames(), ["login another-secret"]);
+    talk.flushed();
+    talk.hear("ok 7200000");
+    talk.wait(seconds(1));
+    talk.down(Cause::Ended);
+    let ask = talk.until_asked();
+    talk.command(Command::Credential { ask, answer: Ok("another-secret".into()) });
+    talk.down(answered(403));
+    assert_eq!(talk.phase(), Phase::Waiting);
+}
+
+#[test]
+fn a_refusal_that_answers_no_login_of_ours_is_none() {
+    for expires in [true, false] {
+        let mut talk = if expires { renewing(|_| {}) } else { Talk::connected(Config::default()) };
+        talk.hear("no reason");
+        assert!(talk.said.is_empty(), "{:?}", talk.said);
+        assert_eq!(talk.phase(), Phase::Online);
+        let stats = talk.session.machine().stats();
+        assert_eq!((stats.unexpected, stats.refreshes_failed), (1, 0));
+    }
 }

@@ -50,6 +50,10 @@ impl Ask {
     pub(crate) const fn deadline(&self) -> Option<Timestamp> {
         self.deadline
     }
+
+    pub(crate) const fn deadline_mut(&mut self) -> &mut Option<Timestamp> {
+        &mut self.deadline
+    }
 }
 
 /// What a refused login means.

@@ -24,8 +24,9 @@ enum Reach {
     /// Nobody says otherwise.
     #[default]
     There,
-    /// Lost; from this time on it is tried all the same, because hosts forget to say that it is back.
-    Lost { until: Timestamp },
+    /// Lost; from this time on it is tried all the same, because hosts forget to say that it is back. A link that was
+    /// `online` since says it for them.
+    Lost { until: Timestamp, online: bool },
 }
 
 /// A wait before a dial: the backoff's, or one that the server asked for.
@@ -41,9 +42,12 @@ impl Network {
     /// The network is lost, says the host: no dials for so long, or until it is back. `true` if that is news; then the
     /// present link is worth a probe. Said again, it does not hold dials back for longer.
     pub(crate) fn on_lost(&mut self, now: Timestamp, hold: Duration) -> bool {
-        let news = self.reach == Reach::There;
+        let news = match self.reach {
+            Reach::There => true,
+            Reach::Lost { until, online } => online && until <= now,
+        };
         if news {
-            self.reach = Reach::Lost { until: now.after(hold).unwrap_or(Timestamp::MAX) };
+            self.reach = Reach::Lost { until: now.after(hold).unwrap_or(Timestamp::MAX), online: false };
             (self.hurry_at, self.was_held) = (None, false);
         }
         news
@@ -59,9 +63,16 @@ impl Network {
         }
     }
 
+    /// A link is online.
+    pub(crate) const fn on_online(&mut self) {
+        if let Reach::Lost { online, .. } = &mut self.reach {
+            *online = true;
+        }
+    }
+
     /// Whether dials are held back.
     pub(crate) fn holds(&self, now: Timestamp) -> bool {
-        matches!(self.reach, Reach::Lost { until } if now < until)
+        matches!(self.reach, Reach::Lost { until, .. } if now < until)
     }
 
     /// A link or an attempt has failed, and a new wait begins. What was said of the network before is no reason to cut
@@ -96,7 +107,7 @@ impl Network {
         };
         let held = match self.reach {
             Reach::There => at,
-            Reach::Lost { until } => at.max(until),
+            Reach::Lost { until, .. } => at.max(until),
         };
         (!self.suspended).then_some(held)
     }
@@ -130,6 +141,16 @@ mod tests {
             assert!(!network.on_lost(at(second), HOLD));
         }
         assert_eq!(network.dial_at(Wait::Own(at(0))), Some(at(60)));
+    }
+
+    #[test]
+    fn what_was_online_since_can_be_lost_anew_when_the_hold_is_over() {
+        let mut network = Network::default();
+        network.on_lost(at(1), HOLD);
+        network.on_online();
+        assert!(!network.on_lost(at(60), HOLD), "the hold that was begun is not begun again");
+        assert!(network.on_lost(at(90), HOLD));
+        assert_eq!(network.dial_at(Wait::Own(at(91))), Some(at(150)));
     }
 
     #[test]

@@ -302,7 +302,8 @@ pub enum Heard<I, T> {
         /// The id that the peer gave us, if it does so here and not in its greeting.
         client_id: Option<Text>,
     },
-    /// The login was refused.
+    /// The login was refused. On a link that is online, and renews none, it means nothing: that one is valid no longer
+    /// is said by [`LoginLost`](Self::LoginLost).
     LoginRefused(Box<Rejected>),
     /// The login that had succeeded is no longer valid.
     LoginLost(Box<Rejected>),

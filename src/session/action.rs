@@ -70,7 +70,8 @@ pub enum Action<I, T> {
         /// Its reason.
         reason: Text,
     },
-    /// Drop the attempt or the link at once. No report of it is needed any more.
+    /// Drop the attempt or the link at once. No report of it is needed any more. It comes also for an attempt that never
+    /// had its [`Connect`](Self::Connect), because the host was still asked for a credential.
     Abort(LinkId),
     /// An announcement for people and schedulers: unless something changes, the next attempt is made at
     /// this time. The session dials by itself; a driver has nothing to do here.

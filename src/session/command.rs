@@ -14,7 +14,8 @@ use crate::{Frame, OpId, Protocol, Secret, Text, Timestamp};
 #[repr(u64)]
 pub enum Command<M> {
     /// Be online. Changes nothing while a link is there or on its way; starts a stopped session again, and takes back
-    /// a stop or a drain that is not over. It takes back no hint: a session that is suspended stays so.
+    /// a stop or a drain that is not over. It wakes a session that closed its link because it was idle, unless it is a
+    /// lazy one. It takes back no hint: a session that is suspended stays so.
     Connect,
     /// Be online, and do not wait out the backoff: dial now (at the floor after the last dial, and when the last link
     /// has said goodbye, which takes `Config::close_timeout` at most). It overrules hints: the network is taken to be
@@ -26,7 +27,8 @@ pub enum Command<M> {
     /// until then. A stop ends [`Suspend`](Self::Suspend) too.
     Stop,
     /// Accept nothing more, send what was accepted, wait for its acknowledgements, then stop; after
-    /// `within` stop in any case.
+    /// `within` stop in any case. In a session that is suspended nothing can be sent, and it stops when its link has
+    /// gone.
     Drain {
         /// How long it may take.
         #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
@@ -55,11 +57,11 @@ pub enum Command<M> {
     /// A hint: the network is gone. The present link gets a probe; nothing is dialed until
     /// [`NetworkBack`](Self::NetworkBack), or for [`ConnectPolicy::network_wait`](super::ConnectPolicy::network_wait).
     NetworkLost,
-    /// A hint: the network is there again, or it is another one. The present link gets a probe; a wait that the server
-    /// did not ask for is cut short, to anywhere within [`RetryPolicy::base`](super::RetryPolicy::base).
+    /// A hint: the network is there again, or it is another one. The present link gets a probe; a wait that nobody
+    /// asked for is cut short, to anywhere within [`RetryPolicy::base`](super::RetryPolicy::base).
     NetworkBack,
     /// A hint: nothing is wanted of the network for a while, because the program goes to the background or the computer
-    /// to sleep. The link is closed politely. The queue stays, and takes more; time runs.
+    /// to sleep. The link is closed politely. The queue stays, and takes more; time runs. A drain is over then.
     Suspend,
     /// [`Suspend`](Self::Suspend) is over: dial, or go on with the wait.
     Resume,
@@ -145,7 +147,10 @@ impl<P: Protocol> Session<P> {
         out: &mut Actions<P>,
     ) -> Answer<P::Message> {
         match command {
-            Command::Connect => self.want_online(),
+            Command::Connect => {
+                self.want_online();
+                self.wake_unless_lazy();
+            }
             Command::ConnectNow => {
                 self.want_online();
                 (self.facts.retry_at, self.facts.is_asked) = (None, false);

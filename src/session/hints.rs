@@ -65,17 +65,18 @@ impl<P: Protocol> Session<P> {
         if let Err(bad) = config.check() {
             return Answer::BadConfig(bad);
         }
-        let (was_lazy, is_lazy) = (self.config.connect.lazy, config.connect.lazy);
+        let (was, is) = (self.config.connect, config.connect);
         self.config = Arc::new(*config);
         if self.facts.ended.is_some() && !self.config.keep_on_stop {
             self.outbox.end_all(&mut tell(&mut self.stats, out));
         }
         self.history.keep(self.config.history);
         self.introduce();
-        if was_lazy && !is_lazy {
-            self.activity.wake();
-        } else if !self.wants.online {
-            self.activity = Activity::new(is_lazy);
+        if was.lazy || is.idle_close > was.idle_close {
+            self.wake_unless_lazy();
+        }
+        if !self.wants.online {
+            self.activity = Activity::new(is.lazy);
         }
         if self.facts.ended.is_some() && !self.config.keep_on_stop {
             // What was kept over the stop is kept no longer.
@@ -98,6 +99,13 @@ impl<P: Protocol> Session<P> {
         }
         if self.link.is_none() && self.leaving.is_none() {
             self.end_what_stays_behind(out);
+        }
+    }
+
+    /// The link is wanted for its own sake. Who is lazy wants it for messages only.
+    pub(super) fn wake_unless_lazy(&mut self) {
+        if !self.config.connect.lazy {
+            self.activity.wake();
         }
     }
 

@@ -230,6 +230,7 @@ impl<P: Protocol> Session<P> {
         self.credentials.on_accepted();
         self.proof.on_online(self.endpoints.current(), self.credentials.current());
         self.patience.on_online();
+        self.network.on_online();
         self.activity.on_message(now);
         self.facts.failure = 0;
         if self.facts.was_online {

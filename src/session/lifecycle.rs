@@ -9,7 +9,7 @@ use super::{
 use crate::{
     CloseCode, Code, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
     error::{self, Charge, Circumstances, Failure, Notes, Verdict, classify},
-    part::{Activity, Flights, Lane, Refusal, Round, Wait},
+    part::{Activity, Flights, Lane, Network, Refusal, Round, Wait},
 };
 
 /// How a failed link is parted from.
@@ -101,7 +101,9 @@ impl<P: Protocol> Session<P> {
 
     /// The session shall end: when all is sent, or at once.
     fn wind_down(&mut self, now: Timestamp, end: End, out: &mut Actions<P>) {
-        if end.at_once || !self.wants.online {
+        // Nobody knows when what waits could go out; what has may be answered until the link is gone.
+        let is_stuck = self.network.is_suspended() && self.link.is_none() && self.leaving.is_none();
+        if end.at_once || !self.wants.online || is_stuck {
             if !self.config.keep_on_stop {
                 self.outbox.drop_waiting(&mut tell(&mut self.stats, out));
             }
@@ -124,7 +126,7 @@ impl<P: Protocol> Session<P> {
         }
         self.taken.clear();
         self.wants = Wants::default();
-        self.network.suspend(false);
+        self.network = Network::default();
         self.activity = Activity::new(self.config.connect.lazy);
         (self.facts.retry_at, self.facts.is_asked) = (None, false);
         self.facts.ended = Some(cause);
@@ -294,7 +296,7 @@ impl<P: Protocol> Session<P> {
     }
 
     /// How far the link has come.
-    fn reached(&self) -> error::Stage {
+    pub(super) fn reached(&self) -> error::Stage {
         match self.link.as_ref().map(|link| &link.stage) {
             Some(Stage::Asking(_) | Stage::Dialing { .. }) | None => error::Stage::Dialing,
             Some(Stage::LoggingIn(_)) => error::Stage::LoggingIn,
@@ -316,7 +318,7 @@ impl<P: Protocol> Session<P> {
             (Recovery::Retry | Recovery::Reauthenticate, None) => self.backoff.on_failure(policy, rng),
         };
         self.facts.retry_at = Some(now.after(delay).unwrap_or(Timestamp::MAX));
-        self.facts.is_asked = asked.is_some();
+        self.facts.is_asked = asked.is_some() || matches!(recovery, Recovery::RetryAfter(_));
     }
 
     /// The time for trying may be up, if nothing is being tried.

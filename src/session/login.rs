@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{Action, Actions, Answer, Attempt, Event, Link, LinkId, Place, Session, Stage, lifecycle::Parting};
 use crate::{
     CloseCode, CredentialUse, Protocol, Rejected, Resumed, Secret, Text, Timestamp,
-    error::Failure,
+    error::{self, Failure},
     part::{Ask, Overdue, Refresh},
 };
 
@@ -97,6 +97,10 @@ impl<P: Protocol> Session<P> {
             }
             Some(Stage::Online { refresh: Some(refresh), .. }) if refresh.is_logging_in() => {
                 self.credentials.on_accepted();
+                self.proof.on_online(self.endpoints.current(), self.credentials.current());
+                if self.reached() == error::Stage::Stable {
+                    self.proof.on_stable();
+                }
             }
             Some(Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. }) | None => {
                 self.stats.unexpected += 1;
@@ -139,14 +143,18 @@ impl<P: Protocol> Session<P> {
         if self.place_of(id) != Some(Place::Link) {
             return;
         }
-        let Some((refresh, _)) = refresh_of(&mut self.link) else {
+        if !self.link.as_ref().is_some_and(Link::is_online) {
             return self.on_login_lost(now, id, why, out);
-        };
-        if refresh.is_logging_in() {
-            refresh.put_off(now);
-            self.credentials.on_renewal_refused();
-        } else {
-            self.stats.unexpected += 1;
+        }
+        match refresh_of(&mut self.link).filter(|(refresh, _)| refresh.is_logging_in()) {
+            Some((refresh, _)) => {
+                refresh.put_off(now);
+                self.credentials.on_renewal_refused();
+            }
+            None => {
+                self.stats.unexpected += 1;
+                return;
+            }
         }
         self.tell_refresh_failed(why.message, out);
     }

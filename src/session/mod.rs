@@ -156,7 +156,7 @@ struct Facts {
     ended: Option<StopCause>,
     /// The wait after the last failure.
     retry_at: Option<Timestamp>,
-    /// The server asked for that wait.
+    /// Somebody asked for that wait: the server, the host or the table.
     is_asked: bool,
     /// What the application gave up with, beside the failures.
     limit: Option<Limit>,

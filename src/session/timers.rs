@@ -111,7 +111,7 @@ impl<P: Protocol> Session<P> {
             // Settling dials, and looks anew how it all does.
             Timer::Dial | Timer::Degraded | Timer::Level => {}
             Timer::Refresh => self.on_refresh(now, out),
-            Timer::Ask => self.lose(now, Failure::CredentialTimeout, None, Parting::Abort, out),
+            Timer::Ask => self.on_overdue(now, Failure::CredentialTimeout, out),
             Timer::Connect => self.on_overdue(now, Failure::ConnectTimeout, out),
             Timer::Login => self.on_overdue(now, Failure::LoginTimeout, out),
             Timer::Heartbeat => self.on_heartbeat(now, out),
@@ -135,9 +135,10 @@ impl<P: Protocol> Session<P> {
     fn on_overdue(&mut self, now: Timestamp, failure: Failure, out: &mut Actions<P>) {
         let Some(link) = &mut self.link else { return };
         let due = match &mut link.stage {
+            Stage::Asking(ask) => ask.deadline_mut(),
             Stage::Dialing { deadline } => deadline,
             Stage::LoggingIn(login) => login.deadline_mut(),
-            Stage::Asking(_) | Stage::Online { .. } | Stage::Closing { .. } => return,
+            Stage::Online { .. } | Stage::Closing { .. } => return,
         };
         let was_late = due.is_some_and(|due| now.since(due) > LATE);
         if was_late && !mem::replace(&mut link.was_spared, true) {
@@ -169,7 +170,6 @@ impl<P: Protocol> Session<P> {
                 self.proof.on_stable();
                 self.patience.on_stable();
                 self.facts.violations = 0;
-                self.proof.on_stable();
             }
         }
     }

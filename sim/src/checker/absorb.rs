@@ -14,6 +14,7 @@ impl<S: Spy> Checker<S> {
     pub(super) fn absorb<M>(&mut self, now: Timestamp, what: What, options: Option<SendOptions>, answer: &Answer<M>) {
         if let Some(due) = self.deadline.filter(|due| *due < now) {
             self.links.overslept(now, now.since(due));
+            self.asks.overslept(now);
         }
         if self.links.is_stable(now, self.on_link.stable_for) {
             self.pace.stable();

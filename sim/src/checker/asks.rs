@@ -1,6 +1,6 @@
 //! Is the host asked as it should be, and does a credential go only where it may?
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use steadfast::{
     Action, Attempt, Command, CredentialPolicy, CredentialUse, Event, Frame, Input, LinkId, Secret, Timestamp,
@@ -21,8 +21,11 @@ struct Question {
     number: u64,
     link: LinkId,
     until: Option<Timestamp>,
+    was_spared: bool,
 }
 
+/// A deadline that is looked at more than this late was slept through.
+const LATE: Duration = Duration::from_secs(1);
 /// So many credentials are looked for.
 const SECRETS: usize = 4;
 /// A shorter one would be found by chance.
@@ -62,7 +65,8 @@ impl Asks {
         (number, link): (u64, LinkId),
         policy: &CredentialPolicy,
     ) -> Result<(), String> {
-        let was_open = self.open.replace(Question { number, link, until: now.after(policy.answer_timeout) });
+        let was_open =
+            self.open.replace(Question { number, link, until: now.after(policy.answer_timeout), was_spared: false });
         let last = std::mem::replace(&mut self.last, number);
         match was_open {
             _ if !policy.asked || policy.when == CredentialUse::Never => {
@@ -106,6 +110,14 @@ impl Asks {
         };
         let shown = |secret: &Secret| std::str::from_utf8(secret.expose()).is_ok_and(|secret| text.contains(secret));
         if self.secrets.iter().any(shown) { Err(format!("asks: a credential is shown: {text}")) } else { Ok(()) }
+    }
+
+    /// A turn came late. An answer may be behind it, and has a second more, once.
+    pub(super) fn overslept(&mut self, now: Timestamp) {
+        let Some(question) = self.open.as_mut().filter(|question| !question.was_spared) else { return };
+        if question.until.is_some_and(|until| now.since(until) > LATE) {
+            (question.until, question.was_spared) = (now.after(LATE), true);
+        }
     }
 
     /// The host that is asked is not waited for any longer than its time.

@@ -363,8 +363,10 @@ impl<S: Spy> Checker<S> {
                     let in_order = 0 < first.number && first.number <= last.number && last.number <= errors;
                     self.check(in_order, || format!("phase: gave up with {gave_up:?} of {errors} errors"));
                 }
-                if matches!(change.to, Phase::Stopped(_)) {
-                    self.pace.suspend(false);
+                match change.to {
+                    Phase::Stopped(_) => self.pace.overrule(),
+                    Phase::Online => self.pace.online(),
+                    _ => {}
                 }
                 self.phase = change.to;
                 self.look.phase(now, change.to);

@@ -31,11 +31,13 @@ pub(super) struct Pace {
     suspended: bool,
     /// The network is lost, and until when that is believed.
     lost: Option<Timestamp>,
+    /// A link was online since.
+    online: bool,
 }
 
 impl Pace {
     pub(super) fn failed(&mut self, now: Timestamp, error: &Error, config: &Config) {
-        (self.policy, self.is_asked) = (config.retry, error.retry_after.is_some());
+        (self.policy, self.is_asked) = (config.retry, is_asked(error));
         self.failed_at = now;
         self.announced = None;
         self.waits = error.recovery != Recovery::Fatal;
@@ -81,7 +83,16 @@ impl Pace {
     }
 
     pub(super) fn lost(&mut self, now: Timestamp, hold: Duration) {
-        self.lost.get_or_insert(now.after(hold).unwrap_or(Timestamp::MAX));
+        // A hold that is over, and had a link after it, is followed by another one.
+        let is_past = self.online && self.lost.is_some_and(|until| until <= now);
+        if self.lost.is_none() || is_past {
+            (self.lost, self.online) = (Some(now.after(hold).unwrap_or(Timestamp::MAX)), false);
+        }
+    }
+
+    /// A link is online.
+    pub(super) const fn online(&mut self) {
+        self.online = true;
     }
 
     /// A wait of our own is over, or nearly.
@@ -177,6 +188,10 @@ impl Pace {
         }
         Err(format!("pace: waits {delay:?} after error {error}, and {low:?} to {high:?} are allowed"))
     }
+}
+
+const fn is_asked(error: &Error) -> bool {
+    error.retry_after.is_some() || matches!(error.recovery, Recovery::RetryAfter(_))
 }
 
 const fn additive(jitter: Jitter) -> Duration {
