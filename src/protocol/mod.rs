@@ -17,7 +17,7 @@ mod plain;
 mod words;
 
 pub use plain::Plain;
-pub use words::{Complaint, GoAway, Mark, Marks, Resumed, Tuning, Who};
+pub use words::{Complaint, GoAway, Mark, Marks, Never, Outgoing, Resumed, Tuning, Who};
 
 /// What is spoken over a link.
 ///
@@ -381,26 +381,5 @@ pub enum Say<'a, M, T> {
     /// A goodbye of the protocol's own, before the Close frame.
     Bye,
 }
-
-/// A message on its way out.
-#[derive(Debug)]
-pub struct Outgoing<'a, M> {
-    /// Its id.
-    pub op: OpId,
-    /// The message. It is lent, not given: until the transport has flushed it, it may have to go back to the
-    /// head of the queue.
-    pub message: &'a M,
-    /// Its number, where the protocol confirms by numbers.
-    pub number: Option<u64>,
-    /// Whether the session waits until the peer has confirmed it. (Some protocols must ask for that.)
-    pub ack: bool,
-    /// Whether it may have been sent before, on an earlier link.
-    pub again: bool,
-}
-
-/// A type without values: the topic of a protocol that has none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub enum Never {}
 
 const _: () = assert!(size_of::<Heard<Frame, Never>>() <= 64);

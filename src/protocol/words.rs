@@ -5,7 +5,7 @@ use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use crate::{CloseCode, Text};
+use crate::{CloseCode, OpId, Text};
 
 /// What a message carries beside its content: nothing, most of the time, and then it costs one null
 /// pointer.
@@ -134,3 +134,24 @@ impl fmt::Display for Complaint {
         fmt::Display::fmt(&self.message, f)
     }
 }
+
+/// A message on its way out.
+#[derive(Debug)]
+pub struct Outgoing<'a, M> {
+    /// Its id.
+    pub op: OpId,
+    /// The message. It is lent, not given: until the transport has flushed it, it may have to go back to the
+    /// head of the queue.
+    pub message: &'a M,
+    /// Its number, where the protocol confirms by numbers.
+    pub number: Option<u64>,
+    /// Whether the session waits until the peer has confirmed it. (Some protocols must ask for that.)
+    pub ack: bool,
+    /// Whether it may have been sent before, on an earlier link.
+    pub again: bool,
+}
+
+/// A type without values: the topic of a protocol that has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum Never {}

@@ -193,14 +193,7 @@ impl<P: Protocol> Session<P> {
         let round = if was_dialed { self.endpoints.on_failed() } else { Round::Over };
         self.patience.on_failed(now, self.facts.errors, &verdict.message, round == Round::Over && !had_held);
         self.facts.limit = self.patience.is_over(now, &self.config.retry);
-        // Of several waits that were asked for the longest counts. Nobody asks us to keep away from others.
-        let recovery = match (verdict.recovery, asked) {
-            _ if self.facts.limit.is_some() => Recovery::Fatal,
-            (Recovery::Retry, Some(asked)) => Recovery::RetryAfter(asked),
-            (Recovery::RetryAfter(given), Some(asked)) => Recovery::RetryAfter(given.max(asked)),
-            (Recovery::RetryAfter(_), None) if round == Round::GoesOn && host.is_none() => Recovery::Retry,
-            (recovery, _) => recovery,
-        };
+        let recovery = self.with_wait(verdict.recovery, asked, host.is_some(), round);
         let error = Box::new(Error {
             number: self.facts.errors,
             kind: verdict.kind,
@@ -216,6 +209,17 @@ impl<P: Protocol> Session<P> {
         out.push(Action::EmitError(error));
         self.part(now, parting, charge, verdict.message, out);
         self.schedule(now, recovery, asked, round);
+    }
+
+    /// Of several waits that were asked for the longest counts. Nobody asks us to keep away from other endpoints.
+    fn with_wait(&self, recovery: Recovery, asked: Option<Duration>, is_hosts: bool, round: Round) -> Recovery {
+        match (recovery, asked) {
+            _ if self.facts.limit.is_some() => Recovery::Fatal,
+            (Recovery::Retry, Some(asked)) => Recovery::RetryAfter(asked),
+            (Recovery::RetryAfter(given), Some(asked)) => Recovery::RetryAfter(given.max(asked)),
+            (Recovery::RetryAfter(_), None) if round == Round::GoesOn && !is_hosts => Recovery::Retry,
+            (recovery, _) => recovery,
+        }
     }
 
     fn note_failure(&mut self, now: Timestamp, id: LinkId, verdict: &Verdict) {

@@ -23,23 +23,23 @@ mod lifecycle;
 mod link;
 mod login;
 mod options;
+mod outcome;
 mod phase;
 mod report;
 mod saving;
 mod seeing;
 mod sending;
+mod state;
 mod stir;
 mod timers;
 mod writes;
 
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::iter;
 
 use bytes::Bytes;
 
-pub use action::{
-    Action, Answer, Attempt, Change, Dropped, Event, GaveUp, LinkId, OpId, Outcome, Phase, StopCause, TakenBack,
-};
+pub use action::{Action, Attempt, Change, Event, GaveUp, LinkId, OpId, Phase, StopCause};
 pub use command::{Command, Queued};
 pub use commands::Commands;
 pub use config::{BadConfig, Config, HeartbeatPolicy, Jitter, Overflow, QueuePolicy, RetryPolicy, Window};
@@ -51,13 +51,15 @@ pub use keepsake::{BadKeepsake, Keepsake};
 use link::{Link, Stage};
 pub(crate) use options::Rare;
 pub use options::{Class, SendOptions, Ttl};
+pub use outcome::{Answer, Dropped, Outcome, TakenBack};
 pub use report::{Down, Handshake, Report};
 use seeing::Seeing;
+use state::{End, Facts, Place, Wants};
 use stir::Stir;
 pub use timers::Timer;
 
 use crate::{
-    BadEndpoints, Error, Frame, Heard, Limit, Machine, Protocol, Resumed, Rng, Secret, Text, Timestamp, Who,
+    BadEndpoints, Frame, Heard, Machine, Protocol, Rng, Secret, Text, Timestamp, Who,
     part::{Activity, Backoff, Credentials, Ended, Endpoints, History, Ids, Network, Outbox, Patience, Proof},
 };
 
@@ -129,67 +131,6 @@ pub struct Session<P: Protocol> {
     stir: Stir,
     heard: Vec<Heard<P::Incoming, P::Topic>>,
     frames: Vec<Frame>,
-}
-
-/// What the application wants.
-#[derive(Clone, Debug, Default)]
-struct Wants {
-    online: bool,
-    end: Option<End>,
-    /// The present link leads where we are no longer to be.
-    elsewhere: bool,
-}
-
-/// The session shall end.
-#[derive(Clone, Copy, Debug)]
-struct End {
-    cause: StopCause,
-    /// When to stop waiting for what was accepted.
-    by: Option<Timestamp>,
-    /// Do not wait.
-    at_once: bool,
-}
-
-/// What is the case beside the links.
-#[derive(Clone, Debug, Default)]
-struct Facts {
-    ended: Option<StopCause>,
-    /// The wait after the last failure.
-    retry_at: Option<Timestamp>,
-    /// Somebody asked for that wait: the server, the host or the table.
-    is_asked: bool,
-    /// What the application gave up with, beside the failures.
-    limit: Option<Limit>,
-    /// What was accepted up to this message was for another destination, and is not sent to this one.
-    stays_behind: Option<OpId>,
-    last_dial: Option<Timestamp>,
-    /// The time of the next dial that was last announced.
-    announced: Option<Timestamp>,
-    /// Breaches of the framing in a row.
-    violations: u32,
-    resumed: Resumed,
-    errors: u64,
-    /// What the last link wrote without proof that it was read; until it is told.
-    suspect: u64,
-    /// The number of the failure that the session is waiting after, or ended by; 0 if there was none.
-    failure: u64,
-    last_error: Option<Text>,
-    /// The last failure, if the server is to be told of it.
-    to_tell: Option<Box<Error>>,
-    last_link: Option<LinkId>,
-    /// Some link came online before.
-    was_online: bool,
-    last_seen: Option<Timestamp>,
-    last_reconnect: Option<Timestamp>,
-    last_disconnect: Option<Timestamp>,
-}
-
-/// One of the three places for links.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Link,
-    Next,
-    Leaving,
 }
 
 impl<P: Protocol> Session<P> {

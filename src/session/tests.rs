@@ -38,7 +38,7 @@ impl Protocol for Lines {
     fn decode(&mut self, (): &mut (), frame: Frame, heard: &mut Vec<Heard<Frame, Never>>) {
         let text = String::from(frame.as_str().unwrap_or_default());
         heard.push(match text.split_once(' ').unwrap_or((&text, "")) {
-            ("ok", _) => Heard::LoginOk { resumed: Resumed::Fresh, expires: None, client_id: None },
+            ("ok", _) => Heard::LoginOk { resumed: crate::Resumed::Fresh, expires: None, client_id: None },
             ("no", why) => Heard::LoginRefused(crate::Rejected { message: why.into(), ..Default::default() }.into()),
             ("later", _) => {
                 let retry_after = Some(Duration::from_secs(60));

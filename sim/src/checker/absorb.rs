@@ -11,6 +11,7 @@ use super::{
 
 impl<S: Spy> Checker<S> {
     /// What the input alone says.
+    // A table: an arm for each input.
     pub(super) fn absorb<M>(&mut self, now: Timestamp, what: What, options: Option<SendOptions>, answer: &Answer<M>) {
         if let Some(due) = self.deadline.filter(|due| *due < now) {
             self.links.overslept(now, now.since(due));

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast::{Class, Dropped, LinkId, OpId, Outcome, Overflow, SendOptions, Text, Timestamp};
 
+use super::arrivals::Arrivals;
+
 /// Every message that was accepted and has not ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ledger {
@@ -43,13 +45,6 @@ struct Entry {
     /// How often it was there when the peer could not take something.
     charges: u32,
     owed: Option<Why>,
-}
-
-/// What the harness knows of the peer.
-#[derive(Clone, Debug, Default)]
-struct Arrivals {
-    got: BTreeSet<u64>,
-    never: BTreeSet<u64>,
 }
 
 /// Why a message has to end in this turn.
@@ -402,19 +397,5 @@ impl Entry {
 
     const fn may_have_left(&self) -> bool {
         self.handed || self.doubtful
-    }
-}
-
-impl Arrivals {
-    fn end(&mut self, id: OpId, outcome: &Outcome) -> Result<(), String> {
-        let got = self.got.contains(&id.0);
-        match outcome {
-            Outcome::Acked if !got => Err(format!("peer: {id} is told acknowledged and never arrived")),
-            Outcome::Expired | Outcome::Dropped(_) | Outcome::Cancelled => {
-                self.never.insert(id.0);
-                if got { Err(format!("peer: {id} is told {outcome:?} and has arrived")) } else { Ok(()) }
-            }
-            Outcome::Written | Outcome::Acked | Outcome::Failed(_) | Outcome::InDoubt | _ => Ok(()),
-        }
     }
 }

@@ -1,0 +1,176 @@
+//! What does an action say, and was it right?
+
+use std::fmt::Debug;
+
+use steadfast::{Action, Error, Event, Frame, GaveUp, LinkId, OpId, Phase, Recovery, StopCause, Timestamp};
+
+use super::{
+    Checker, Sent, Spy,
+    brief::{Saw, What},
+    ledger,
+    link::Stage,
+};
+
+impl<S: Spy> Checker<S> {
+    /// What an action says.
+    // A table: an arm for each action.
+    pub(super) fn perform<I: Debug, T: Debug>(&mut self, now: Timestamp, what: What, action: &Action<I, T>) {
+        let verdict = self.asks.look(action);
+        self.note(verdict);
+        match action {
+            Action::Connect(attempt) => {
+                let verdict = self.asks.dial(attempt, &self.config.credentials);
+                self.note(verdict);
+                let verdict = self.links.dial(attempt.link);
+                self.note(verdict);
+                self.on_link = self.config.clone();
+                let verdict = self.pace.dial(now, attempt.attempt, &self.config);
+                self.note(verdict);
+                self.going_away = false;
+                let (fatal, phase) = (self.fatal, self.phase);
+                self.check(!fatal, || format!("phase: dials after a fatal error, while {phase}"));
+            }
+            Action::AskCredential { ask, link, why: _ } => {
+                let verdict = self.asks.ask(now, (*ask, *link), &self.config.credentials);
+                self.note(verdict);
+                if !self.links.knows(*link) {
+                    let verdict = self.pace.ask(now);
+                    self.note(verdict);
+                }
+            }
+            Action::Send { link, frame, secret } => self.send(now, *link, frame, *secret),
+            Action::FlushQueue(link) => {
+                let verdict = self.links.flush(*link);
+                self.note(verdict);
+            }
+            Action::Close { link, code, .. } => {
+                self.asks.gone(*link);
+                let verdict = self.links.leave(*link);
+                self.note(verdict);
+                self.check(code.is_sendable(), || format!("one link: closes with {code}, which cannot be sent"));
+            }
+            // An attempt that only asked the host has no transport.
+            Action::Abort(id) if self.asks.gone(*id) && !self.links.knows(*id) => {}
+            Action::Abort(id) => {
+                let verdict = self.links.abort(*id, &mut self.ledger);
+                self.note(verdict);
+            }
+            Action::ReconnectAfter { at, error, attempt: _ } => {
+                let verdict = self.pace.announce(*at, *error, self.going_away, &self.config);
+                self.note(verdict);
+            }
+            Action::EmitError(error) => self.error(now, error),
+            Action::Emit(event) => self.event(now, what, event),
+        }
+    }
+
+    fn send(&mut self, now: Timestamp, id: LinkId, frame: &Frame, secret: bool) {
+        let sent = self.spy.sent(frame);
+        let Some(link) = self.links.get(id).filter(|link| link.stage() == Stage::Up) else {
+            return self.note(Err(format!("one link: sends {frame:?} on link {id}, which is not up")));
+        };
+        let may_send = link.is_logged_in() || matches!(sent, Sent::Login | Sent::Pong);
+        let (op, verdict) = match sent {
+            Sent::Login | Sent::Pong | Sent::Control => (None, Ok(())),
+            Sent::Message(op) => self.ledger.hand_over(now, id, op),
+        };
+        let passes = op.is_some_and(|op| self.ledger.passes(op));
+        let may_send = may_send || passes;
+        let is_secret = sent == Sent::Login || op.is_some_and(|op| self.ledger.is_secret(op));
+        let fits = link.sent(op, passes, frame.len() as u64, &self.on_link.window);
+        self.check(may_send, || format!("login first: sends {frame:?} before the login is accepted"));
+        self.check(secret == is_secret, || "login first: what is secret is not marked, or what is not is".into());
+        self.note(verdict);
+        self.note(fits);
+    }
+
+    fn error(&mut self, now: Timestamp, error: &Error) {
+        self.errors += 1;
+        let expected = self.errors;
+        self.check(error.number == expected, || format!("phase: error {} where {expected} is next", error.number));
+        self.fatal = error.recovery == Recovery::Fatal;
+        if !self.links.has_seen(error.link) {
+            self.pace.not_dialled();
+        }
+        self.pace.failed(now, error, &self.config);
+        self.look.failed(now);
+    }
+
+    // A table: an arm for each event.
+    fn event<I, T>(&mut self, now: Timestamp, what: What, event: &Event<I, T>) {
+        match event {
+            Event::Phase(change) => {
+                let (was, errors) = (self.phase, self.errors);
+                self.check(change.from == was && change.to != was, || {
+                    format!("phase: {} -> {} while {was}", change.from, change.to)
+                });
+                self.check(change.at == now, || format!("phase: {} is dated {}", change.to, change.at));
+                self.check(change.error.is_none_or(|n| 1 <= n && n <= errors), || {
+                    format!("phase: {} names error {:?}, {errors} are known", change.to, change.error)
+                });
+                let should = change.to == Phase::Stopped(StopCause::Failed);
+                self.check(change.gave_up.is_some() == should, || {
+                    format!("phase: {} with {:?}", change.to, change.gave_up)
+                });
+                if let Some(gave_up) = &change.gave_up {
+                    let GaveUp { first, last, .. } = &**gave_up;
+                    let in_order = 0 < first.number && first.number <= last.number && last.number <= errors;
+                    self.check(in_order, || format!("phase: gave up with {gave_up:?} of {errors} errors"));
+                }
+                match change.to {
+                    Phase::Stopped(_) => self.pace.overrule(),
+                    Phase::Online => self.pace.online(),
+                    _ => {}
+                }
+                self.phase = change.to;
+                self.look.phase(now, change.to);
+            }
+            Event::Outcome { id, outcome, .. } => {
+                let context = self.context(now, what, *id);
+                let verdict = self.ledger.end(*id, outcome, &context);
+                self.note(verdict);
+            }
+            Event::GoingAway(_) => self.going_away = true,
+            Event::Watermark { high } => {
+                let was = std::mem::replace(&mut self.is_high, *high);
+                self.check(was != *high, || format!("bounds: the queue is called high: {high}, twice"));
+            }
+            Event::Degraded => self.shift = Some(true),
+            Event::Recovered => self.shift = Some(false),
+            Event::Level(level) => {
+                let verdict = self.look.level_told(now, *level);
+                self.note(verdict);
+            }
+            Event::Message { .. } | Event::Room | Event::Bad(_) | Event::Trouble(_) | _ => {}
+        }
+    }
+
+    /// What makes an outcome of this message possible, beside the message itself.
+    fn context(&self, now: Timestamp, what: What, id: OpId) -> ledger::Context {
+        let came_back = matches!(what, What::Endpoints { back: true });
+        ledger::Context {
+            now,
+            over: self.over && !self.config.keep_on_stop,
+            cancelling: came_back || what == What::TakeQueued || what == What::Cancel(id),
+            elsewhere: came_back || id <= self.elsewhere,
+            overflow: self.config.queue.overflow,
+            too_big: matches!(what, What::Report(_, Saw::Down(ended)) if ended.too_big),
+        }
+    }
+}
+
+/// Whether this ends the session, and so what is pending.
+pub(super) fn is_the_end<I, T>(action: &Action<I, T>) -> bool {
+    match action {
+        Action::EmitError(error) => error.recovery == Recovery::Fatal,
+        Action::Emit(Event::Phase(change)) => matches!(change.to, Phase::Stopped(_)),
+        Action::Connect(_)
+        | Action::Send { .. }
+        | Action::FlushQueue(_)
+        | Action::Close { .. }
+        | Action::Abort(_)
+        | Action::ReconnectAfter { .. }
+        | Action::AskCredential { .. }
+        | Action::Emit(_) => false,
+    }
+}
