@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 aim_out=300 aim_in=180
-gate_out=${1:-500} gate_in=${2:-200}
+gate_out=${1:-690} gate_in=${2:-230}
 if ! command -v valgrind >/dev/null; then
     echo "SKIPPED: valgrind is not installed" >&2
     exit 77

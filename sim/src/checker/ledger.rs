@@ -335,9 +335,10 @@ impl Ledger {
     fn is_replaced(&self, entry: &Entry, overflow: Overflow) -> bool {
         let Some(new) = self.newcomer.and_then(|id| self.entries.get(&id)) else { return false };
         let (old, new, class) = (entry.options.keyed(), new.options.keyed(), new.options.class);
-        let both_latest = class == Class::Latest && entry.options.class == Class::Latest;
-        let gives_way = overflow == Overflow::ReplaceByKey && entry.options.class != Class::AtLeastOnce;
-        old.is_some() && old == new && (both_latest || gives_way)
+        let both_latest = [class, entry.options.class] == [Class::Latest; 2];
+        old.is_some()
+            && old == new
+            && (both_latest || (overflow == Overflow::ReplaceByKey && entry.options.class != Class::AtLeastOnce))
     }
 
     pub(super) fn arrived(&mut self, id: OpId) -> Result<(), String> {
