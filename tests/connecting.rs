@@ -952,9 +952,9 @@ impl Talk {
         loop {
             self.now = self.session.next_deadline().expect("something to wait for");
             self.wake();
-            let asked = self.said.iter().find_map(|action| match action {
-                Action::AskCredential { ask, .. } => Some(*ask),
-                _ => None,
+            let asked = self.said.iter().find_map(|action| {
+                let Action::AskCredential { ask, .. } = action else { return None };
+                Some(*ask)
             });
             if let Some(ask) = asked {
                 return ask;

@@ -7,11 +7,19 @@ use steadfast::{OpId, Outcome};
 /// What the harness knows of the peer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arrivals {
-    pub(super) got: BTreeSet<u64>,
-    pub(super) never: BTreeSet<u64>,
+    got: BTreeSet<u64>,
+    never: BTreeSet<u64>,
 }
 
 impl Arrivals {
+    pub(super) fn arrived(&mut self, id: OpId) -> Result<(), String> {
+        self.got.insert(id.0);
+        if self.never.contains(&id.0) {
+            return Err(format!("peer: {id} arrived after it was said that it would not"));
+        }
+        Ok(())
+    }
+
     pub(super) fn end(&mut self, id: OpId, outcome: &Outcome) -> Result<(), String> {
         let got = self.got.contains(&id.0);
         match outcome {

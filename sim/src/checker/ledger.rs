@@ -334,20 +334,14 @@ impl Ledger {
 
     fn is_replaced(&self, entry: &Entry, overflow: Overflow) -> bool {
         let Some(new) = self.newcomer.and_then(|id| self.entries.get(&id)) else { return false };
-        let (old, new, class) = (entry.options.keyed(), new.options.keyed(), new.options.class);
-        let both_latest = [class, entry.options.class] == [Class::Latest; 2];
-        old.is_some()
-            && old == new
-            && (both_latest || (overflow == Overflow::ReplaceByKey && entry.options.class != Class::AtLeastOnce))
+        let (old, new) = (&entry.options, &new.options);
+        let both_latest = [old.class, new.class] == [Class::Latest; 2];
+        let gives_way = overflow == Overflow::ReplaceByKey && old.class != Class::AtLeastOnce;
+        old.keyed().is_some() && old.keyed() == new.keyed() && (both_latest || gives_way)
     }
 
     pub(super) fn arrived(&mut self, id: OpId) -> Result<(), String> {
-        let Some(arrivals) = &mut self.arrivals else { return Ok(()) };
-        arrivals.got.insert(id.0);
-        if arrivals.never.contains(&id.0) {
-            return Err(format!("peer: {id} arrived after it was said that it would not"));
-        }
-        Ok(())
+        self.arrivals.as_mut().map_or(Ok(()), |arrivals| arrivals.arrived(id))
     }
 
     /// What had to end in this turn has ended; good news need not be told where nobody asked for them. `up` is the

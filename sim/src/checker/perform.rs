@@ -117,10 +117,10 @@ impl<S: Spy> Checker<S> {
                     let in_order = 0 < first.number && first.number <= last.number && last.number <= errors;
                     self.check(in_order, || format!("phase: gave up with {gave_up:?} of {errors} errors"));
                 }
-                match change.to {
-                    Phase::Stopped(_) => self.pace.overrule(),
-                    Phase::Online => self.pace.online(),
-                    _ => {}
+                if matches!(change.to, Phase::Stopped(_)) {
+                    self.pace.overrule();
+                } else if change.to == Phase::Online {
+                    self.pace.online();
                 }
                 self.phase = change.to;
                 self.look.phase(now, change.to);

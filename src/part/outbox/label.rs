@@ -52,7 +52,7 @@ impl Is {
     pub(super) const EXTRA: u8 = 8;
 
     pub(super) const fn new(tracked: bool, secret: bool) -> Self {
-        Self(tracked as u8 * Self::TRACKED | secret as u8 * Self::SECRET)
+        Self((tracked as u8 * Self::TRACKED) | (secret as u8 * Self::SECRET))
     }
 
     pub(super) const fn any(self, of: u8) -> bool {
