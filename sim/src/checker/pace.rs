@@ -79,6 +79,8 @@ impl Pace {
 
     /// A whole round begins.
     pub(super) const fn restart(&mut self) {
+        self.has_failed &= !self.in_round;
+        self.in_round = false;
         self.place = 0;
     }
 
