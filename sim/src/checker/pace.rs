@@ -42,11 +42,12 @@ impl Pace {
         self.announced = None;
         self.waits = error.recovery != Recovery::Fatal;
         self.has_failed |= error.recovery != Recovery::Fatal;
-        self.in_round = self.place + 1 < self.endpoints;
         let asked = match error.recovery {
             Recovery::RetryAfter(asked) => Some(asked),
             Recovery::Retry | Recovery::Reauthenticate | Recovery::Fatal => error.retry_after,
         };
+        // A wait that was asked for is a step of its own, and so is the loss of a link that held.
+        self.in_round = asked.is_none() && !self.was_stable && self.place + 1 < self.endpoints;
         self.last = Some((error.number, asked));
     }
 
