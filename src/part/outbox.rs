@@ -21,7 +21,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use books::{Books, Wanted};
 pub(crate) use label::Place;
 use label::{Is, Label};
-use overflow::Droppable;
+use overflow::{Alarm, Droppable};
 pub(crate) use overflow::{Newcomer, Room};
 use read::Read;
 use times::Times;
@@ -46,6 +46,7 @@ pub(crate) struct Outbox<M> {
     largest: u32,
     /// It was called high, and not low since then.
     is_high: bool,
+    alarm: Alarm,
     books: Books<M>,
 }
 
@@ -102,6 +103,7 @@ impl<M> Outbox<M> {
             read: Read::NEW,
             largest: 0,
             is_high: false,
+            alarm: overflow::ANY,
             books: Books::new(),
         }
     }
@@ -191,14 +193,21 @@ impl<M> Outbox<M> {
 
     /// All that this link was given up to this message is with the operating system.
     pub(crate) fn on_flushed(&mut self, up_to: Place, end: &mut impl FnMut(Ended)) {
-        if self.entries.get(self.flushed).is_some_and(|first| first.label.place <= self.read.asked()) {
-            self.flush(up_to.min(self.read.asked()), end);
+        if self.read.asked() > self.read.told() {
+            self.flush_what_was_asked(up_to, end);
         }
         self.flush(up_to, end);
         self.tidy();
     }
 
-    #[inline]
+    /// What was handed over before the last ping is counted by itself.
+    #[cold]
+    #[inline(never)]
+    fn flush_what_was_asked(&mut self, up_to: Place, end: &mut impl FnMut(Ended)) {
+        self.flush(up_to.min(self.read.asked()), end);
+    }
+
+    #[inline(always)]
     fn flush(&mut self, up_to: Place, end: &mut impl FnMut(Ended)) {
         let live = self.books.live;
         for entry in self.entries.range_mut(self.flushed..self.cursor) {
@@ -380,7 +389,7 @@ mod tests {
                     let standing = Standing { now, class, tracked: true, secret: false, rare };
                     self.with(|outbox, mut end| outbox.replace(place, id, "new", bytes, standing, &mut end));
                 }
-                Room::Gone | Room::No => {}
+                Room::Beside | Room::Gone | Room::No => {}
             }
             room
         }

@@ -67,6 +67,7 @@ impl<P: Protocol> Session<P> {
         }
         let (was, is) = (self.config.connect, config.connect);
         self.config = Arc::new(*config);
+        self.outbox.on_policy();
         if self.facts.ended.is_some() && !self.config.keep_on_stop {
             self.outbox.end_all(&mut tell(&mut self.stats, out));
         }

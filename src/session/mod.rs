@@ -341,6 +341,7 @@ fn append<T, A>(out: &mut Vec<A>, from: T, make: impl FnMut(T) -> A) {
 /// Takes the outcomes of messages: counts them, and tells those that somebody wants to know or should.
 #[inline]
 fn tell<'a, I, T>(stats: &'a mut Stats, out: &'a mut Vec<Action<I, T>>) -> impl FnMut(Ended) + 'a {
+    #[inline(always)]
     |Ended { id, tracked, outcome, label }| {
         let bad_news = stats.count(&outcome);
         if tracked || bad_news {

@@ -31,7 +31,7 @@ impl<P: Protocol> Session<P> {
         self.last_op += 1;
         let id = OpId(self.last_op);
         self.stats.accepted += 1;
-        if class != Class::Bypass && room == Room::Behind {
+        if room == Room::Behind {
             self.outbox.push(id, message, bytes, standing);
             self.seeing.queueing.on_accepted(id, now);
         } else {
@@ -53,11 +53,11 @@ impl<P: Protocol> Session<P> {
         out: &mut Actions<P>,
     ) {
         let end = &mut tell(&mut self.stats, out);
-        match (room, self.link.as_mut().filter(|_| standing.class == Class::Bypass)) {
-            (Room::Behind, Some(link)) => link.lane.push(id, message, bytes, standing),
-            (Room::Behind, None) => self.outbox.push(id, message, bytes, standing),
+        match (room, &mut self.link) {
+            (Room::Beside, Some(link)) => link.lane.push(id, message, bytes, standing),
+            (Room::Behind, _) => self.outbox.push(id, message, bytes, standing),
             (Room::Instead(place), _) => self.outbox.replace(place, id, message, bytes, standing, end),
-            (Room::Gone | Room::No, _) => {
+            (Room::Beside, None) | (Room::Gone | Room::No, _) => {
                 let (tracked, label) = (standing.tracked, standing.rare.and_then(|rare| rare.label));
                 end(Ended { id, tracked, outcome: Outcome::Dropped(Dropped::Overflow), label });
                 self.outbox.dead().push(message);
@@ -86,20 +86,28 @@ impl<P: Protocol> Session<P> {
         if bytes > limit {
             return Err(Why::TooBig { size: bytes.into(), limit: limit.into() });
         }
-        if !matches!(class, Class::AtMostOnce | Class::AtLeastOnce) {
-            self.admit_special(options, bytes)?;
-        }
-        if class == Class::Bypass {
+        let is_plain = matches!(class, Class::AtMostOnce | Class::AtLeastOnce);
+        if is_plain && self.outbox.fits(&self.config.queue, bytes) {
             return Ok((bytes, Room::Behind));
+        }
+        self.find_room(options, bytes, out).map(|room| (bytes, room))
+    }
+
+    /// Not every message goes simply behind the others.
+    #[cold]
+    fn find_room(&mut self, options: &SendOptions, bytes: u32, out: &mut Actions<P>) -> Result<Room, Why> {
+        self.admit_special(options, bytes)?;
+        let class = options.class;
+        if class == Class::Bypass {
+            return Ok(Room::Beside);
         }
         let newcomer = Newcomer { class, bytes, key: options.keyed() };
         match self.outbox.find_room(&self.config.queue, &newcomer, &mut tell(&mut self.stats, out)) {
             Room::No => Err(Why::Full),
-            room @ (Room::Behind | Room::Instead(_) | Room::Gone) => Ok((bytes, room)),
+            room @ (Room::Behind | Room::Beside | Room::Instead(_) | Room::Gone) => Ok(room),
         }
     }
 
-    #[cold]
     fn admit_special(&mut self, options: &SendOptions, bytes: u32) -> Result<(), Why> {
         match options.class {
             Class::Volatile => {

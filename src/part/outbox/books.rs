@@ -73,13 +73,22 @@ impl<M> Books<M> {
         let Some(message) = entry.message.take() else { return };
         self.dead.push(message);
         let Label { place, bytes, is, .. } = entry.label;
-        let (id, label) = if is.any(Is::EXPIRING | Is::EXTRA) { self.forget(place) } else { (OpId(place.0), None) };
         self.live -= 1;
         self.bytes -= u64::from(bytes);
         if self.wanted == Wanted::Refused {
             self.wanted = Wanted::Freed;
         }
-        end(Ended { id, tracked: is.any(Is::TRACKED), outcome, label });
+        let tracked = is.any(Is::TRACKED);
+        if is.any(Is::EXPIRING | Is::EXTRA) {
+            return self.end_noted(place, tracked, outcome, end);
+        }
+        end(Ended { id: OpId(place.0), tracked, outcome, label: None });
+    }
+
+    #[cold]
+    fn end_noted(&mut self, place: Place, tracked: bool, outcome: Outcome, end: &mut impl FnMut(Ended)) {
+        let (id, label) = self.forget(place);
+        end(Ended { id, tracked, outcome, label });
     }
 
     /// What was noted of the message at this place is of no use any more; says its id and its label.

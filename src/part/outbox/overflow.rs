@@ -16,12 +16,30 @@ pub(crate) struct Newcomer<'a> {
 pub(crate) enum Room {
     /// Behind all others.
     Behind,
+    /// Beside them, in the lane of its link.
+    Beside,
     /// In the place of another.
     Instead(Place),
     /// Nowhere: it is accepted, and dropped.
     Gone,
     /// Nowhere: it is refused.
     No,
+}
+
+/// From how many messages and bytes on the marks have to be looked at.
+pub(super) type Alarm = (u32, u64);
+
+/// In any case.
+pub(super) const ANY: Alarm = (0, 0);
+
+/// Below this neither mark is reached, by a little.
+fn alarm(policy: &QueuePolicy) -> Alarm {
+    if policy.high == 0 {
+        return (u32::MAX, u64::MAX);
+    }
+    let messages = u64::from(policy.max_messages) * u64::from(policy.high) / 100;
+    let bytes = policy.max_bytes.saturating_mul(policy.high.into()) / 100;
+    (u32::try_from(messages).unwrap_or(u32::MAX), bytes)
 }
 
 /// Of which class a message has to be to be dropped.
@@ -73,11 +91,7 @@ impl Droppable {
 
 impl<M> Outbox<M> {
     /// Where there is room for a message; makes room as the policy says.
-    #[inline]
     pub(crate) fn find_room(&mut self, policy: &QueuePolicy, new: &Newcomer<'_>, end: &mut impl FnMut(Ended)) -> Room {
-        if new.class != Class::Latest && self.fits(policy, new.bytes) {
-            return Room::Behind;
-        }
         let room = self.look_for_room(policy, new, end);
         if room == Room::No {
             self.books.wanted = Wanted::Refused;
@@ -91,7 +105,6 @@ impl<M> Outbox<M> {
         self.books.live < policy.max_messages && self.books.bytes + u64::from(bytes) <= policy.max_bytes
     }
 
-    #[cold]
     fn look_for_room(&mut self, policy: &QueuePolicy, new: &Newcomer<'_>, end: &mut impl FnMut(Ended)) -> Room {
         let is_latest = |class| new.class == Class::Latest && class == Class::Latest;
         if let Some(place) = self.replaceable(policy, new, is_latest) {
@@ -183,6 +196,17 @@ impl<M> Outbox<M> {
     /// True once when the queue becomes high, false once when it becomes low again.
     #[inline]
     pub(crate) fn take_crossing(&mut self, policy: &QueuePolicy) -> Option<bool> {
+        let is_calm = self.books.live < self.alarm.0 && self.books.bytes < self.alarm.1;
+        if is_calm { None } else { self.look_at_marks(policy) }
+    }
+
+    /// Other bounds, or other marks.
+    pub(crate) const fn on_policy(&mut self) {
+        self.alarm = ANY;
+    }
+
+    #[cold]
+    fn look_at_marks(&mut self, policy: &QueuePolicy) -> Option<bool> {
         let Books { live, bytes, .. } = self.books;
         let share = |percent: u32| {
             let of = |most: u64| most.saturating_mul(percent.into());
@@ -196,11 +220,9 @@ impl<M> Outbox<M> {
             let (high, high_bytes) = share(policy.high);
             policy.high > 0 && (live >= high || bytes >= high_bytes)
         };
-        if !crossed {
-            return None;
-        }
-        self.is_high = !self.is_high;
-        Some(self.is_high)
+        self.is_high ^= crossed;
+        self.alarm = if self.is_high { ANY } else { alarm(policy) };
+        crossed.then_some(self.is_high)
     }
 
     /// True once when there is room again after a refusal: a quarter of both bounds.
