@@ -147,7 +147,8 @@ impl Pace {
         if failed && attempt == first && self.place + 1 < self.endpoints {
             self.place += 1;
         } else if expected.contains(&attempt) {
-            self.place = if failed { 0 } else { self.place };
+            // After a link that held and was left on purpose a whole round begins.
+            self.place = if failed || stable { 0 } else { self.place };
         } else {
             return Err(format!("pace: attempt {attempt} after attempt {was}, which was stable: {stable}"));
         }
