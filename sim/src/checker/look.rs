@@ -16,6 +16,8 @@ pub(super) struct Look {
     perhaps: Option<Timestamp>,
     surely: Option<Timestamp>,
     degraded: bool,
+    /// It may have been taken back in silence: nobody misses a peer whose session ends.
+    forgotten: bool,
     level: Level,
     changed: Option<Timestamp>,
     failed: Option<Timestamp>,
@@ -24,7 +26,16 @@ pub(super) struct Look {
 impl Look {
     pub(super) const fn new(patience: Duration) -> Self {
         let level = Level::Good;
-        Self { patience, perhaps: None, surely: None, degraded: false, level, changed: None, failed: None }
+        Self {
+            patience,
+            perhaps: None,
+            surely: None,
+            degraded: false,
+            forgotten: false,
+            level,
+            changed: None,
+            failed: None,
+        }
     }
 
     pub(super) const fn level(&self) -> Level {
@@ -42,7 +53,10 @@ impl Look {
                 (self.perhaps, self.surely, self.degraded) = (None, None, false);
             }
             // It is not told whether there is a link.
-            Phase::Draining => (self.perhaps, self.surely) = (self.perhaps.or(Some(now)), None),
+            Phase::Draining => {
+                (self.perhaps, self.surely) = (self.perhaps.or(Some(now)), None);
+                self.forgotten = true;
+            }
             Phase::Connecting | Phase::Authenticating | Phase::Restoring | Phase::Waiting => {
                 self.perhaps = self.perhaps.or(Some(now));
                 self.surely = self.surely.or(Some(now));
@@ -71,6 +85,10 @@ impl Look {
         let lasts = |since: Option<Timestamp>| since.is_some_and(|since| now.since(since) >= self.patience);
         let was = self.degraded;
         self.degraded = told.unwrap_or(was);
+        if self.forgotten && (told.is_some() || self.perhaps.is_none()) {
+            (self.forgotten, self.degraded) = (false, told.unwrap_or(false));
+            return Ok(());
+        }
         match told {
             Some(told) if told == was => Err("degraded: told twice".into()),
             Some(true) if !lasts(self.perhaps) => Err("degraded: told too early".into()),

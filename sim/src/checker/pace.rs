@@ -143,7 +143,9 @@ impl Pace {
         let most = first.saturating_add(failed.into());
         // Of the attempts that did not come to a dial each was a failure, or was broken off.
         let undialled = std::mem::take(&mut self.undialled);
-        let expected = most - undialled.min(1)..=most.saturating_add(undialled);
+        // Where there is a list, what was broken off may or may not have ended a round.
+        let (least, most) = if self.endpoints > 1 { (first, first.saturating_add(1)) } else { (most, most) };
+        let expected = least - undialled.min(1).min(least)..=most.saturating_add(undialled);
         if failed && attempt == first && self.place + 1 < self.endpoints {
             self.place += 1;
         } else if expected.contains(&attempt) {
