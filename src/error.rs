@@ -292,6 +292,17 @@ pub enum Why {
     NoLink,
     /// The session drains or has stopped; a connect command starts it again.
     Stopped,
+    /// The protocol has no topics.
+    NoTopics,
+    /// There are as many topics as there may be.
+    TooManyTopics {
+        /// The limit.
+        limit: u32,
+    },
+    /// The topic is not subscribed to.
+    NotSubscribed,
+    /// The topic has no snapshot that could be asked for.
+    NoSnapshot,
 }
 
 impl fmt::Display for Why {
@@ -305,6 +316,12 @@ impl fmt::Display for Why {
             Self::NotNow => f.write_str("it cannot leave at once; send it again later, or in a class that waits"),
             Self::NoLink => f.write_str("no link is open that it could belong to; send it when one is"),
             Self::Stopped => f.write_str("the session drains or has stopped; connect again first"),
+            Self::NoTopics => f.write_str("the protocol has no topics; its messages come unasked"),
+            Self::TooManyTopics { limit } => {
+                write!(f, "there are {limit} topics already; unsubscribe some or raise subscriptions.max_topics")
+            }
+            Self::NotSubscribed => f.write_str("the topic is not subscribed to; subscribe first"),
+            Self::NoSnapshot => f.write_str("the topic has no snapshot; subscribe with SubscribeOptions::snapshot"),
         }
     }
 }

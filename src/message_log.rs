@@ -126,11 +126,11 @@ fn named(message: &impl Describe) -> (Text, u64) {
 
 impl<M, N, I, T> Watch<M> for MessageLog
 where
-    M: Machine<Input = Input<N>, Action = Action<I, T>, Answer = Answer<N>>,
+    M: Machine<Input = Input<N, T>, Action = Action<I, T>, Answer = Answer<N>>,
     N: Describe,
     I: Describe,
 {
-    fn before(&mut self, _: Timestamp, input: &Input<N>) {
+    fn before(&mut self, _: Timestamp, input: &Input<N, T>) {
         self.sending = match input {
             Input::Command(Command::Send { message, .. }) => Some(named(message)),
             Input::Command(_) | Input::Report(..) | Input::Wake => None,

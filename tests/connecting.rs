@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use steadfast::{
     Action, Answer, BadEndpoints, Cause, Change, Class, CloseCode, Command, Config, Dropped, Event, FirstAttempt,
-    Frame, HttpAnswer, Input, Jitter, Limit, LinkId, Machine, Never, OpId, Outcome, Phase, Queued, Recovery, Report,
+    Frame, HttpAnswer, Input, Jitter, Limit, LinkId, Machine, OpId, Outcome, Phase, Queued, Recovery, Report,
     SendOptions, Session, Status, StopCause, Text, Timer, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
@@ -15,7 +15,7 @@ struct Talk {
     session: Checked<Session<Toy>, Toy>,
     now: Timestamp,
     link: LinkId,
-    said: Vec<Action<Text, Never>>,
+    said: Vec<Action<Text, Text>>,
     dials: Vec<(Timestamp, Option<String>)>,
     handed: u64,
 }
@@ -40,7 +40,7 @@ impl Talk {
         talk
     }
 
-    fn turn(&mut self, input: Input<Text>) -> Answer<Text> {
+    fn turn(&mut self, input: Input<Text, Text>) -> Answer<Text> {
         self.said.clear();
         let answer = self.session.handle(self.now, input, &mut self.said);
         for action in &self.said {
@@ -54,7 +54,7 @@ impl Talk {
         answer
     }
 
-    fn command(&mut self, command: Command<Text>) -> Answer<Text> {
+    fn command(&mut self, command: Command<Text, Text>) -> Answer<Text> {
         self.turn(Input::Command(command))
     }
 
@@ -138,7 +138,7 @@ impl Talk {
     }
 
     fn frames(&self) -> Vec<String> {
-        let line = |action: &Action<Text, Never>| {
+        let line = |action: &Action<Text, Text>| {
             let Action::Send { frame, .. } = action else { return None };
             match frame {
                 Frame::Text(text) => Some(text.to_string()),
@@ -150,14 +150,14 @@ impl Talk {
     }
 
     fn outcomes(&self) -> Vec<(u64, Outcome)> {
-        let outcome = |action: &Action<Text, Never>| {
+        let outcome = |action: &Action<Text, Text>| {
             let Action::Emit(Event::Outcome { id, outcome, .. }) = action else { return None };
             Some((id.0, outcome.clone()))
         };
         self.said.iter().filter_map(outcome).collect()
     }
 
-    fn says(&self, is: impl Fn(&Action<Text, Never>) -> bool) -> bool {
+    fn says(&self, is: impl Fn(&Action<Text, Text>) -> bool) -> bool {
         self.said.iter().any(is)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use steadfast::{
     Action, Cause, CloseCode, Command, Config, Down, Error, Frame, HttpAnswer, Input, Kind, LinkId, Machine, Match,
-    Never, Phase, Recovery, Report, Row, Secret, Session, Stage, StopCause, Text, Timestamp,
+    Phase, Recovery, Report, Row, Secret, Session, Stage, StopCause, Text, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -40,8 +40,8 @@ impl Talk {
         talk
     }
 
-    fn turn(&mut self, input: Input<Text>) {
-        let mut actions: Vec<Action<Text, Never>> = Vec::new();
+    fn turn(&mut self, input: Input<Text, Text>) {
+        let mut actions: Vec<Action<Text, Text>> = Vec::new();
         self.session.handle(self.now, input, &mut actions);
         for action in &actions {
             if let Action::Connect(attempt) = action {

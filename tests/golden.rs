@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use steadfast::{
     Action, Answer, Cause, Change, Class, CloseCode, Command, Config, Down, Event, Frame, HttpAnswer, Input, LinkId,
-    Machine, Never, Report, Secret, SendOptions, Session, Text, Timestamp,
+    Machine, Report, Secret, SendOptions, Session, Text, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -52,7 +52,7 @@ impl Story {
         self
     }
 
-    fn command(&mut self, said: &str, command: Command<Text>) -> &mut Self {
+    fn command(&mut self, said: &str, command: Command<Text, Text>) -> &mut Self {
         self.turn(said, Input::Command(command))
     }
 
@@ -120,7 +120,7 @@ impl Story {
         self.turn(&format!("wake ({:?})", timer.1), Input::Wake)
     }
 
-    fn turn(&mut self, said: &str, input: Input<Text>) -> &mut Self {
+    fn turn(&mut self, said: &str, input: Input<Text, Text>) -> &mut Self {
         let _ = writeln!(self.text, "\n{} {said}", self.now);
         let mut actions = Vec::new();
         let answer = self.session.handle(self.now, input, &mut actions);
@@ -132,6 +132,7 @@ impl Story {
             Answer::CameBack(messages) => self.line(&format!("came back: {messages:?}")),
             Answer::BadEndpoints(bad) => self.line(&format!("refused: {bad}")),
             Answer::BadConfig(bad) => self.line(&format!("refused: {bad}")),
+            Answer::Denied(why) => self.line(&format!("denied: {why}")),
             Answer::Stale => self.line("of a link that is gone"),
         }
         for action in &actions {
@@ -174,7 +175,7 @@ impl Story {
     }
 }
 
-fn told(now: Timestamp, action: &Action<Text, Never>) -> String {
+fn told(now: Timestamp, action: &Action<Text, Text>) -> String {
     match action {
         Action::Connect(attempt) => {
             let to = attempt.endpoint.as_ref().map_or(String::new(), |endpoint| format!(", to {endpoint}"));

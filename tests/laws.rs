@@ -194,7 +194,12 @@ impl Arbitrary for Which {
 trait Subject {
     type Message: Clone + Debug;
     type Incoming: Debug;
-    type Machine: Machine<Input = Input<Self::Message>, Action = Action<Self::Incoming, Never>, Answer = Answer<Self::Message>>;
+    type Topic: Clone + Debug;
+    type Machine: Machine<
+            Input = Input<Self::Message, Self::Topic>,
+            Action = Action<Self::Incoming, Self::Topic>,
+            Answer = Answer<Self::Message>,
+        >;
 
     fn make() -> Self::Machine;
     fn message(long: bool) -> Self::Message;
@@ -239,6 +244,7 @@ struct OfPlain;
 impl Subject for OfPlain {
     type Message = Frame;
     type Incoming = Frame;
+    type Topic = Never;
     type Machine = Session<Plain>;
 
     fn make() -> Session<Plain> {
@@ -268,6 +274,7 @@ struct OfToy;
 impl Subject for OfToy {
     type Message = Text;
     type Incoming = Text;
+    type Topic = Text;
     type Machine = Session<Toy>;
 
     fn make() -> Session<Toy> {
@@ -320,6 +327,7 @@ const POLICIES: [Overflow; 5] =
 impl<const POLICY: usize> Subject for OfChecked<POLICY> {
     type Message = Text;
     type Incoming = Text;
+    type Topic = Text;
     type Machine = Checked<Session<Toy>, Toy>;
 
     fn make() -> Self::Machine {
@@ -357,6 +365,7 @@ struct OfAsked;
 impl Subject for OfAsked {
     type Message = Text;
     type Incoming = Text;
+    type Topic = Text;
     type Machine = Checked<Session<Toy>, Toy>;
 
     fn make() -> Self::Machine {
@@ -433,7 +442,7 @@ impl<S: Subject> Run<S> {
         self.turn(input)
     }
 
-    fn turn(&mut self, input: Input<S::Message>) -> Turn {
+    fn turn(&mut self, input: Input<S::Message, S::Topic>) -> Turn {
         let said = format!("{} {input:?}", self.now);
         self.latest = self.latest.max(self.now);
         let mut actions = Vec::new();
@@ -479,7 +488,7 @@ impl<S: Subject> Run<S> {
         })
     }
 
-    fn input(&self, what: What) -> Input<S::Message> {
+    fn input(&self, what: What) -> Input<S::Message, S::Topic> {
         let (which, report) = match what {
             What::Wake => return Input::Wake,
             What::Connect => return Input::Command(Command::Connect),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use steadfast::{
     Action, Answer, Cause, Class, CloseCode, Command, Commands, Config, Down, Dropped, Event, Frame, Input, LinkId,
-    Machine, Never, OpId, Outcome, Overflow, Phase, Recovery, Report, SendOptions, Session, Text, Timestamp, Why,
+    Machine, OpId, Outcome, Overflow, Phase, Recovery, Report, SendOptions, Session, Text, Timestamp, Why,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -17,7 +17,7 @@ struct Talk {
     link: LinkId,
     frames: u64,
     /// What the last turn did.
-    out: Vec<Action<Text, Never>>,
+    out: Vec<Action<Text, Text>>,
 }
 
 impl Talk {
@@ -37,7 +37,7 @@ impl Talk {
         talk
     }
 
-    fn turn(&mut self, input: Input<Text>) -> Answer<Text> {
+    fn turn(&mut self, input: Input<Text, Text>) -> Answer<Text> {
         self.now = self.now.after(Duration::from_millis(2)).expect("far from the end");
         self.out.clear();
         let answer = self.session.handle(self.now, input, &mut self.out);
@@ -52,7 +52,7 @@ impl Talk {
         answer
     }
 
-    fn command(&mut self, command: Command<Text>) -> Answer<Text> {
+    fn command(&mut self, command: Command<Text, Text>) -> Answer<Text> {
         self.turn(Input::Command(command))
     }
 

@@ -14,7 +14,7 @@ use std::{
 
 use steadfast::{
     Action, Cause, Class, CloseCode, Command, Commands, Config, Down, Frame, Handshake, HttpAnswer, Input, LinkId,
-    Machine, OpId, Plain, Protocol, Recovery, Report, Secret, SendOptions, Session, Timestamp,
+    Machine, Never, OpId, Plain, Protocol, Recovery, Report, Secret, SendOptions, Session, Text, Timestamp,
     protocol::json::{Json, Login, Message},
     trace::{Aspect, Difference, Header, Reader, Recorder, Redaction, Replayed, Tape, replay},
 };
@@ -75,7 +75,7 @@ impl Story {
         self
     }
 
-    fn command(&mut self, command: Command<Message>) -> &mut Self {
+    fn command(&mut self, command: Command<Message, Text>) -> &mut Self {
         self.turn(Input::Command(command))
     }
 
@@ -123,7 +123,7 @@ impl Story {
         self.turn(Input::Wake)
     }
 
-    fn turn(&mut self, input: Input<Message>) -> &mut Self {
+    fn turn(&mut self, input: Input<Message, Text>) -> &mut Self {
         let mut actions = Vec::new();
         self.recorder.handle(self.now, input, &mut actions);
         for action in &actions {
@@ -509,5 +509,5 @@ fn numbers_beyond_what_floats_can_hold_stay_exact() {
     reader.next_turn().expect("readable").expect("a turn");
     let turn = reader.next_turn().expect("readable").expect("a turn");
     let report = Input::Report(LinkId((1 << 53) + 3), Report::Flushed { frames: u64::MAX - 2 });
-    assert_eq!((turn.at, turn.input::<Frame>()), (at, Ok(report)));
+    assert_eq!((turn.at, turn.input::<Frame, Never>()), (at, Ok(report)));
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 use steadfast::{
-    Abilities, Acks, CloseCode, Complaint, Frame, GoAway, Heard, Mark, Marks, Never, OpId, Outgoing, Pings, Protocol,
-    Rejected, Resumed, Say, Text, Timestamp, Unfit,
+    Abilities, Acks, CloseCode, Complaint, Frame, GoAway, Heard, Mark, Marks, OpId, Outgoing, Pings, Protocol,
+    Rejected, Resumed, Say, Text, Timestamp, Topics, Unfit,
 };
 
 use crate::{Got, Sent, Spy};
@@ -17,6 +17,9 @@ use crate::{Got, Sent, Spy};
 /// | `m 7 some text` (our message 7) | `got 7`, `deny 7 REASON` |
 /// | `ping`, `pong TOKEN` | `ping TOKEN`, `pong` |
 /// | `ack ID` | `m some text`, `m! ID some text` (wants an ack) |
+/// | `sub 7 a b` (our operation 7: the topics a and b), `unsub 8 a` | `sub-ok 7`, `sub-no 7 REASON`, `sub-no 7 MILLIS REASON` (come again then) |
+/// | | `on a` (is confirmed), `off a REASON` (has ended), `gone a REASON` (is lost) |
+/// | | `t a some text` (of the topic a), `t# 17 a some text` (at position 17), `item 7 some text` (of our operation 7) |
 /// | `bye`, `report 3` (our failure 3) | `away MILLIS REASON`, `go ADDRESS`, `trouble REASON`, `lost REASON` (the login is no longer valid) |
 ///
 /// Anything else is a minor complaint, and `junk` a major one.
@@ -30,19 +33,24 @@ pub struct Toy {
     pub acks: bool,
     /// Who probes the link, and how.
     pub pings: Pings,
+    /// Whether there are topics, and how many of them one operation can name.
+    pub topics: Topics,
+    /// Whether the server confirms them.
+    pub confirms: bool,
 }
 
 impl Default for Toy {
-    /// With a login, acknowledgements and the WebSocket's own pings.
+    /// With a login, acknowledgements and the WebSocket's own pings, and without topics.
     fn default() -> Self {
-        Self { hello: false, login: true, acks: true, pings: Pings::Frames }
+        let (topics, confirms) = (Topics::None, true);
+        Self { hello: false, login: true, acks: true, pings: Pings::Frames, topics, confirms }
     }
 }
 
 impl Protocol for Toy {
     type Message = Text;
     type Incoming = Text;
-    type Topic = Never;
+    type Topic = Text;
     type Link = ();
 
     fn abilities(&self) -> Abilities {
@@ -51,6 +59,8 @@ impl Protocol for Toy {
             login: self.login,
             acks: if self.acks { Acks::Each } else { Acks::None },
             pings: self.pings,
+            topics: self.topics,
+            confirms: self.confirms,
             ..Abilities::default()
         }
     }
@@ -60,14 +70,14 @@ impl Protocol for Toy {
         u32::try_from(longest_head + message.len()).map_err(|_| Unfit("longer than 4 GiB".into()))
     }
 
-    fn decode(&mut self, (): &mut (), frame: Frame, heard: &mut Vec<Heard<Text, Never>>) {
+    fn decode(&mut self, (): &mut (), frame: Frame, heard: &mut Vec<Heard<Text, Text>>) {
         match frame.as_str() {
             Some(line) => heard.push(meaning(line)),
             None => heard.push(Heard::Bad(Complaint::minor("not text"))),
         }
     }
 
-    fn encode(&mut self, (): &mut (), _: Timestamp, say: Say<'_, Text, Never>, frames: &mut Vec<Frame>) {
+    fn encode(&mut self, (): &mut (), _: Timestamp, say: Say<'_, Text, Text>, frames: &mut Vec<Frame>) {
         let line = match say {
             Say::Login { credential, challenge } => {
                 let secret = credential.map(|secret| secret.expose().clone()).unwrap_or_default();
@@ -83,20 +93,20 @@ impl Protocol for Toy {
             Say::Pong(token) => format!("pong {}", String::from_utf8_lossy(&token)),
             Say::Report(error) => format!("report {}", error.number),
             Say::Bye => "bye".into(),
+            Say::Subscribe { op, topics } => format!("sub {op} {}", words(topics)),
+            Say::Unsubscribe { op, topics } => format!("unsub {op} {}", words(topics)),
             // The abilities promise none of these.
-            Say::Request(_)
-            | Say::Batch(_)
-            | Say::Cancel { .. }
-            | Say::Subscribe { .. }
-            | Say::Unsubscribe { .. }
-            | Say::Reply { .. }
-            | Say::Ack { .. } => return,
+            Say::Request(_) | Say::Batch(_) | Say::Cancel { .. } | Say::Reply { .. } | Say::Ack { .. } => return,
         };
         frames.push(line.into());
     }
 }
 
-fn meaning(line: &str) -> Heard<Text, Never> {
+fn words(topics: &[Text]) -> String {
+    topics.iter().map(Text::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn meaning(line: &str) -> Heard<Text, Text> {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let (head, tail) = rest.split_once(' ').unwrap_or((rest, ""));
     let why = |message: &str| Box::new(Rejected { message: message.into(), ..Rejected::default() });
@@ -129,10 +139,33 @@ fn meaning(line: &str) -> Heard<Text, Never> {
             away.address = Some(rest.into());
             Heard::GoAway(Box::new(away))
         }
+        ("sub-ok", Ok(op)) => Heard::Done { op: OpId(op), result: Ok(()) },
+        ("sub-no", Ok(op)) => Heard::Done { op: OpId(op), result: Err(again(tail)) },
+        ("on", _) => Heard::Confirmed { topic: head.into() },
+        ("off", _) => Heard::TopicEnded { topic: head.into(), why: (!tail.is_empty()).then(|| why(tail)) },
+        ("gone", _) => Heard::TopicLost { topic: head.into(), why: why(tail) },
+        ("t", _) => Heard::Message { message: tail.into(), topic: Some(head.into()), mark: Mark::NONE },
+        ("t#", Ok(position)) => {
+            let (topic, text) = tail.split_once(' ').unwrap_or((tail, ""));
+            let marks = Marks { position: Some(position), ..Marks::default() };
+            Heard::Message { message: text.into(), topic: Some(topic.into()), mark: Mark::new(marks) }
+        }
+        ("item", Ok(op)) => Heard::Item { op: OpId(op), message: tail.into() },
         ("trouble", _) => Heard::Trouble(why(rest)),
         ("junk", _) => Heard::Bad(Complaint::major("junk", CloseCode::PROTOCOL)),
         _ => Heard::Bad(Complaint::minor("no such word")),
     }
+}
+
+/// A refusal; with a time to come again, if it begins with one.
+fn again(text: &str) -> Box<Rejected> {
+    let (head, tail) = text.split_once(' ').unwrap_or((text, ""));
+    Box::new(match head.parse() {
+        Ok(millis) => {
+            Rejected { message: tail.into(), retry_after: Some(Duration::from_millis(millis)), ..Rejected::default() }
+        }
+        Err(_) => Rejected { message: text.into(), ..Rejected::default() },
+    })
 }
 
 impl Spy for Toy {

@@ -1,7 +1,7 @@
 //! Does the checker see what it is there to see? It is told of sessions that break one promise each.
 
 use steadfast::{
-    Action, Answer, Command, Config, Frame, Input, LinkId, Machine, Never, Phase, Report, Session, Text, Timestamp,
+    Action, Answer, Command, Config, Frame, Input, LinkId, Machine, Phase, Report, Session, Text, Timestamp,
 };
 use steadfast_sim::{Checked, Checker, Toy};
 
@@ -15,8 +15,8 @@ fn at(seconds: u64) -> Timestamp {
 fn turn(
     checker: &mut Checker<Toy>,
     now: Timestamp,
-    input: Input<Text>,
-    actions: &[Action<Text, Never>],
+    input: Input<Text, Text>,
+    actions: &[Action<Text, Text>],
     deadline: Option<Timestamp>,
 ) {
     let brief = checker.before(&input);
@@ -24,7 +24,7 @@ fn turn(
 }
 
 /// The first dial of any session.
-fn dial() -> Action<Text, Never> {
+fn dial() -> Action<Text, Text> {
     let session = Session::new(Toy::default(), Config::default(), 1);
     let mut actions = Vec::new();
     session.expect("a sound configuration").handle(at(1), Input::Command(Command::Connect), &mut actions);

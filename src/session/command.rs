@@ -5,14 +5,14 @@ use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Actions, Answer, Config, End, SendOptions, Session, StopCause};
-use crate::{Frame, OpId, Protocol, Secret, Text, Timestamp};
+use super::{Actions, Answer, Config, End, SendOptions, Session, StopCause, SubscribeOptions};
+use crate::{Frame, Never, OpId, Protocol, Secret, Text, Timestamp, Why};
 
-/// What the application wants. Every command is legal in every phase.
+/// What the application wants. Every command is legal in every phase. `M` is a message of the protocol, `T` a topic.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[repr(u64)]
-pub enum Command<M> {
+pub enum Command<M, T = Never> {
     /// Be online. Changes nothing while a link is there or on its way; starts a stopped session again, and takes back
     /// a stop or a drain that is not over. It wakes a session that closed its link because it was idle, unless it is a
     /// lazy one. It takes back no hint: a session that is suspended stays so.
@@ -84,6 +84,24 @@ pub enum Command<M> {
         #[cfg_attr(feature = "serde", serde(with = "crate::serial::bytes"))]
         id: Bytes,
     },
+    /// Want a topic, until it is [unsubscribed](Self::Unsubscribe) as often. Answered with [`Answer::Denied`] if it
+    /// cannot be had.
+    Subscribe {
+        /// Which.
+        topic: T,
+        /// How.
+        options: Box<SubscribeOptions<M>>,
+    },
+    /// Want a topic once less; with the last time it is wanted no longer.
+    Unsubscribe {
+        /// Which.
+        topic: T,
+    },
+    /// Ask for the snapshot of a topic again: [`SubscribeOptions::snapshot`].
+    Resync {
+        /// Which.
+        topic: T,
+    },
 }
 
 /// What becomes of messages that were accepted for a destination that is no longer ours.
@@ -99,7 +117,7 @@ pub enum Queued {
 }
 
 /// Shows everything but a message that is secret.
-impl<M: fmt::Debug> fmt::Debug for Command<M> {
+impl<M: fmt::Debug, T: fmt::Debug> fmt::Debug for Command<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect => f.write_str("Connect"),
@@ -127,6 +145,11 @@ impl<M: fmt::Debug> fmt::Debug for Command<M> {
             Self::Resume => f.write_str("Resume"),
             Self::Configure(config) => f.debug_tuple("Configure").field(config).finish(),
             Self::Taken { id } => f.debug_struct("Taken").field("id", id).finish(),
+            Self::Subscribe { topic, options } => {
+                f.debug_struct("Subscribe").field("topic", topic).field("options", options).finish()
+            }
+            Self::Unsubscribe { topic } => f.debug_struct("Unsubscribe").field("topic", topic).finish(),
+            Self::Resync { topic } => f.debug_struct("Resync").field("topic", topic).finish(),
         }
     }
 }
@@ -143,7 +166,7 @@ impl<P: Protocol> Session<P> {
     pub(super) fn command(
         &mut self,
         now: Timestamp,
-        command: Command<P::Message>,
+        command: Command<P::Message, P::Topic>,
         out: &mut Actions<P>,
     ) -> Answer<P::Message> {
         match command {
@@ -171,6 +194,9 @@ impl<P: Protocol> Session<P> {
             Command::Authenticate(credential) => self.credentials.set(credential),
             Command::Credential { ask, answer } => return self.on_credential(now, ask, answer, out),
             Command::Taken { id } => self.on_taken(&id),
+            Command::Subscribe { .. } | Command::Unsubscribe { .. } | Command::Resync { .. } => {
+                return Answer::Denied(Why::NoTopics);
+            }
         }
         Answer::Done
     }

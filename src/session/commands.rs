@@ -3,12 +3,14 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
-use super::{Answer, BadConfig, Command, Config, Input, LinkId, OpId, Queued, Report, SendOptions, TakenBack};
-use crate::{BadEndpoints, Machine, Refused, Secret, Text, Timestamp};
+use super::{
+    Answer, BadConfig, Command, Config, Input, LinkId, OpId, Queued, Report, SendOptions, SubscribeOptions, TakenBack,
+};
+use crate::{BadEndpoints, Machine, Never, Refused, Secret, Text, Timestamp, Why};
 
 /// The commands and reports of a session as methods. Any machine that takes a session's inputs has them,
 /// a recorded one too.
-pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
+pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M>> {
     /// [`Command::Connect`].
     fn connect(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) {
         self.handle(now, Input::Command(Command::Connect), actions);
@@ -49,6 +51,7 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
             | Answer::Refused(..)
             | Answer::Cancelled(_)
             | Answer::BadConfig(_)
+            | Answer::Denied(_)
             | Answer::Stale => Ok(Vec::new()),
         }
     }
@@ -87,6 +90,7 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
             | Answer::Cancelled(_)
             | Answer::CameBack(_)
             | Answer::BadEndpoints(_)
+            | Answer::Denied(_)
             | Answer::Stale => Ok(()),
         }
     }
@@ -137,6 +141,7 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
             | Answer::CameBack(_)
             | Answer::BadEndpoints(_)
             | Answer::BadConfig(_)
+            | Answer::Denied(_)
             | Answer::Stale => unreachable!("a send is accepted or refused"),
         }
     }
@@ -151,6 +156,7 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
             | Answer::CameBack(_)
             | Answer::BadEndpoints(_)
             | Answer::BadConfig(_)
+            | Answer::Denied(_)
             | Answer::Stale => None,
         }
     }
@@ -165,8 +171,43 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
             | Answer::Cancelled(_)
             | Answer::BadEndpoints(_)
             | Answer::BadConfig(_)
+            | Answer::Denied(_)
             | Answer::Stale => Vec::new(),
         }
+    }
+
+    /// [`Command::Subscribe`].
+    ///
+    /// # Errors
+    ///
+    /// Why the topic cannot be had.
+    fn subscribe(
+        &mut self,
+        now: Timestamp,
+        topic: T,
+        options: SubscribeOptions<M>,
+        actions: &mut Vec<Self::Action>,
+    ) -> Result<(), Why> {
+        let options = Box::new(options);
+        denied(self.handle(now, Input::Command(Command::Subscribe { topic, options }), actions))
+    }
+
+    /// [`Command::Unsubscribe`].
+    ///
+    /// # Errors
+    ///
+    /// The topic is not subscribed to.
+    fn unsubscribe(&mut self, now: Timestamp, topic: T, actions: &mut Vec<Self::Action>) -> Result<(), Why> {
+        denied(self.handle(now, Input::Command(Command::Unsubscribe { topic }), actions))
+    }
+
+    /// [`Command::Resync`].
+    ///
+    /// # Errors
+    ///
+    /// The topic is not subscribed to, or has no snapshot.
+    fn resync(&mut self, now: Timestamp, topic: T, actions: &mut Vec<Self::Action>) -> Result<(), Why> {
+        denied(self.handle(now, Input::Command(Command::Resync { topic }), actions))
     }
 
     /// What a transport saw of this link. `false` if that link is gone; then nothing changed but a counter.
@@ -180,4 +221,18 @@ pub trait Commands<M>: Machine<Input = Input<M>, Answer = Answer<M>> {
     }
 }
 
-impl<M, T: Machine<Input = Input<M>, Answer = Answer<M>> + ?Sized> Commands<M> for T {}
+impl<M, T, S: Machine<Input = Input<M, T>, Answer = Answer<M>> + ?Sized> Commands<M, T> for S {}
+
+fn denied<M>(answer: Answer<M>) -> Result<(), Why> {
+    match answer {
+        Answer::Denied(why) => Err(why),
+        Answer::Done
+        | Answer::Accepted(_)
+        | Answer::Refused(..)
+        | Answer::Cancelled(_)
+        | Answer::CameBack(_)
+        | Answer::BadEndpoints(_)
+        | Answer::BadConfig(_)
+        | Answer::Stale => Ok(()),
+    }
+}

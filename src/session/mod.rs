@@ -31,6 +31,7 @@ mod seeing;
 mod sending;
 mod state;
 mod stir;
+mod subscribing;
 mod timers;
 mod writes;
 
@@ -56,19 +57,20 @@ pub use report::{Down, Handshake, Report};
 use seeing::Seeing;
 use state::{End, Facts, Place, Wants};
 use stir::Stir;
+pub use subscribing::SubscribeOptions;
 pub use timers::Timer;
 
 use crate::{
-    BadEndpoints, Frame, Heard, Machine, Protocol, Rng, Secret, Text, Timestamp, Who,
+    BadEndpoints, Frame, Heard, Machine, Never, Protocol, Rng, Secret, Text, Timestamp, Who,
     part::{Activity, Backoff, Credentials, Ended, Endpoints, History, Ids, Network, Outbox, Patience, Proof},
 };
 
-/// One input of a session.
+/// One input of a session whose protocol has messages `M` and topics `T`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Input<M> {
+pub enum Input<M, T = Never> {
     /// The application wants something.
-    Command(Command<M>),
+    Command(Command<M, T>),
     /// A transport saw something of this link.
     Report(LinkId, Report),
     /// Time has passed.
@@ -297,7 +299,7 @@ impl<P: Protocol> Session<P> {
 }
 
 impl<P: Protocol> Machine for Session<P> {
-    type Input = Input<P::Message>;
+    type Input = Input<P::Message, P::Topic>;
     type Action = Action<P::Incoming, P::Topic>;
     type Answer = Answer<P::Message>;
 

@@ -103,6 +103,8 @@ pub enum Answer<M> {
     /// The report was of a link that is gone, or the answer to a question that is no longer asked; nothing changed but a
     /// counter.
     Stale,
+    /// The topic cannot be subscribed to, or is not.
+    Denied(Why),
 }
 
 /// Shows everything but messages, which may be secret.
@@ -118,6 +120,7 @@ impl<M> fmt::Debug for Answer<M> {
             Self::BadEndpoints(bad) => f.debug_tuple("BadEndpoints").field(bad).finish(),
             Self::BadConfig(bad) => f.debug_tuple("BadConfig").field(bad).finish(),
             Self::Stale => f.write_str("Stale"),
+            Self::Denied(why) => f.debug_tuple("Denied").field(why).finish(),
         }
     }
 }

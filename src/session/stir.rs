@@ -18,7 +18,7 @@ pub(super) enum Stir {
 impl Stir {
     /// What an input can stir, before anything is known of what comes of it.
     #[inline]
-    pub(super) fn by<M>(input: &Input<M>) -> Self {
+    pub(super) fn by<M, T>(input: &Input<M, T>) -> Self {
         match input {
             Input::Report(_, Report::Frame(Frame::Text(_) | Frame::Binary(_))) => Self::Nothing,
             Input::Report(_, Report::Flushed { .. }) => Self::Queue,

@@ -71,8 +71,8 @@ impl Turn {
     ///
     /// # Errors
     ///
-    /// This is no input of a machine whose messages are `M`, or one of a later version of this crate.
-    pub fn input<M: DeserializeOwned>(&self) -> Result<Input<M>, Unreadable> {
+    /// This is no input of a machine with messages `M` and topics `T`, or one of a later version of this crate.
+    pub fn input<M: DeserializeOwned, T: DeserializeOwned>(&self) -> Result<Input<M, T>, Unreadable> {
         serde_json::from_str(&self.input).map_err(|error| Unreadable::json(self.line, self.column, &error))
     }
 }

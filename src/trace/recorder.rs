@@ -47,17 +47,17 @@ impl<P: Protocol + Clone, S: FnMut(&str)> Recorder<Session<P>, S> {
 
 impl<N, I, T, M, S> Machine for Recorder<M, S>
 where
-    M: Machine<Input = Input<N>, Action = Action<I, T>, Answer = Answer<N>>,
+    M: Machine<Input = Input<N, T>, Action = Action<I, T>, Answer = Answer<N>>,
     N: Redact + Serialize + DeserializeOwned,
     I: Serialize,
-    T: Serialize,
+    T: Clone + Serialize + DeserializeOwned,
     S: FnMut(&str),
 {
-    type Input = Input<N>;
+    type Input = Input<N, T>;
     type Action = Action<I, T>;
     type Answer = Answer<N>;
 
-    fn handle(&mut self, now: Timestamp, input: Input<N>, actions: &mut Vec<Action<I, T>>) -> Answer<N> {
+    fn handle(&mut self, now: Timestamp, input: Input<N, T>, actions: &mut Vec<Action<I, T>>) -> Answer<N> {
         let before = actions.len();
         self.tape.before(now, &input);
         let answer = self.machine.handle(now, input, actions);

@@ -8,7 +8,9 @@ use super::{
     scrub::{Pen, Rule, scrub},
     stand_in::StandIns,
 };
-use crate::{Cause, Command, Down, Frame, Handshake, HttpAnswer, Input, Report, Secret, SendOptions, Text};
+use crate::{
+    Cause, Command, Down, Frame, Handshake, HttpAnswer, Input, Report, Secret, SendOptions, SubscribeOptions, Text,
+};
 
 /// What is taken out of a trace beside the credentials, which always are.
 ///
@@ -129,7 +131,7 @@ impl Redactor {
     }
 
     /// A whole input; `None` if there is nothing in it to be replaced.
-    pub(super) fn input<M: Redact>(&mut self, input: &Input<M>) -> Option<Input<M>> {
+    pub(super) fn input<M: Redact, T: Clone>(&mut self, input: &Input<M, T>) -> Option<Input<M, T>> {
         match input {
             Input::Command(command) => self.command(command).map(Input::Command),
             Input::Report(link, report) => self.report(report).map(|report| Input::Report(*link, report)),
@@ -138,7 +140,7 @@ impl Redactor {
     }
 
     /// No command is forgotten: a new one has to say here whether there is something to hide in it.
-    fn command<M: Redact>(&mut self, command: &Command<M>) -> Option<Command<M>> {
+    fn command<M: Redact, T: Clone>(&mut self, command: &Command<M, T>) -> Option<Command<M, T>> {
         match command {
             Command::Send { message, options } => {
                 // All of them are named: one that makes a message secret has to be heeded here.
@@ -171,6 +173,14 @@ impl Redactor {
             // Settings hold no secret, and the header of a trace shows them too.
             | Command::Configure(_) => None,
             Command::Taken { id } => Some(Command::Taken { id: self.id(id) }),
+            // A topic is a name, and stays like one.
+            Command::Subscribe { topic, options } => {
+                let SubscribeOptions { snapshot, stale_after: _ } = &**options;
+                let snapshot = snapshot.as_ref()?.redacted(self);
+                let options = SubscribeOptions { snapshot: Some(snapshot), stale_after: options.stale_after };
+                Some(Command::Subscribe { topic: topic.clone(), options: Box::new(options) })
+            }
+            Command::Unsubscribe { .. } | Command::Resync { .. } => None,
         }
     }
 
@@ -433,8 +443,10 @@ mod tests {
     #[test]
     fn what_needs_nothing_is_not_copied() {
         let mut redactor = Redactor::new(Redaction::default());
-        assert!(redactor.input::<Text>(&Input::Wake).is_none());
-        assert!(redactor.input::<Text>(&Input::Report(LinkId(1), Report::Flushed { frames: 1 })).is_none());
+        assert!(redactor.input::<Text, crate::Never>(&Input::Wake).is_none());
+        assert!(
+            redactor.input::<Text, crate::Never>(&Input::Report(LinkId(1), Report::Flushed { frames: 1 })).is_none()
+        );
         assert_eq!(heard(&mut redactor, "hello"), "hello");
     }
 }

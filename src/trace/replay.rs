@@ -73,10 +73,10 @@ pub fn replay<L, M, N, I, T>(reader: &mut Reader<L>, machine: &mut M) -> Result<
 where
     L: Iterator,
     L::Item: AsRef<str>,
-    M: Machine<Input = Input<N>, Action = Action<I, T>, Answer = Answer<N>>,
+    M: Machine<Input = Input<N, T>, Action = Action<I, T>, Answer = Answer<N>>,
     N: Serialize + DeserializeOwned,
     I: Serialize,
-    T: Serialize,
+    T: Serialize + DeserializeOwned,
 {
     let (mut actions, mut turns) = (Vec::new(), 0);
     while let Some(turn) = reader.next_turn()? {

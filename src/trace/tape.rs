@@ -63,13 +63,13 @@ impl<P: Protocol, S: FnMut(&str)> Tape<Session<P>, S> {
 
 impl<N, I, T, M, S> Watch<M> for Tape<M, S>
 where
-    M: Machine<Input = Input<N>, Action = Action<I, T>, Answer = Answer<N>>,
+    M: Machine<Input = Input<N, T>, Action = Action<I, T>, Answer = Answer<N>>,
     N: Redact + Serialize + DeserializeOwned,
     I: Serialize,
-    T: Serialize,
+    T: Clone + Serialize + DeserializeOwned,
     S: FnMut(&str),
 {
-    fn before(&mut self, now: Timestamp, input: &Input<N>) {
+    fn before(&mut self, now: Timestamp, input: &Input<N, T>) {
         if self.is_over {
             return;
         }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use model::{Did, Input, Link, Model, Saw, Stage};
 use steadfast::{
-    Action, Answer, Cause, Class, Command, Config, Down, Event, Frame, HttpAnswer, LinkId, Machine, Never, OpId,
-    Report, Rng, SendOptions, Session, Text, Timestamp,
+    Action, Answer, Cause, Class, Command, Config, Down, Event, Frame, HttpAnswer, LinkId, Machine, OpId, Report, Rng,
+    SendOptions, Session, Text, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -181,7 +181,7 @@ impl Pair {
 }
 
 /// The input as the session knows it.
-fn real(input: Input, step: Step) -> steadfast::Input<Text> {
+fn real(input: Input, step: Step) -> steadfast::Input<Text, Text> {
     steadfast::Input::Command(match input {
         Input::Wake => return steadfast::Input::Wake,
         Input::Report(link, saw) => return steadfast::Input::Report(link, report(saw, step)),
@@ -220,7 +220,7 @@ fn report(saw: Saw, step: Step) -> Report {
 }
 
 /// What a turn did, in the words of the model.
-fn did(answer: &Answer<Text>, actions: &[Action<Text, Never>]) -> Did {
+fn did(answer: &Answer<Text>, actions: &[Action<Text, Text>]) -> Did {
     let mut did = Did::default();
     match answer {
         Answer::Done | Answer::Cancelled(None) => {}
@@ -230,6 +230,7 @@ fn did(answer: &Answer<Text>, actions: &[Action<Text, Never>]) -> Did {
         Answer::CameBack(messages) => did.came_back = messages.iter().map(|message| message.id.0).collect(),
         Answer::BadEndpoints(bad) => panic!("{bad}"),
         Answer::BadConfig(bad) => panic!("{bad}"),
+        Answer::Denied(why) => panic!("{why}"),
     }
     for action in actions {
         match action {

@@ -317,6 +317,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
                 | Answer::Refused(..)
                 | Answer::Cancelled(_)
                 | Answer::CameBack(_)
+                | Answer::Denied(_)
                 | Answer::Stale => {}
             }
         }
@@ -363,7 +364,7 @@ impl<P: Protocol, R, D> fmt::Debug for Builder<P, R, D> {
 impl Choices {
     /// What the session is told before anything else. These are turns like any other, so that whoever watches knows
     /// of them.
-    fn first_turns<M>(&self) -> Result<Vec<Command<M>>, BuildError> {
+    fn first_turns<M, T>(&self) -> Result<Vec<Command<M, T>>, BuildError> {
         let mut turns = Vec::new();
         let config = self.settled();
         if config.credentials.asked && self.host.provider.is_none() {

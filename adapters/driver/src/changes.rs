@@ -40,6 +40,7 @@ impl<P: Protocol> Client<P> {
                 | Answer::Refused(..)
                 | Answer::Cancelled(_)
                 | Answer::BadConfig(_)
+                | Answer::Denied(_)
                 | Answer::Stale,
             )
             | None => Ok(Vec::new()),
@@ -59,6 +60,7 @@ impl<P: Protocol> Client<P> {
                 | Answer::Cancelled(_)
                 | Answer::BadEndpoints(_)
                 | Answer::BadConfig(_)
+                | Answer::Denied(_)
                 | Answer::Stale,
             )
             | None => Vec::new(),
@@ -81,6 +83,7 @@ impl<P: Protocol> Client<P> {
                 | Answer::Cancelled(_)
                 | Answer::CameBack(_)
                 | Answer::BadEndpoints(_)
+                | Answer::Denied(_)
                 | Answer::Stale,
             )
             | None => Ok(()),

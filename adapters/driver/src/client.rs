@@ -161,6 +161,7 @@ impl<P: Protocol> Client<P> {
             | Answer::CameBack(_)
             | Answer::BadEndpoints(_)
             | Answer::BadConfig(_)
+            | Answer::Denied(_)
             | Answer::Stale => None,
         }
     }
@@ -223,11 +224,11 @@ impl<P: Protocol> Client<P> {
     }
 
     /// A turn; nothing once the driver has ended.
-    pub(crate) fn ask(&self, command: Command<P::Message>) -> Option<Answer<P::Message>> {
+    pub(crate) fn ask(&self, command: Command<P::Message, P::Topic>) -> Option<Answer<P::Message>> {
         self.shared().enter().map(|mut turn| turn.command(command))
     }
 
-    pub(crate) fn command(&self, command: Command<P::Message>) {
+    pub(crate) fn command(&self, command: Command<P::Message, P::Topic>) {
         self.ask(command);
     }
 

@@ -147,7 +147,7 @@ impl Asking {
 
     /// The answer, for the session.
     #[inline]
-    pub(crate) fn take_news<M>(&mut self) -> Option<Command<M>> {
+    pub(crate) fn take_news<M, T>(&mut self) -> Option<Command<M, T>> {
         self.answer.take().map(|(ask, answer)| Command::Credential { ask, answer })
     }
 }

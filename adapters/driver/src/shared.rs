@@ -147,7 +147,7 @@ impl<P: Protocol> Shared<P> {
 impl<P: Protocol> Core<P> {
     /// One input, at this time.
     #[inline]
-    pub(crate) fn handle(&mut self, now: Timestamp, input: Input<P::Message>) -> Answer<P::Message> {
+    pub(crate) fn handle(&mut self, now: Timestamp, input: Input<P::Message, P::Topic>) -> Answer<P::Message> {
         // Those of the turn before. The answer is returned as it is made: a copy of it costs as much as a lock.
         self.session.take_dead(&mut self.dead);
         if self.watch.is_some() {
@@ -158,7 +158,7 @@ impl<P: Protocol> Core<P> {
 
     /// The same, seen by somebody.
     #[cold]
-    fn handle_watched(&mut self, now: Timestamp, input: Input<P::Message>) -> Answer<P::Message> {
+    fn handle_watched(&mut self, now: Timestamp, input: Input<P::Message, P::Topic>) -> Answer<P::Message> {
         let Self { session, watch, actions, .. } = self;
         let before = actions.len();
         if let Some(watch) = watch {
@@ -264,7 +264,7 @@ impl<P: Protocol> Turn<'_, P> {
     }
 
     #[inline]
-    pub(crate) fn command(&mut self, command: Command<P::Message>) -> Answer<P::Message> {
+    pub(crate) fn command(&mut self, command: Command<P::Message, P::Topic>) -> Answer<P::Message> {
         let now = self.now;
         self.core().handle(now, Input::Command(command))
     }
@@ -280,6 +280,7 @@ impl<P: Protocol> Turn<'_, P> {
             | Answer::CameBack(_)
             | Answer::BadEndpoints(_)
             | Answer::BadConfig(_)
+            | Answer::Denied(_)
             | Answer::Stale => unreachable!("a send is accepted or refused"),
         }
     }

@@ -47,7 +47,11 @@ fn run<P>(
     anew: Option<&mut dyn FnMut(&str)>,
 ) -> Result<Verdict, Failure>
 where
-    P: Protocol<Message: Redact + Serialize + DeserializeOwned, Incoming: Serialize, Topic: Serialize> + Clone,
+    P: Protocol<
+            Message: Redact + Serialize + DeserializeOwned,
+            Incoming: Serialize,
+            Topic: Serialize + DeserializeOwned,
+        > + Clone,
 {
     let bad = |error| Failure::new(format!("{}: line 1: {error}", path.display()));
     let mut session = Session::new(protocol.clone(), header.config.clone(), header.seed).map_err(bad)?;
@@ -68,10 +72,10 @@ where
 }
 
 /// Hands over all inputs, at their times.
-fn record<M: DeserializeOwned>(
+fn record<M: DeserializeOwned, T: DeserializeOwned>(
     path: &Path,
     text: &str,
-    mut machine: impl Machine<Input = steadfast::Input<M>>,
+    mut machine: impl Machine<Input = steadfast::Input<M, T>>,
 ) -> Result<(), Failure> {
     let (mut reader, mut actions) = (open(path, text)?, Vec::new());
     while let Some(turn) = reader.next_turn().map_err(|error| unreadable(path, &error))? {

@@ -28,7 +28,7 @@ pub(crate) trait Recordable:
     Protocol<
         Message: Redact + Serialize + DeserializeOwned + Send,
         Incoming: Serialize + Send,
-        Topic: Serialize + Send,
+        Topic: Serialize + DeserializeOwned + Send,
         Link: Send,
     > + Send
     + 'static

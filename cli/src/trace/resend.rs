@@ -109,12 +109,15 @@ impl Target<'_> {
 /// A message, how it was sent, and when.
 type Sent<M> = (Duration, M, SendOptions);
 
-fn messages<P: Protocol<Message: DeserializeOwned>>(path: &Path, text: &str) -> Result<Vec<Sent<P::Message>>, Failure> {
+fn messages<P>(path: &Path, text: &str) -> Result<Vec<Sent<P::Message>>, Failure>
+where
+    P: Protocol<Message: DeserializeOwned, Topic: DeserializeOwned>,
+{
     let (mut reader, mut messages, mut start) = (open(path, text)?, Vec::new(), None::<Timestamp>);
     while let Some(turn) = reader.next_turn().map_err(|error| unreadable(path, &error))? {
         let start = *start.get_or_insert(turn.at);
         let Turn { at, .. } = turn;
-        let input: Input<P::Message> = turn.input().map_err(|error| unreadable(path, &error))?;
+        let input: Input<P::Message, P::Topic> = turn.input().map_err(|error| unreadable(path, &error))?;
         if let Input::Command(Command::Send { message, options }) = input {
             messages.push((at.since(start), message, options));
         }

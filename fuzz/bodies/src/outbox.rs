@@ -139,6 +139,7 @@ impl Case {
             | Answer::CameBack(_)
             | Answer::BadEndpoints(_)
             | Answer::BadConfig(_)
+            | Answer::Denied(_)
             | Answer::Stale => {}
         }
     }

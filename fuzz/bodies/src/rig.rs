@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, mem, thread, time::Duration};
 
 use arbitrary::Arbitrary;
 use steadfast::{
-    Action, Answer, Command, Event, Frame, Input, LinkId, Machine, Never, OpId, Outcome, Phase, Report, Session, Text,
+    Action, Answer, Command, Event, Frame, Input, LinkId, Machine, OpId, Outcome, Phase, Report, Session, Text,
     Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
@@ -20,7 +20,7 @@ const START: Timestamp = Timestamp::from_millis(10_000_000);
 #[derive(Debug)]
 pub(crate) struct Rig {
     session: Checked<Session<Toy>, Toy>,
-    actions: Vec<Action<Text, Never>>,
+    actions: Vec<Action<Text, Text>>,
     now: Timestamp,
     links: Vec<Link>,
     bad_news: BTreeSet<OpId>,
@@ -77,7 +77,7 @@ impl Rig {
     }
 
     /// One turn, told, checked and performed.
-    pub(crate) fn turn(&mut self, input: Input<Text>) -> Answer<Text> {
+    pub(crate) fn turn(&mut self, input: Input<Text, Text>) -> Answer<Text> {
         self.story.push(format!("{} {input:?}", self.now));
         let answer = self.session.handle(self.now, input, &mut self.actions);
         for action in mem::take(&mut self.actions) {
@@ -88,7 +88,7 @@ impl Rig {
         answer
     }
 
-    fn perform(&mut self, action: Action<Text, Never>) {
+    fn perform(&mut self, action: Action<Text, Text>) {
         match action {
             Action::Connect(attempt) => self.links.push(Link::new(attempt.link)),
             Action::Send { link, frame, .. } => self.link(link).sent.push(frame),
@@ -113,7 +113,7 @@ impl Rig {
         self.links.iter_mut().find(|link| link.id == id).expect("actions name links that were dialled")
     }
 
-    pub(crate) fn command(&mut self, command: Command<Text>) -> Answer<Text> {
+    pub(crate) fn command(&mut self, command: Command<Text, Text>) -> Answer<Text> {
         self.turn(Input::Command(command))
     }
 

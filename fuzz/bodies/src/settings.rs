@@ -17,7 +17,8 @@ pub(crate) struct Settings {
 impl<'a> Arbitrary<'a> for Settings {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let pings = *u.choose(&[Pings::Frames, Pings::Ours, Pings::Theirs])?;
-        let mut protocol = Toy { hello: u.arbitrary()?, login: u.arbitrary()?, acks: u.arbitrary()?, pings };
+        let (hello, login, acks) = (u.arbitrary()?, u.arbitrary()?, u.arbitrary()?);
+        let mut protocol = Toy { hello, login, acks, pings, ..Toy::default() };
         // A greeting is the beginning of a login.
         protocol.hello &= protocol.login;
         let seed = u.arbitrary::<u8>()?;

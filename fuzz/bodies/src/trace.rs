@@ -47,7 +47,11 @@ fn scrub(line: &str, redaction: &Redaction) {
 /// Replays it twice, with the same result. Then records what could be read of it: that replays.
 fn run<P>(text: &str, header: Header, protocol: P, redaction: Redaction)
 where
-    P: Protocol<Message: Redact + Serialize + DeserializeOwned, Incoming: Serialize, Topic: Serialize> + Clone,
+    P: Protocol<
+            Message: Redact + Serialize + DeserializeOwned,
+            Incoming: Serialize,
+            Topic: Serialize + DeserializeOwned,
+        > + Clone,
 {
     let new = || Session::new(protocol.clone(), header.config.clone(), header.seed).ok();
     let (Some(mut first), Some(mut second)) = (new(), new()) else { return };
@@ -59,7 +63,7 @@ where
     let Ok(mut reader) = Reader::within(BOUNDS, text.lines()) else { return };
     let mut actions = Vec::new();
     while let Ok(Some(turn)) = reader.next_turn() {
-        let Ok(input) = turn.input::<P::Message>() else { break };
+        let Ok(input) = turn.input::<P::Message, P::Topic>() else { break };
         recorder.handle(turn.at.min(Timestamp::from_micros(1 << 60)), input, &mut actions);
     }
     drop(recorder);
@@ -71,7 +75,11 @@ where
 
 fn replayed<'a, P>(lines: impl Iterator<Item = &'a str>, session: &mut Session<P>) -> impl PartialEq + Debug
 where
-    P: Protocol<Message: Redact + Serialize + DeserializeOwned, Incoming: Serialize, Topic: Serialize>,
+    P: Protocol<
+            Message: Redact + Serialize + DeserializeOwned,
+            Incoming: Serialize,
+            Topic: Serialize + DeserializeOwned,
+        >,
 {
     Reader::within(BOUNDS, lines).and_then(|mut reader| replay(&mut reader, session))
 }

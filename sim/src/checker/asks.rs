@@ -33,7 +33,7 @@ const SHORTEST: usize = 4;
 
 impl Asks {
     /// Remembers the credentials that go in.
-    pub(super) fn learn<M>(&mut self, input: &Input<M>) {
+    pub(super) fn learn<M, T>(&mut self, input: &Input<M, T>) {
         let (Input::Command(Command::Authenticate(Some(secret)))
         | Input::Command(Command::Credential { answer: Ok(secret), .. })) = input
         else {

@@ -20,7 +20,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) fn of<M>(input: &Input<M>) -> Option<Self> {
+    pub(super) fn of<M, T>(input: &Input<M, T>) -> Option<Self> {
         if let Input::Command(Command::Configure(config)) = input {
             Some(Self::Config(config.clone()))
         } else if let Input::Command(Command::Endpoints { list, .. }) = input {
@@ -76,7 +76,7 @@ pub(super) struct Ended {
 }
 
 impl What {
-    pub(super) fn of<M>(input: &Input<M>, spy: &impl Spy) -> Self {
+    pub(super) fn of<M, T>(input: &Input<M, T>, spy: &impl Spy) -> Self {
         match input {
             Input::Wake => Self::Wake,
             Input::Command(Command::Connect) => Self::Connect { now: false },
@@ -90,7 +90,13 @@ impl What {
             Input::Command(Command::NetworkBack) => Self::Back,
             Input::Command(Command::Suspend) => Self::Suspend(true),
             Input::Command(Command::Resume) => Self::Suspend(false),
-            Input::Command(Command::Authenticate(_) | Command::Taken { .. }) => Self::Other,
+            Input::Command(
+                Command::Authenticate(_)
+                | Command::Taken { .. }
+                | Command::Subscribe { .. }
+                | Command::Unsubscribe { .. }
+                | Command::Resync { .. },
+            ) => Self::Other,
             Input::Command(Command::Configure(_)) => Self::Configure,
             Input::Command(Command::TakeQueued) => Self::TakeQueued,
             Input::Report(link, report) => Self::Report(*link, Saw::of(report, spy)),

@@ -75,14 +75,14 @@ impl<N, I, T, M, S> Machine for Checked<M, S>
 where
     I: Debug,
     T: Debug,
-    M: Machine<Input = Input<N>, Action = Action<I, T>, Answer = Answer<N>>,
+    M: Machine<Input = Input<N, T>, Action = Action<I, T>, Answer = Answer<N>>,
     S: Spy,
 {
-    type Input = Input<N>;
+    type Input = Input<N, T>;
     type Action = Action<I, T>;
     type Answer = Answer<N>;
 
-    fn handle(&mut self, now: Timestamp, input: Input<N>, actions: &mut Vec<Action<I, T>>) -> Answer<N> {
+    fn handle(&mut self, now: Timestamp, input: Input<N, T>, actions: &mut Vec<Action<I, T>>) -> Answer<N> {
         let (before, brief) = (actions.len(), self.checker.before(&input));
         let answer = self.machine.handle(now, input, actions);
         self.checker.after(now, brief, &answer, &actions[before..], self.machine.next_deadline());

@@ -142,7 +142,7 @@ impl<S: Spy> Checker<S> {
 
     /// To be called before the session takes the input.
     #[must_use]
-    pub fn before<M>(&mut self, input: &Input<M>) -> Brief {
+    pub fn before<M, T>(&mut self, input: &Input<M, T>) -> Brief {
         self.asks.learn(input);
         let options = match input {
             Input::Command(Command::Send { options, .. }) => Some(options.clone()),

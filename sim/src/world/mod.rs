@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use steadfast::{
-    Action, Answer, AskWhy, Cause, Change, Class, CloseCode, Command, Error, Event, Input, LinkId, Machine, Never,
-    OpId, Outcome, Phase, Report, Rng, Secret, SendOptions, Session, Text, Timestamp,
+    Action, Answer, AskWhy, Cause, Change, Class, CloseCode, Command, Error, Event, Input, LinkId, Machine, OpId,
+    Outcome, Phase, Report, Rng, Secret, SendOptions, Session, Text, Timestamp,
 };
 
 use crate::network::{Parcel, Passage, Wire, later};
@@ -21,7 +21,7 @@ use crate::{Checked, Digest, Fault, Gives, Scenario, Script, Toy};
 pub struct World {
     scenario: Scenario,
     session: Checked<Session<Toy>, Toy>,
-    actions: Vec<Action<Text, Never>>,
+    actions: Vec<Action<Text, Text>>,
     script: Script,
     rng: Rng,
     now: Timestamp,
@@ -46,7 +46,7 @@ pub struct Story {
     /// How many inputs the session was given.
     pub turns: u64,
     /// All of them, if the scenario asks for it.
-    pub inputs: Vec<(Timestamp, Input<Text>)>,
+    pub inputs: Vec<(Timestamp, Input<Text, Text>)>,
     /// A digest of every turn: time, answer and actions.
     pub digest: Digest,
     /// When the session dialled.
@@ -227,7 +227,7 @@ impl World {
     }
 
     /// One input, and what follows from it.
-    fn turn(&mut self, input: Input<Text>) {
+    fn turn(&mut self, input: Input<Text, Text>) {
         if self.scenario.keep_inputs {
             self.story.inputs.push((self.now, input.clone()));
         }
@@ -242,6 +242,7 @@ impl World {
             | Answer::CameBack(_)
             | Answer::BadEndpoints(_)
             | Answer::BadConfig(_)
+            | Answer::Denied(_)
             | Answer::Stale => {}
         }
     }
@@ -277,7 +278,7 @@ impl World {
         self.actions = actions;
     }
 
-    fn note(&mut self, event: Event<Text, Never>) {
+    fn note(&mut self, event: Event<Text, Text>) {
         match event {
             Event::Phase(change) => self.story.phases.push(*change),
             Event::Outcome { id, outcome, label: _ } => {
