@@ -66,6 +66,9 @@ pub(crate) enum Refusal {
 }
 
 /// The credential of a session, and what the peer made of it.
+///
+/// What the peer has been shown need not be the present one: another may have been set since. A link knows what it was
+/// opened and logged in with, and says so with whatever comes of it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Credentials {
     current: Option<Secret>,
@@ -131,31 +134,51 @@ impl Credentials {
         Some(Ask { number: self.last_ask, why, deadline: now.after(policy.answer_timeout) })
     }
 
-    /// It has led to a link that is ready for data.
-    pub(crate) const fn on_accepted(&mut self) {
-        (self.refused, self.unwanted, self.cut_off) = (false, false, 0);
+    /// What was presented has led to a link that is ready for data.
+    pub(crate) fn on_accepted(&mut self, presented: Option<&Secret>) {
+        if self.is(presented) {
+            (self.refused, self.unwanted, self.cut_off) = (false, false, 0);
+        }
     }
 
-    /// The peer does not accept it. An expired token that is tried for ever is the best known bug of hand-written
-    /// clients (openhuman #2892: 237 crash reports).
-    pub(crate) const fn on_refused(&mut self) -> Refusal {
-        self.cut_off = 0;
-        if self.refused {
-            return Refusal::Again;
+    /// The peer does not accept what was presented. An expired token that is tried for ever is the best known bug of
+    /// hand-written clients (openhuman #2892: 237 crash reports).
+    pub(crate) fn on_refused(&mut self, presented: Option<&Secret>) {
+        if self.is(presented) {
+            (self.refused, self.cut_off) = (true, 0);
         }
-        self.refused = true;
-        Refusal::First
+    }
+
+    /// What a refusal of what was presented means.
+    pub(crate) fn refusal_of(&self, presented: Option<&Secret>) -> Refusal {
+        if self.refused && self.is(presented) { Refusal::Again } else { Refusal::First }
     }
 
     /// The peer does not accept it in the place of the one that we are logged in with.
-    pub(crate) const fn on_renewal_refused(&mut self) {
-        self.unwanted = true;
+    pub(crate) fn on_renewal_refused(&mut self, presented: Option<&Secret>) {
+        self.unwanted |= self.is(presented);
     }
 
-    /// The network failed while we logged in with it. `true` if that has happened too often to be the network.
-    pub(crate) const fn on_cut_off(&mut self) -> bool {
-        self.cut_off = self.cut_off.saturating_add(1);
-        self.cut_off >= SUSPICIOUS
+    /// Whether the peer did not accept this one in the place of another.
+    pub(crate) fn is_unwanted(&self, credential: &Secret) -> bool {
+        self.unwanted && self.is(Some(credential))
+    }
+
+    /// The network failed while we logged in with what was presented.
+    pub(crate) fn on_cut_off(&mut self, presented: Option<&Secret>) {
+        if self.is(presented) {
+            self.cut_off = self.cut_off.saturating_add(1);
+        }
+    }
+
+    /// Whether that would happen too often, if it happened now, to be the network.
+    pub(crate) fn is_suspect(&self, presented: Option<&Secret>) -> bool {
+        self.is(presented) && self.cut_off.saturating_add(1) >= SUSPICIOUS
+    }
+
+    /// Whether what was presented is still the one to be used. What comes of an older one says nothing about it.
+    fn is(&self, presented: Option<&Secret>) -> bool {
+        self.current() == presented
     }
 
     /// What somebody else says, without our credential: a server or a host that repeats it in a reason shall not bring
@@ -190,16 +213,48 @@ mod tests {
         credentials
     }
 
+    fn refused(credentials: &mut Credentials, presented: &Secret) -> Refusal {
+        let refusal = credentials.refusal_of(Some(presented));
+        credentials.on_refused(Some(presented));
+        refusal
+    }
+
+    /// Whether it was the third time.
+    fn cut_off(credentials: &mut Credentials) -> bool {
+        let presented = credentials.current().cloned();
+        let suspect = credentials.is_suspect(presented.as_ref());
+        credentials.on_cut_off(presented.as_ref());
+        suspect
+    }
+
     #[test]
     fn the_same_credential_is_refused_once_and_no_more() {
-        let mut credentials = with("old");
-        assert_eq!(credentials.on_refused(), Refusal::First);
+        let (mut credentials, old, new) = (with("old"), Secret::from("old"), Secret::from("new"));
+        assert_eq!(refused(&mut credentials, &old), Refusal::First);
         credentials.set(Some("old".into()));
-        assert_eq!(credentials.on_refused(), Refusal::Again);
+        assert_eq!(refused(&mut credentials, &old), Refusal::Again);
         credentials.set(Some("new".into()));
-        assert_eq!(credentials.on_refused(), Refusal::First);
-        credentials.on_accepted();
-        assert_eq!(credentials.on_refused(), Refusal::First);
+        assert_eq!(refused(&mut credentials, &new), Refusal::First);
+        credentials.on_accepted(Some(&new));
+        assert_eq!(refused(&mut credentials, &new), Refusal::First);
+    }
+
+    /// It was set while the peer had the old one before it.
+    #[test]
+    fn what_comes_of_an_old_credential_says_nothing_about_a_new_one() {
+        let (mut credentials, old, new) = (with("old"), Secret::from("old"), Secret::from("new"));
+        credentials.set(Some("new".into()));
+        for _ in 0..SUSPICIOUS {
+            assert!(!credentials.is_suspect(Some(&old)));
+            credentials.on_cut_off(Some(&old));
+        }
+        assert!(!credentials.is_suspect(Some(&new)));
+        assert_eq!(refused(&mut credentials, &old), Refusal::First);
+        credentials.on_renewal_refused(Some(&old));
+        assert!(!credentials.is_unwanted(&new) && !credentials.is_unwanted(&old));
+        assert_eq!(refused(&mut credentials, &new), Refusal::First);
+        credentials.on_accepted(Some(&old));
+        assert_eq!(refused(&mut credentials, &new), Refusal::Again, "that an old one works does not help it");
     }
 
     #[test]
@@ -241,7 +296,7 @@ mod tests {
         let why = |credentials: &mut Credentials| credentials.ask(Timestamp::ZERO, &ASKED).map(|ask| ask.why());
         let mut credentials = with("token");
         assert_eq!(why(&mut credentials), Some(AskWhy::First));
-        credentials.on_refused();
+        credentials.on_refused(Some(&"token".into()));
         assert_eq!(why(&mut credentials), Some(AskWhy::Refused));
         assert_eq!(credentials.ask_again(Timestamp::ZERO, &ASKED).map(|ask| ask.why()), Some(AskWhy::Refused));
         credentials.set(Some("fresh".into()));
@@ -255,16 +310,17 @@ mod tests {
         let why = |credentials: &mut Credentials| credentials.ask(Timestamp::ZERO, &ASKED).map(|ask| ask.why());
         let mut credentials = with("token");
         for row in 0..2 {
-            assert!(!credentials.on_cut_off() && !credentials.on_cut_off(), "row {row}");
+            assert!(!cut_off(&mut credentials) && !cut_off(&mut credentials), "row {row}");
             assert_eq!(why(&mut credentials), Some(AskWhy::First));
-            assert!(credentials.on_cut_off());
+            assert!(cut_off(&mut credentials));
             assert_eq!(why(&mut credentials), Some(AskWhy::Suspect));
         }
-        credentials.on_cut_off();
-        credentials.on_cut_off();
-        credentials.on_accepted();
-        assert!(!credentials.on_cut_off(), "not in a row");
-        assert_eq!(credentials.on_refused(), Refusal::First, "to be hung up on is not to be refused");
-        assert!(!credentials.on_cut_off() && !credentials.on_cut_off(), "a word between ends the row");
+        let token = Secret::from("token");
+        cut_off(&mut credentials);
+        cut_off(&mut credentials);
+        credentials.on_accepted(Some(&token));
+        assert!(!cut_off(&mut credentials), "not in a row");
+        assert_eq!(refused(&mut credentials, &token), Refusal::First, "to be hung up on is not to be refused");
+        assert!(!cut_off(&mut credentials) && !cut_off(&mut credentials), "a word between ends the row");
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::Timestamp;
+use crate::{Secret, Timestamp};
 
 /// The most steps of one login that are answered. Longer than any method needs; a server that goes on asking runs into
 /// the deadline.
@@ -14,6 +14,10 @@ pub(crate) struct Login {
     deadline: Option<Timestamp>,
     step: Step,
     challenges: u32,
+    /// Whether the first step was said.
+    has_begun: bool,
+    /// What it was said with. A login that has begun ends with the credential it began with, whatever has been set since.
+    credential: Option<Secret>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +33,8 @@ enum Step {
 impl Login {
     /// A login that ends at the deadline; `hello` says whether the server speaks first.
     pub(crate) const fn new(deadline: Option<Timestamp>, hello: bool) -> Self {
-        Self { deadline, step: if hello { Step::Greeting } else { Step::Ours(None) }, challenges: 0 }
+        let step = if hello { Step::Greeting } else { Step::Ours(None) };
+        Self { deadline, step, challenges: 0, has_begun: false, credential: None }
     }
 
     pub(crate) const fn deadline(&self) -> Option<Timestamp> {
@@ -55,15 +60,26 @@ impl Login {
         }
     }
 
-    /// What is to be said now, once: a login, with the challenge if there is one.
-    pub(crate) fn take_step(&mut self) -> Option<Option<Bytes>> {
+    /// What is to be said now, once: a login, with the challenge if there is one. It is to be said with
+    /// [`credential`](Self::credential): the present one if it begins now.
+    pub(crate) fn take_step(&mut self, present: Option<&Secret>) -> Option<Option<Bytes>> {
         match core::mem::replace(&mut self.step, Step::Theirs) {
-            Step::Ours(challenge) => Some(challenge),
+            Step::Ours(challenge) => {
+                if !core::mem::replace(&mut self.has_begun, true) {
+                    self.credential = present.cloned();
+                }
+                Some(challenge)
+            }
             waiting @ (Step::Greeting | Step::Theirs) => {
                 self.step = waiting;
                 None
             }
         }
+    }
+
+    /// What it began with; `None` if it has not begun, or without a credential.
+    pub(crate) const fn credential(&self) -> Option<&Secret> {
+        self.credential.as_ref()
     }
 }
 
@@ -74,14 +90,14 @@ mod tests {
     #[test]
     fn a_login_waits_for_the_greeting_and_answers_each_challenge_once() {
         let mut login = Login::new(None, true);
-        assert_eq!(login.take_step(), None);
+        assert_eq!(login.take_step(None), None);
         login.on_hello();
-        assert_eq!(login.take_step(), Some(None));
-        assert_eq!(login.take_step(), None);
+        assert_eq!(login.take_step(None), Some(None));
+        assert_eq!(login.take_step(None), None);
         login.on_challenge(Bytes::from_static(b"nonce"));
-        assert_eq!(login.take_step(), Some(Some(Bytes::from_static(b"nonce"))));
+        assert_eq!(login.take_step(None), Some(Some(Bytes::from_static(b"nonce"))));
         login.on_hello();
-        assert_eq!(login.take_step(), None, "a second greeting starts no second login");
+        assert_eq!(login.take_step(None), None, "a second greeting starts no second login");
     }
 
     /// Each answer costs us a frame, and perhaps a signature.
@@ -90,8 +106,25 @@ mod tests {
         let mut login = Login::new(None, false);
         let answers = (0..100).filter(|_| {
             login.on_challenge(Bytes::from_static(b"more"));
-            login.take_step().is_some()
+            login.take_step(None).is_some()
         });
         assert_eq!(answers.count(), MOST_STEPS as usize);
+    }
+
+    #[test]
+    fn a_login_that_has_begun_goes_on_with_its_credential() {
+        let (first, second) = (Secret::from("first"), Secret::from("second"));
+        let mut login = Login::new(None, true);
+        assert_eq!((login.take_step(Some(&first)), login.credential()), (None, None), "it has not begun");
+        login.on_hello();
+        assert_eq!((login.take_step(Some(&second)), login.credential()), (Some(None), Some(&second)));
+        login.on_challenge(Bytes::new());
+        assert!(login.take_step(Some(&first)).is_some());
+        assert_eq!(login.credential(), Some(&second));
+        let mut without = Login::new(None, false);
+        assert!(without.take_step(None).is_some());
+        without.on_challenge(Bytes::new());
+        assert!(without.take_step(Some(&first)).is_some());
+        assert_eq!(without.credential(), None);
     }
 }

@@ -10,7 +10,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{Login, credentials::Ask};
-use crate::Timestamp;
+use crate::{Secret, Timestamp};
 
 /// Two refreshes are not closer than this. A login that lives shorter cannot be kept fresh.
 const LEAST: Duration = Duration::from_secs(5);
@@ -93,8 +93,16 @@ impl Refresh {
     }
 
     /// What is to be said now, once: a login, with the challenge if there is one.
-    pub(crate) fn take_step(&mut self) -> Option<Option<Bytes>> {
-        if let Step::LoggingIn(login) = &mut self.step { login.take_step() } else { None }
+    pub(crate) fn take_step(&mut self, present: Option<&Secret>) -> Option<Option<Bytes>> {
+        if let Step::LoggingIn(login) = &mut self.step { login.take_step(present) } else { None }
+    }
+
+    /// What the login that is under way began with.
+    pub(crate) const fn credential(&self) -> Option<&Secret> {
+        match &self.step {
+            Step::LoggingIn(login) => login.credential(),
+            Step::Waiting(_) | Step::Asking(_) => None,
+        }
     }
 
     /// It did not work this time: the host has nothing fresh, or the server did not like it.
@@ -154,12 +162,12 @@ mod tests {
         refresh.on_asked(ask(540));
         assert_eq!(refresh.deadline(), Some(at(570)));
         assert!(!refresh.is_answered_by(2) && refresh.is_answered_by(1));
-        assert_eq!(refresh.take_step(), None);
+        assert_eq!(refresh.take_step(None), None);
         refresh.log_in(Some(at(555)));
         assert!(refresh.is_logging_in() && !refresh.is_answered_by(1), "an answer counts once");
-        assert_eq!((refresh.take_step(), refresh.take_step()), (Some(None), None));
+        assert_eq!((refresh.take_step(None), refresh.take_step(None)), (Some(None), None));
         assert!(refresh.on_challenge(Bytes::from_static(b"nonce")));
-        assert_eq!(refresh.take_step(), Some(Some(Bytes::from_static(b"nonce"))));
+        assert_eq!(refresh.take_step(None), Some(Some(Bytes::from_static(b"nonce"))));
         assert_eq!(refresh.deadline(), Some(at(555)));
     }
 

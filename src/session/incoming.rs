@@ -225,10 +225,11 @@ impl<P: Protocol> Session<P> {
         let mut heartbeat = Heartbeat::new(beat, link.paused, now);
         heartbeat.tune(link.tuning.ping_every, link.tuning.ping_timeout);
         let stable_at = Some(now.after(self.config.stable_for).unwrap_or(Timestamp::MAX));
+        link.credential = link.presented().cloned();
         link.stage = Stage::Online { heartbeat, since: now, stable_at, refresh: None };
         link.owed.report = self.facts.to_tell.take();
-        self.credentials.on_accepted();
-        self.proof.on_online(self.endpoints.current(), self.credentials.current());
+        self.credentials.on_accepted(link.credential.as_ref());
+        self.proof.on_online(self.endpoints.current(), link.credential.as_ref());
         self.patience.on_online();
         self.network.on_online();
         self.activity.on_message(now);

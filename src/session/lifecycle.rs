@@ -82,6 +82,7 @@ impl<P: Protocol> Session<P> {
             id,
             attempt,
             stage: Stage::Dialing { deadline: None },
+            credential: self.credentials.current().cloned(),
             limits: Limits { max_message: self.config.max_message, heard_max: self.config.heard_max },
             abilities: self.protocol.abilities(),
             protocol: P::Link::default(),
@@ -271,11 +272,12 @@ impl<P: Protocol> Session<P> {
         });
         let Notes { breach, loss, refused, forgiven } = verdict.notes;
         self.facts.violations = self.facts.violations.saturating_add(breach.into());
+        let presented = self.link.as_ref().and_then(Link::presented);
         if loss {
-            self.credentials.on_cut_off();
+            self.credentials.on_cut_off(presented);
         }
         if refused {
-            self.credentials.on_refused();
+            self.credentials.on_refused(presented);
         }
         if forgiven {
             self.proof.on_forgiven(now, self.config.errors.proven_gap);
@@ -284,16 +286,17 @@ impl<P: Protocol> Session<P> {
     }
 
     fn circumstances(&self, now: Timestamp, failure: &Failure, host: Option<Recovery>) -> Circumstances {
+        let presented = self.link.as_ref().and_then(Link::presented);
         Circumstances {
             host,
             protocol: failure.close().and_then(|(code, reason)| self.protocol.classify(code, reason)),
             stage: self.reached(),
             long_lived: self.config.long_lived,
             breaches: self.facts.violations.saturating_add(1),
-            cut_off: self.credentials.clone().on_cut_off(),
-            refused: self.credentials.clone().on_refused() == Refusal::Again,
+            cut_off: self.credentials.is_suspect(presented),
+            refused: self.credentials.refusal_of(presented) == Refusal::Again,
             endpoint_proven: self.proof.knows_endpoint(self.endpoints.current()),
-            credential_proven: self.proof.knows_credential(self.credentials.current()),
+            credential_proven: self.proof.knows_credential(presented),
             fatal_in_a_row: self.proof.fatal_in_a_row(now, self.config.errors.proven_gap),
             cap: self.config.retry.cap,
         }

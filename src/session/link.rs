@@ -6,7 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::{
-    Abilities, Error, Limits, LinkId, Timestamp, Tuning,
+    Abilities, Error, Limits, LinkId, Secret, Timestamp, Tuning,
     part::{Ask, Flights, Heartbeat, Lane, Login, Refresh},
 };
 
@@ -17,6 +17,9 @@ pub(super) struct Link<L, M> {
     /// Which attempt in a row.
     pub(super) attempt: u64,
     pub(super) stage: Stage,
+    /// The credential that it stands and falls with: the one at its dial, then the one that it is logged in with. What
+    /// the peer says on it is said to that one, whatever has been set since.
+    pub(super) credential: Option<Secret>,
     pub(super) abilities: Abilities,
     /// What the transport and the protocol have been told.
     pub(super) limits: Limits,
@@ -111,6 +114,15 @@ impl<L, M> Link<L, M> {
     /// Something is to be flushed, and nobody has been told yet.
     pub(super) const fn needs_flush(&self) -> bool {
         self.flights.is_busy() && !self.flushing
+    }
+
+    /// The credential that the peer judges now.
+    pub(super) fn presented(&self) -> Option<&Secret> {
+        let at_login = match &self.stage {
+            Stage::LoggingIn(login) => login.credential(),
+            Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. } => None,
+        };
+        at_login.or(self.credential.as_ref())
     }
 
     pub(super) const fn heartbeat(&mut self) -> Option<&mut Heartbeat> {

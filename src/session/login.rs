@@ -31,6 +31,7 @@ impl<P: Protocol> Session<P> {
     fn open(&mut self, now: Timestamp, out: &mut Actions<P>) {
         let Some(link) = &mut self.link else { return };
         link.stage = Stage::Dialing { deadline: now.after(self.config.connect_timeout) };
+        link.credential = self.credentials.current().cloned();
         self.facts.last_dial = Some(now);
         self.stats.dials += 1;
         out.push(Action::Connect(Box::new(Attempt {
@@ -71,9 +72,10 @@ impl<P: Protocol> Session<P> {
     }
 
     fn refresh_with(&mut self, now: Timestamp, answer: Result<Secret, Text>, out: &mut Actions<P>) {
+        let known = self.link.as_ref().and_then(|link| link.credential.clone());
         let Some((refresh, needs_login)) = refresh_of(&mut self.link) else { return };
         match answer {
-            Ok(secret) if self.credentials.current() != Some(&secret) => {
+            Ok(secret) if known.as_ref() != Some(&secret) && !self.credentials.is_unwanted(&secret) => {
                 refresh.log_in(now.after(self.config.login_timeout));
                 *needs_login = true;
                 self.credentials.set(Some(secret));
@@ -89,20 +91,21 @@ impl<P: Protocol> Session<P> {
 
     /// The server accepted the login, or the one that renews it.
     pub(super) fn on_login_ok(&mut self, now: Timestamp, id: LinkId, resumed: Resumed, expires: Option<Timestamp>) {
-        let link = self.link.as_ref().filter(|link| link.id == id && link.abilities.login);
-        match link.map(|link| &link.stage) {
-            Some(Stage::LoggingIn(_)) => {
+        let link = self.link.as_mut().filter(|link| link.id == id && link.abilities.login);
+        match link.map(|link| (&mut link.credential, &link.stage)) {
+            Some((_, Stage::LoggingIn(_))) => {
                 self.facts.resumed = resumed;
                 self.go_online(now);
             }
-            Some(Stage::Online { refresh: Some(refresh), .. }) if refresh.is_logging_in() => {
-                self.credentials.on_accepted();
-                self.proof.on_online(self.endpoints.current(), self.credentials.current());
+            Some((credential, Stage::Online { refresh: Some(refresh), .. })) if refresh.is_logging_in() => {
+                *credential = refresh.credential().cloned().or(credential.take());
+                self.credentials.on_accepted(credential.as_ref());
+                self.proof.on_online(self.endpoints.current(), credential.as_ref());
                 if self.reached() == error::Stage::Stable {
                     self.proof.on_stable();
                 }
             }
-            Some(Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. }) | None => {
+            Some((_, Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. })) | None => {
                 self.stats.unexpected += 1;
                 return;
             }
@@ -148,8 +151,8 @@ impl<P: Protocol> Session<P> {
         }
         match refresh_of(&mut self.link).filter(|(refresh, _)| refresh.is_logging_in()) {
             Some((refresh, _)) => {
+                self.credentials.on_renewal_refused(refresh.credential());
                 refresh.put_off(now);
-                self.credentials.on_renewal_refused();
             }
             None => {
                 self.stats.unexpected += 1;

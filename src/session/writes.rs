@@ -92,15 +92,16 @@ impl<P: Protocol> Writer<'_, P> {
         if !self.link.abilities.login || !self.link.flights.has_control_room() {
             return;
         }
-        let step = match &mut self.link.stage {
-            Stage::LoggingIn(login) => login.take_step(),
-            Stage::Online { refresh: Some(refresh), .. } => refresh.take_step(),
-            Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. } => None,
+        let present = self.credentials.at_login(policy);
+        let (step, credential) = match &mut self.link.stage {
+            Stage::LoggingIn(login) => (login.take_step(present), login.credential()),
+            Stage::Online { refresh: Some(refresh), .. } => (refresh.take_step(present), refresh.credential()),
+            Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. } => (None, None),
         };
         self.link.owed.login = false;
         if let Some(challenge) = step {
-            let credential = self.credentials.at_login(policy);
-            self.control(Say::Login { credential, challenge: challenge.as_deref() }, true);
+            let credential = credential.cloned();
+            self.control(Say::Login { credential: credential.as_ref(), challenge: challenge.as_deref() }, true);
         }
     }
 

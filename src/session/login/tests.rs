@@ -504,3 +504,5 @@ fn a_credential_is_shown_nowhere_in_a_long_story() {
     }
     assert!(talk.shown.contains("shows the credential") && talk.shown.contains("secret bytes"));
 }
+
+mod presented;
