@@ -200,8 +200,11 @@ fn only_a_stable_link_starts_the_row_anew() {
 fn a_new_credential_has_to_prove_itself_and_the_endpoint_has_not() {
     for (status, expected) in [(403, Recovery::Fatal), (404, CAP)] {
         assert_eq!(Talk::proven(Config::default()).answered(status), CAP);
-        let mut talk = Talk::proven(Config::default());
+        let mut talk = Talk::new(Config::default());
+        talk.online_for(6_000);
+        talk.ended();
         talk.log_in_with("other-key");
+        talk.dial();
         assert_eq!(talk.answered(status), expected, "HTTP {status}");
     }
 }

@@ -17,7 +17,7 @@ use crate::{OpId, Rng, Text, Timestamp};
 ///
 /// ```text
 /// "SFks"  version: 1  failures: u64  incarnation: u64  last_op: u64
-/// has: u8 of 1 retry_at, 2 endpoint, 4 client_id, 8 protocol; those of them that are there:
+/// has: u8 of 1 retry_at, 2 endpoint, 4 client_id, 8 protocol, 16 somebody asked for that wait; those of them that are there:
 ///     retry_at: u64 microseconds   endpoint, client_id, protocol: u32 length, bytes
 /// messages: u32, each of them:
 ///     op: u64  is: u8 of 1 at_least_once, 2 may_have_left, 4 expires, 8 secret   expires: u64, if so   body: u32 length, bytes
@@ -29,6 +29,8 @@ pub struct Keepsake {
     pub(crate) failures: u64,
     /// No dial before this. A server that asked for an hour did not ask only this process.
     pub(crate) retry_at: Option<Timestamp>,
+    /// Somebody asked for that wait, so that no hint cuts it short.
+    pub(crate) is_asked: bool,
     /// The endpoint that last held.
     pub(crate) endpoint: Option<Text>,
     /// Who the server says we are.
@@ -136,7 +138,8 @@ impl Keepsake {
         for number in [self.failures, self.incarnation, self.last_op] {
             out.put_u64(number);
         }
-        let has = [self.retry_at.is_some(), endpoint.is_some(), client_id.is_some(), protocol.is_some()];
+        let is_asked = self.is_asked && self.retry_at.is_some();
+        let has = [self.retry_at.is_some(), endpoint.is_some(), client_id.is_some(), protocol.is_some(), is_asked];
         out.put_u8(packed(&has));
         out.extend(self.retry_at.map(|at| at.as_micros().to_be_bytes()).into_iter().flatten());
         for bytes in [endpoint, client_id, protocol].into_iter().flatten() {
@@ -188,11 +191,15 @@ struct Reader(Bytes);
 impl Reader {
     fn keepsake(&mut self) -> Option<Keepsake> {
         let (failures, incarnation, last_op) = (self.u64()?, self.u64()?, self.u64()?);
-        let [retry_at, endpoint, client_id, protocol] = self.flags()?;
+        let [retry_at, endpoint, client_id, protocol, is_asked] = self.flags()?;
+        if is_asked && !retry_at {
+            return None;
+        }
         let mut keepsake = Keepsake {
             failures,
             incarnation,
             last_op,
+            is_asked,
             retry_at: self.if_any(retry_at, Self::timestamp)?,
             endpoint: self.if_any(endpoint, |rest| rest.text(LONGEST_ENDPOINT))?,
             client_id: self.if_any(client_id, |rest| rest.text(LONGEST_CLIENT_ID))?,
@@ -269,6 +276,7 @@ impl fmt::Debug for Keepsake {
         f.debug_struct("Keepsake")
             .field("failures", &self.failures)
             .field("retry_at", &self.retry_at)
+            .field("is_asked", &self.is_asked)
             .field("endpoint", &self.endpoint)
             .field("client_id", &self.client_id)
             .field("last_op", &self.last_op)
@@ -305,6 +313,7 @@ mod tests {
             let mut keepsake = Self {
                 failures: u64::arbitrary(g),
                 retry_at: Option::<u64>::arbitrary(g).map(Timestamp::from_micros),
+                is_asked: bool::arbitrary(g),
                 endpoint: text(g),
                 client_id: text(g).map(|id| id.cut(LONGEST_CLIENT_ID)),
                 incarnation: u64::arbitrary(g),
@@ -312,6 +321,7 @@ mod tests {
                 protocol: Option::<Vec<u8>>::arbitrary(g).map(Bytes::from),
                 ..Self::default()
             };
+            keepsake.is_asked &= keepsake.retry_at.is_some();
             for op in Vec::<u64>::arbitrary(g) {
                 keepsake.keep(Kept {
                     op: OpId(op),
@@ -335,6 +345,7 @@ mod tests {
         let mut keepsake = Keepsake {
             failures: 3,
             retry_at: Some(Timestamp::from_millis(5)),
+            is_asked: true,
             endpoint: Some("wss://a".into()),
             client_id: Some("ü".into()),
             incarnation: 36,
@@ -377,7 +388,7 @@ mod tests {
     fn the_form_is_pinned() {
         let pinned: [&[u8]; 9] = [
             b"SFks\x01\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x24\0\0\0\0\0\0\0\x09",
-            b"\x0f\0\0\0\0\0\0\x13\x88",
+            b"\x1f\0\0\0\0\0\0\x13\x88",
             b"\0\0\0\x07wss://a",
             b"\0\0\0\x02\xc3\xbc",
             b"\0\0\0\x07hunter2",
@@ -441,7 +452,8 @@ mod tests {
         let whole = full().to_bytes().to_vec();
         let op = whole.len() - 8 - 30;
         for (what, at, value) in [
-            ("an unknown field", 29, 0x1f),
+            ("an unknown field", 29, 0x3f),
+            ("a wait that was asked for and is none", 29, 0x1e),
             ("a text that is none", 53, 0xff),
             ("a message out of order", op + 7, 4),
             ("a message that was never accepted", op + 7, 10),

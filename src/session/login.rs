@@ -105,7 +105,8 @@ impl<P: Protocol> Session<P> {
                     self.proof.on_stable();
                 }
             }
-            Some((_, Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. })) | None => {
+            Some((_, Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. }))
+            | None => {
                 self.stats.unexpected += 1;
                 return;
             }

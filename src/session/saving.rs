@@ -35,6 +35,7 @@ impl<P: Protocol> Session<P> {
         let mut keepsake = Keepsake {
             failures: self.backoff.failures(),
             retry_at: self.facts.retry_at,
+            is_asked: self.facts.is_asked,
             endpoint: self.endpoints.good().cloned(),
             client_id: self.ids.client_id().cloned(),
             incarnation: self.ids.incarnation(),
@@ -54,7 +55,8 @@ impl<P: Protocol> Session<P> {
     /// Goes on as the session that was saved. To be called before anything else; `false`, and nothing has changed, if
     /// this session has begun already, or if the keepsake says what no session can have come to. Recorded sessions do not know of it: a trace begins after.
     ///
-    /// A wait goes on, for at most [`RetryPolicy::directed_cap`](super::RetryPolicy::directed_cap) from now. `message`
+    /// A wait goes on, for at most [`RetryPolicy::directed_cap`](super::RetryPolicy::directed_cap) from now, and one that
+    /// somebody asked for is cut short by no hint. `message`
     /// makes messages of what `body` gave; those for which it gives nothing, and those that do not fit any more, are left
     /// out. A message keeps its id and its class (of `Latest` it loses the key, and is sent at most
     /// once), and is not tracked. New ids are above all old ones.
@@ -73,6 +75,7 @@ impl<P: Protocol> Session<P> {
             return false;
         }
         self.backoff = Backoff::after(keepsake.failures);
+        self.facts.is_asked = keepsake.is_asked;
         self.facts.retry_at = keepsake.retry_at.min(now.after(self.config.retry.directed_cap));
         self.ids.recall(keepsake.client_id.clone(), resumed.map(|(incarnation, _)| incarnation));
         self.introduce();

@@ -61,6 +61,29 @@ fn a_wait_and_its_level_outlive_the_process() {
     assert_eq!(later.health(at(0)).retry_at, Some(at(3_600_000)), "a clock that was wrong costs an hour, not a life");
 }
 
+/// What a server asked for is asked of the next process too: no hint cuts it short. A wait of our own is no promise.
+#[test]
+fn a_wait_that_was_asked_for_is_not_cut_short_by_a_hint_in_the_next_process() {
+    for (retry_after, is_asked) in [(Some(Duration::from_secs(600)), true), (None, false)] {
+        let (mut session, mut out) = (new(7), vec![]);
+        session.connect(at(0), &mut out);
+        let answer = HttpAnswer { status: 503, retry_after, ..HttpAnswer::default() };
+        let down = Down { cause: Cause::Http(answer.into()), left: 0, verdict: None };
+        Commands::report(&mut session, at(0), LinkId(1), Report::Down(down.into()), &mut out);
+        session.facts.retry_at = session.facts.retry_at.max(Some(at(60_000)));
+        let until = session.health(at(0)).retry_at.expect("a wait");
+        let mut next = recalled(8, at(1_000), &session.save(body));
+        next.connect(at(1_000), &mut out);
+        next.network_lost(at(1_100), &mut out);
+        next.network_back(at(1_200), &mut out);
+        let at_last = next.health(at(1_200)).retry_at.expect("a wait");
+        assert_eq!(at_last == until, is_asked, "{at_last}, and before {until}");
+        assert!(is_asked || at_last <= at(2_200), "{at_last}");
+        next.connect_now(at(1_300), &mut out);
+        assert_eq!(next.phase(), Phase::Connecting, "the user's word counts in any case");
+    }
+}
+
 #[test]
 fn messages_go_on_with_their_ids_and_new_ones_are_above_them() {
     let (mut session, mut out) = (new(7), vec![]);
