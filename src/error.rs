@@ -203,7 +203,8 @@ pub struct Error {
     /// What happened, for people.
     pub message: Text,
     /// What the server answered to the upgrade, if that was the failure; of a long answer the beginning: up to 64
-    /// headers of 8 KiB in all, and 4 KiB of the body.
+    /// headers of 8 KiB in all, and 4 KiB of the body. In place of a header or a body that shows the credential, or one of
+    /// the last before it, stands that it does.
     pub details: Option<Box<HttpAnswer>>,
     /// What is done about it.
     pub recovery: Recovery,

@@ -4,6 +4,9 @@
 //! attempt (or to the refresh of the link) that keeps it as an [`Ask`]: when that is gone, so is the question, and an
 //! answer that comes late finds nobody. The host knows why it is asked, and so whether what it has in its cache will do.
 
+use alloc::collections::VecDeque;
+use core::mem;
+
 use crate::{CredentialPolicy, CredentialUse, Secret, Text, Timestamp};
 
 /// So many network errors in a row while logging in, and the credential is suspected: some servers do not say no, they
@@ -12,6 +15,12 @@ const SUSPICIOUS: u32 = 3;
 
 /// A shorter credential is not looked for in what others say: it would be found by chance.
 const SHORTEST_SOUGHT: usize = 4;
+
+/// So many credentials are remembered that were replaced: what is said of one may come after that.
+const FORMER: usize = 8;
+
+/// What stands in for what others say with a credential in it.
+pub(crate) const CONCEALED: &str = "(a text that shows the credential)";
 
 /// Why the host is asked for a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +87,8 @@ pub(crate) struct Credentials {
     /// Network errors in a row while logging in with it.
     cut_off: u32,
     last_ask: u64,
+    /// The ones before, the last of them last. They are only looked for.
+    former: VecDeque<Secret>,
 }
 
 impl Credentials {
@@ -103,9 +114,16 @@ impl Credentials {
 
     /// From now on this. A new credential has not been refused yet; one that is handed in again has.
     pub(crate) fn set(&mut self, credential: Option<Secret>) {
-        if credential != self.current {
-            *self = Self { current: credential, last_ask: self.last_ask, ..Self::default() };
+        if credential == self.current {
+            return;
         }
+        let mut former = mem::take(&mut self.former);
+        if let Some(replaced) = self.current.take().filter(is_sought) {
+            former.retain(|known| *known != replaced);
+            former.push_back(replaced);
+            former.drain(..former.len().saturating_sub(FORMER));
+        }
+        *self = Self { current: credential, last_ask: self.last_ask, former, ..Self::default() };
     }
 
     /// What to ask the host before an attempt; nothing if the credential is set once and for all.
@@ -181,15 +199,47 @@ impl Credentials {
         self.current() == presented
     }
 
-    /// What somebody else says, without our credential: a server or a host that repeats it in a reason shall not bring
+    /// What somebody else says, without our credentials: a server or a host that repeats one in a reason shall not bring
     /// it into logs.
     pub(crate) fn conceal(&self, said: Text) -> Text {
-        if self.is_shown_in(said.as_bytes()) { Text::from_static("(a text that shows the credential)") } else { said }
+        if self.is_shown_in(said.as_bytes()) { Text::from_static(CONCEALED) } else { said }
     }
 
+    /// Whether it shows the credential, or one of the last before: as it is, or as it stands in a JSON string or in an
+    /// address.
     pub(crate) fn is_shown_in(&self, said: &[u8]) -> bool {
-        let sought = self.current().map(Secret::expose).filter(|secret| secret.len() >= SHORTEST_SOUGHT);
-        sought.is_some_and(|secret| said.windows(secret.len()).any(|part| part == secret))
+        let mut sought = self.current.iter().filter(|secret| is_sought(secret)).chain(&self.former);
+        sought.any(|secret| (0..said.len()).any(|at| shows(&said[at..], secret.expose())))
+    }
+}
+
+fn is_sought(secret: &Secret) -> bool {
+    secret.expose().len() >= SHORTEST_SOUGHT
+}
+
+/// Whether this begins with the secret. What ends in the middle of it may have been cut there, and shows it if it shows
+/// half of it.
+fn shows(said: &[u8], secret: &[u8]) -> bool {
+    let mut rest = said;
+    for (at, byte) in secret.iter().enumerate() {
+        match after(rest, *byte) {
+            Some(next) => rest = next,
+            None => return rest.is_empty() && at >= SHORTEST_SOUGHT.max(secret.len().div_ceil(2)),
+        }
+    }
+    true
+}
+
+/// What comes after this byte, which may be escaped.
+fn after(said: &[u8], byte: u8) -> Option<&[u8]> {
+    match said {
+        [first, rest @ ..] if *first == byte => Some(rest),
+        [b'\\', second, rest @ ..] if *second == byte => Some(rest),
+        [b'%', high, low, rest @ ..] => {
+            let digits = [*high, *low].map(|digit| char::from(digit).to_digit(16));
+            matches!(digits, [Some(high), Some(low)] if high << 4 | low == u32::from(byte)).then_some(rest)
+        }
+        _ => None,
     }
 }
 
@@ -322,5 +372,40 @@ mod tests {
         assert!(!cut_off(&mut credentials), "not in a row");
         assert_eq!(refused(&mut credentials, &token), Refusal::First, "to be hung up on is not to be refused");
         assert!(!cut_off(&mut credentials) && !cut_off(&mut credentials), "a word between ends the row");
+    }
+
+    #[test]
+    fn a_credential_is_found_however_it_is_spelled() {
+        let credentials = with("k/e+y=\"0123456789");
+        for shown in [
+            "k/e+y=\"0123456789",
+            r#"{"why":"no k/e+y=\"0123456789"}"#,
+            r#"k\/e+y=\"0123456789"#,
+            "/login?token=k%2Fe%2By%3d%220123456789&next=/",
+            "cut off at k/e+y=\"01",
+        ] {
+            assert!(credentials.is_shown_in(shown.as_bytes()), "{shown}");
+        }
+        for other in ["", "k/e+y=", "k/e+y=\"01234567", "k%2Fe%2By%3d%22", "%", "k%", "\\"] {
+            let longer = [other, " and so on"].concat();
+            assert!(!credentials.is_shown_in(longer.as_bytes()), "{longer}");
+        }
+        assert!(!with("abc").is_shown_in(b"abc"), "too short to be told from chance");
+        assert!(!with("user:password").is_shown_in(b"there is no user"));
+        assert!(!Credentials::default().is_shown_in(b"anything"));
+    }
+
+    #[test]
+    fn the_last_eight_before_are_not_said_either() {
+        let mut credentials = Credentials::default();
+        for n in 0..=9 {
+            credentials.set(Some(alloc::format!("token-{n}").as_str().into()));
+        }
+        credentials.set(None);
+        let shown = (0..=9).filter(|n| credentials.is_shown_in(alloc::format!("not token-{n}").as_bytes()));
+        assert_eq!(shown.collect::<alloc::vec::Vec<_>>(), [2, 3, 4, 5, 6, 7, 8, 9]);
+        let said = credentials.conceal("not token-9".into());
+        assert_eq!(said.as_str(), CONCEALED);
+        assert_eq!(credentials.conceal("no ticket".into()).as_str(), "no ticket");
     }
 }

@@ -26,7 +26,7 @@ mod window;
 pub(crate) use activity::Activity;
 pub(crate) use backoff::Backoff;
 pub use credentials::AskWhy;
-pub(crate) use credentials::{Ask, Credentials, Refusal};
+pub(crate) use credentials::{Ask, CONCEALED, Credentials, Refusal};
 pub use endpoints::BadEndpoints;
 pub(crate) use endpoints::{Destination, Endpoints, Round};
 pub(crate) use flow::{Flow, Totals};

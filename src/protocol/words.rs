@@ -99,7 +99,7 @@ pub struct GoAway {
     /// When to come back.
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span::option"))]
     pub after: Option<Duration>,
-    /// Where to.
+    /// Where to. An address that shows a credential of ours is not taken, and not told.
     pub address: Option<Text>,
     /// Why.
     pub reason: Text,

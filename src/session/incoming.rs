@@ -87,9 +87,17 @@ impl<P: Protocol> Session<P> {
     }
 
     /// One arm a meaning. The link is looked up again in each, for an earlier meaning may have ended it.
-    fn on_heard(&mut self, now: Timestamp, id: LinkId, meaning: Heard<P::Incoming, P::Topic>, out: &mut Actions<P>) {
+    // A table: what becomes of each meaning.
+    fn on_heard(
+        &mut self,
+        now: Timestamp,
+        id: LinkId,
+        mut meaning: Heard<P::Incoming, P::Topic>,
+        out: &mut Actions<P>,
+    ) {
         if !matches!(meaning, Heard::Message { .. }) {
             self.stir = Stir::All;
+            self.veil(&mut meaning);
         }
         match meaning {
             Heard::Message { message, topic, mark } => self.on_message(now, id, message, topic, mark, out),

@@ -7,7 +7,7 @@ use super::{
     Action, Actions, End, Link, LinkId, LinkOf, Session, Stage, StopCause, Wants, link::Owed, tell, tell_passing,
 };
 use crate::{
-    CloseCode, Code, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
+    CloseCode, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
     error::{self, Charge, Circumstances, Failure, Notes, Verdict, classify},
     part::{Activity, Flights, Lane, Network, Refusal, Round, Wait},
 };
@@ -182,6 +182,7 @@ impl<P: Protocol> Session<P> {
         out: &mut Actions<P>,
     ) {
         self.note_stability(now);
+        let failure = self.veiled(failure);
         let Some(link) = &self.link else { return };
         let (id, attempt, goaway) = (link.id, link.attempt, link.come_back_after);
         let had_held = self.reached() == error::Stage::Stable;
@@ -200,7 +201,7 @@ impl<P: Protocol> Session<P> {
             kind: verdict.kind,
             code: verdict.code,
             message: verdict.message.clone(),
-            details: failure.into_answer().filter(|answer| !self.credentials.is_shown_in(&answer.body)),
+            details: failure.into_answer(),
             recovery,
             retry_after: asked,
             attempt,
@@ -264,12 +265,7 @@ impl<P: Protocol> Session<P> {
 
     /// The table decides; here it is told what it has to know, and its notes are taken.
     fn judge(&mut self, now: Timestamp, failure: &Failure, host: Option<Recovery>) -> Verdict {
-        let mut verdict = classify(failure, &self.circumstances(now, failure, host), &self.config.errors);
-        verdict.message = self.credentials.conceal(verdict.message);
-        verdict.code = verdict.code.map(|code| match code {
-            Code::Named(name) => Code::Named(self.credentials.conceal(name)),
-            Code::Close(_) | Code::Http(_) => code,
-        });
+        let verdict = classify(failure, &self.circumstances(now, failure, host), &self.config.errors);
         let Notes { breach, loss, refused, forgiven } = verdict.notes;
         self.facts.violations = self.facts.violations.saturating_add(breach.into());
         let presented = self.link.as_ref().and_then(Link::presented);

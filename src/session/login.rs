@@ -52,6 +52,7 @@ impl<P: Protocol> Session<P> {
         answer: Result<Secret, Text>,
         out: &mut Actions<P>,
     ) -> Answer<P::Message> {
+        let answer = answer.map_err(|why| self.credentials.conceal(why));
         match (self.link.as_ref().map(|link| &link.stage), answer) {
             (Some(Stage::Asking(ask)), Ok(secret)) if ask.number() == number => {
                 self.credentials.set(Some(secret));
@@ -187,7 +188,7 @@ impl<P: Protocol> Session<P> {
 
     fn tell_refresh_failed(&mut self, why: Text, out: &mut Actions<P>) {
         self.stats.refreshes_failed += 1;
-        out.push(Action::Emit(Event::RefreshFailed { why: self.credentials.conceal(why) }));
+        out.push(Action::Emit(Event::RefreshFailed { why }));
     }
 }
 

@@ -33,6 +33,7 @@ mod state;
 mod stir;
 mod subscribing;
 mod timers;
+mod veil;
 mod writes;
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};

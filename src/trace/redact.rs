@@ -100,7 +100,7 @@ struct Needle {
 /// A shorter secret is not looked for in texts: it would be found in half of them.
 const SHORTEST: usize = 4;
 /// So many spellings of secrets are looked for.
-const NEEDLES: usize = 32;
+const NEEDLES: usize = 48;
 
 impl Redactor {
     /// One that has seen nothing yet.
@@ -267,7 +267,8 @@ impl Redactor {
     }
 
     fn look_for(&mut self, secret: &str, stand_in: &str) {
-        let spellings: [fn(&str) -> String; 3] = [|text| text.into(), quoted, |text| quoted(text).replace('/', "\\/")];
+        let spellings: [fn(&str) -> String; 4] =
+            [|text| text.into(), quoted, |text| quoted(text).replace('/', "\\/"), percent];
         for spell in spellings {
             // A slash stands for a slash that is escaped: the stand-in has none, and must not become shorter.
             let (secret, mut stand_in) = (spell(secret), spell(stand_in));
@@ -344,6 +345,13 @@ fn quoted(text: &str) -> String {
     quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().into()
 }
 
+/// A text as it stands in an address (RFC 3986 section 2.1).
+fn percent(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    let spell = |byte: u8| if plain(&byte) { char::from(byte).into() } else { alloc::format!("%{byte:02X}") };
+    text.bytes().map(spell).collect()
+}
+
 impl Redact for Text {
     fn redacted(&self, redactor: &mut Redactor) -> Self {
         redactor.text(self)
@@ -398,6 +406,7 @@ mod tests {
         assert_eq!(learn(&mut redactor, "s3cr3t/key\"1"), "secret-1..\".");
         assert_eq!(heard(&mut redactor, "no s3cr3t/key\"1 here"), "no secret-1..\". here");
         assert_eq!(heard(&mut redactor, r#"{"said":"s3cr3t\/key\"1"}"#), r#"{"said":"secret-1..\".."}"#);
+        assert_eq!(heard(&mut redactor, "/?key=s3cr3t%2Fkey%221&x"), "/?key=secret-1..%22...&x");
         let reason = Cause::Closed { code: crate::CloseCode(4401), reason: "bad s3cr3t/key\"1".into() };
         let Cause::Closed { reason, .. } = redactor.cause(&reason) else { panic!("still a close") };
         assert_eq!(reason.as_str(), "bad secret-1..\".");

@@ -12,6 +12,7 @@ use crate::{
 };
 
 /// A login of as many steps as the server likes: `login SECRET`, `login SECRET NONCE`; `ok`, `ok MILLIS`, `no`, `lost`.
+/// And all that a server can say in words of its own: `trouble`, `away`, `go ADDRESS`, `bad`, `deny N`, `named ID`.
 #[derive(Clone, Debug)]
 struct Steps;
 
@@ -32,7 +33,10 @@ impl Protocol for Steps {
     fn decode(&mut self, (): &mut (), frame: Frame, heard: &mut Vec<Heard<Frame, Never>>) {
         let (word, rest) =
             frame.as_str().unwrap_or_default().split_once(' ').unwrap_or((frame.as_str().unwrap_or(""), ""));
-        let why = || Rejected { message: rest.into(), ..Rejected::default() }.into();
+        let why = || {
+            let (code, data) = (Some(rest.into()), Some(Bytes::copy_from_slice(rest.as_bytes())));
+            Rejected { message: rest.into(), code, data, ..Rejected::default() }.into()
+        };
         heard.push(match word {
             "ok" => {
                 let expires = rest.parse().ok().map(Timestamp::from_millis);
@@ -40,6 +44,18 @@ impl Protocol for Steps {
             }
             "no" => Heard::LoginRefused(why()),
             "lost" => Heard::LoginLost(why()),
+            "trouble" => Heard::Trouble(why()),
+            "deny" => {
+                let op = rest.split(' ').next().and_then(|op| op.parse().ok()).map(crate::OpId).expect("a number");
+                Heard::Done { op, result: Err(why()) }
+            }
+            "bad" => Heard::Bad(crate::Complaint::minor(rest)),
+            "away" => Heard::GoAway(crate::GoAway { reason: rest.into(), ..crate::GoAway::default() }.into()),
+            "go" => Heard::GoAway(crate::GoAway { address: Some(rest.into()), ..crate::GoAway::default() }.into()),
+            "named" => {
+                let tuning = crate::Tuning { client_id: Some(rest.into()), ..crate::Tuning::default() };
+                Heard::Hello(tuning.into())
+            }
             "challenge" => Heard::Challenge(Bytes::copy_from_slice(rest.as_bytes())),
             _ => Heard::Message { message: frame, topic: None, mark: crate::Mark::NONE },
         });
@@ -505,4 +521,5 @@ fn a_credential_is_shown_nowhere_in_a_long_story() {
     assert!(talk.shown.contains("shows the credential") && talk.shown.contains("secret bytes"));
 }
 
+mod concealed;
 mod presented;
