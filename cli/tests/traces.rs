@@ -172,6 +172,116 @@ async fn a_session_on_real_sockets_is_recorded_without_its_credential() {
     assert!(line.contains("--record: cannot make"), "what is there is not overwritten: {line}");
 }
 
+/// The server of a story about `/record`: it lets in whoever comes, and says what the next message is.
+async fn let_in(listener: &TcpListener) -> Socket {
+    let mut socket = accept(listener).await;
+    assert!(heard(&mut socket).await.contains("\"connect\""));
+    say(&mut socket, r#"{"type":"connected","data":{}}"#).await;
+    socket
+}
+
+async fn acknowledge(socket: &mut Socket, expected: &str) {
+    let message = heard(socket).await;
+    assert!(message.contains(expected), "{message}");
+    let message: serde_json::Value = serde_json::from_str(&message).expect("JSON");
+    say(socket, &format!(r#"{{"type":"ack","id":{}}}"#, message["id"])).await;
+}
+
+/// Reads to the end.
+async fn left(socket: &mut Socket) {
+    while timeout(LONG, socket.next()).await.expect("the link goes on").is_some_and(|read| read.is_ok()) {}
+}
+
+#[tokio::test]
+async fn a_recording_begins_in_the_middle_with_another_session_and_loses_nothing() {
+    let listener = TcpListener::bind(ANY).await.expect("a port");
+    let (url, path) = (format!("ws://{}/", listener.local_addr().expect("bound")), fresh("middle.jsonl"));
+    let mut running = Running::start(&["connect", &url, "--protocol", "json", "--acks", "--token", "hunter2hunter2"]);
+    let mut socket = let_in(&listener).await;
+    running.type_in("before {}").await;
+    acknowledge(&mut socket, "\"before\"").await;
+    // What is typed during a pause has not left when the recording begins.
+    running.type_in("/pause").await;
+    left(&mut socket).await;
+    running.type_in("meanwhile {\"table\":4}").await;
+    running.type_in(&format!("/record {path}")).await;
+    running.status("this one ends, and another one is recorded").await;
+    let mut socket = let_in(&listener).await;
+    acknowledge(&mut socket, "\"meanwhile\"").await;
+    running.type_in("recorded {}").await;
+    acknowledge(&mut socket, "\"recorded\"").await;
+
+    running.type_in(&format!("/record {path}")).await;
+    assert!(running.status("/record").await.contains("/record: cannot make"), "what is there is not overwritten");
+    running.type_in("/record").await;
+    assert!(running.status("recorded to").await.ends_with(&format!("see steadfast explain {path}")));
+    running.type_in("afterwards {}").await;
+    acknowledge(&mut socket, "\"afterwards\"").await;
+    running.type_in("/record").await;
+    running.status("nothing is recorded").await;
+    running.end_input();
+    left(&mut socket).await;
+    assert_eq!(running.end().await.0, Some(0));
+
+    let (code, said) = ended(&["replay", &path]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let trace = fs::read_to_string(&path).expect("a trace");
+    assert!(trace.lines().nth(1).expect("a turn").starts_with(r#"{"turn":1,"#));
+    for (word, is_there) in
+        [("before", false), ("meanwhile", true), ("recorded", true), ("afterwards", false), ("hunter2", false)]
+    {
+        assert_eq!(trace.contains(&format!("\"{word}")), is_there, "{word} in {trace}");
+    }
+}
+
+/// What has left waits for its acknowledgement before the session makes way for the one that is recorded.
+#[tokio::test]
+async fn a_recording_waits_for_what_has_left() {
+    let listener = TcpListener::bind(ANY).await.expect("a port");
+    let (url, paths) = (format!("ws://{}/", listener.local_addr().expect("bound")), ["a.jsonl", "b.jsonl"].map(fresh));
+    let words = ["connect", &url, "--protocol", "json", "--acks", "--token", "hunter2hunter2", "--record", &paths[0]];
+    let mut running = Running::start(&words);
+    let mut socket = let_in(&listener).await;
+    running.type_in("first {}").await;
+    let first = heard(&mut socket).await;
+    running.type_in(&format!("/record {}", paths[1])).await;
+    running.status("draining").await;
+    let first: serde_json::Value = serde_json::from_str(&first).expect("JSON");
+    say(&mut socket, &format!(r#"{{"type":"ack","id":{}}}"#, first["id"])).await;
+    left(&mut socket).await;
+    let mut socket = let_in(&listener).await;
+    running.type_in("second {}").await;
+    acknowledge(&mut socket, "\"second\"").await;
+    running.end_input();
+    left(&mut socket).await;
+    let (code, said) = running.end().await;
+    assert_eq!(code, Some(0), "{said}");
+    for (path, expected) in paths.iter().zip(["\"first\"", "\"second\""]) {
+        let (code, said) = ended(&["replay", path]).await;
+        assert_eq!(code, Some(0), "{said}");
+        let trace = fs::read_to_string(path).expect("a trace");
+        assert!(trace.contains(expected) && trace.contains("draining"), "{trace}");
+    }
+}
+
+/// Ctrl-C while the session makes way is the end of the whole command.
+#[tokio::test]
+async fn ctrl_c_ends_a_session_that_makes_way_for_a_recording() {
+    let listener = TcpListener::bind(ANY).await.expect("a port");
+    let (url, path) = (format!("ws://{}/", listener.local_addr().expect("bound")), fresh("never.jsonl"));
+    let mut running = Running::start(&["connect", &url, "--protocol", "json", "--acks", "--token", "hunter2hunter2"]);
+    let mut socket = let_in(&listener).await;
+    running.type_in("order {}").await;
+    assert!(heard(&mut socket).await.contains("\"order\""));
+    running.type_in(&format!("/record {path}")).await;
+    running.status("draining").await;
+    running.interrupt().await;
+    left(&mut socket).await;
+    let (code, said) = running.end().await;
+    assert!(said.ends_with("steadfast: not every message arrived for certain: 1 in doubt\n"), "{said}");
+    assert_eq!(code, Some(1), "{said}");
+}
+
 #[tokio::test]
 async fn the_demo_is_recorded_while_faults_strike() {
     let path = fresh("demo.jsonl");

@@ -36,7 +36,8 @@ enum Command {
     /// Connect to a server and stay connected: lines in, frames out
     ///
     /// Lines that begin with a slash are for this program: /emit EVENT JSON, /health, /history, /retry, /pause (no link,
-    /// what is typed waits), /resume. A text that begins with one is typed with two.
+    /// what is typed waits), /resume, /record FILE (from another session on, which takes along what has not left), /record (no
+    /// longer). A text that begins with one is typed with two.
     Connect(connect::Args),
     /// A TCP proxy that breaks connections, by a seed
     Chaos(chaos::Args),

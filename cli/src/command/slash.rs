@@ -1,6 +1,9 @@
 //! What can be asked of a running `steadfast connect`: lines that begin with a slash.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use steadfast::{Change, Health, Kind, Protocol, Timestamp};
 use steadfast_tokio::Client;
@@ -14,6 +17,8 @@ pub(super) enum Line {
     Emit(String),
     /// To be answered here.
     Ask(Ask),
+    /// To be recorded from now on to this file, or no longer.
+    Record(Option<PathBuf>),
 }
 
 /// What is asked of the session.
@@ -26,7 +31,7 @@ pub(super) enum Ask {
     Resume,
 }
 
-const COMMANDS: &str = "/emit EVENT JSON, /health, /history, /retry, /pause, /resume";
+const COMMANDS: &str = "/emit EVENT JSON, /health, /history, /retry, /pause, /resume, /record FILE";
 
 impl Line {
     /// # Errors
@@ -40,6 +45,8 @@ impl Line {
         let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
         let ask = match (name, rest.trim()) {
             ("emit", rest) => return Ok(Self::Emit(rest.to_owned())),
+            ("record", "") => return Ok(Self::Record(None)),
+            ("record", file) => return Ok(Self::Record(Some(file.into()))),
             ("health", "") => Ask::Health,
             ("history", "") => Ask::History,
             ("retry", "") => Ask::Retry,
@@ -183,6 +190,8 @@ mod tests {
         assert_eq!(read("/history"), Ok(Line::Ask(Ask::History)));
         assert_eq!(read("/retry"), Ok(Line::Ask(Ask::Retry)));
         assert_eq!((read("/pause"), read("/resume")), (Ok(Line::Ask(Ask::Pause)), Ok(Line::Ask(Ask::Resume))));
+        assert_eq!(read("/record"), Ok(Line::Record(None)));
+        assert_eq!(read("/record  my trace.jsonl "), Ok(Line::Record(Some("my trace.jsonl".into()))));
         assert_eq!(read("/retry soon"), Err("/retry stands alone".into()));
         let problem = read("/helth").expect_err("a misspelling");
         assert!(problem.starts_with("there is no /helth, but /emit") && !problem.contains('\n'), "{problem}");

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
@@ -15,7 +15,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast::{
-    Plain, Protocol,
+    Config, Plain, Protocol,
     protocol::json::Json,
     trace::{Header, Redact, Redaction, Tape},
 };
@@ -31,23 +31,40 @@ pub(crate) trait Recordable:
         Topic: Serialize + DeserializeOwned + Send,
         Link: Send,
     > + Send
+    + Clone
     + 'static
 {
+    /// The first line of a trace.
+    fn header(&self, seed: u64, config: Config) -> Header;
 }
 
-impl Recordable for Plain {}
-impl Recordable for Json {}
+impl Recordable for Plain {
+    fn header(&self, seed: u64, config: Config) -> Header {
+        Header::new("plain", &(), seed, config)
+    }
+}
+
+impl Recordable for Json {
+    fn header(&self, seed: u64, config: Config) -> Header {
+        Header::new("json", self, seed, config)
+    }
+}
 
 /// A file that a session is recorded to. A thread of its own writes it: nobody waits for the disk under a session's lock.
 #[derive(Debug)]
 pub(crate) struct Recording {
+    /// What asked for it.
+    option: &'static str,
     path: PathBuf,
     redaction: Redaction,
-    lines: SyncSender<String>,
+    lines: Lines,
     /// There was no room for a line.
     is_cut: Arc<AtomicBool>,
     written: Receiver<io::Result<()>>,
 }
+
+/// Where lines go; nowhere once the recording is finished, though the session may go on.
+type Lines = Arc<Mutex<Option<SyncSender<String>>>>;
 
 /// Lines that may wait for the disk. If there are more the recording ends, and says so.
 const WAITING: usize = 1 << 16;
@@ -60,8 +77,8 @@ impl Recording {
     /// # Errors
     ///
     /// It cannot be made, or is there already.
-    pub(crate) fn start(path: &Path, payloads: bool) -> Result<Self, Failure> {
-        let failed = |error| Failure::new(format!("--record: cannot make {}: {error}", path.display()));
+    pub(crate) fn start(option: &'static str, path: &Path, payloads: bool) -> Result<Self, Failure> {
+        let failed = |error| Failure::new(format!("{option}: cannot make {}: {error}", path.display()));
         let file = File::create_new(path).map_err(failed)?;
         let mut redaction = Redaction::default();
         redaction.payloads = payloads;
@@ -70,10 +87,16 @@ impl Recording {
         let is_cut = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&is_cut);
         thread::spawn(move || done.send(write(file, &waiting, &told)));
-        Ok(Self { path: path.to_owned(), redaction, lines, is_cut, written })
+        let lines = Arc::new(Mutex::new(Some(lines)));
+        Ok(Self { option, path: path.to_owned(), redaction, lines, is_cut, written })
     }
 
-    /// Records the session that will be built; its protocol, settings and seed are set by now, and these.
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Records the session that will be built; its protocol, seed and settings are set by now, and these.
     ///
     /// # Errors
     ///
@@ -81,42 +104,46 @@ impl Recording {
     pub(crate) fn watch<P, D>(
         &self,
         builder: Builder<P, Tokio, D>,
-        protocol: P,
-        header: &Header,
+        protocol: &P,
+        seed: u64,
+        config: Config,
     ) -> Result<Builder<P, Tokio, D>, Failure>
     where
         P: Recordable,
         D: Dialer,
     {
-        let tape = Tape::session(protocol, header, self.redaction.clone(), self.sink());
+        let header = protocol.header(seed, config);
+        let tape = Tape::session(protocol.clone(), &header, self.redaction.clone(), self.sink());
         Ok(builder.watch(tape.map_err(|error| Failure::new(error.to_string()))?))
     }
 
-    /// Takes lines until there is no room; then the recording is over.
+    /// Takes lines until there is no room, or until it is finished; then the recording is over.
     fn sink(&self) -> impl FnMut(&str) + Send + 'static {
-        let (lines, is_cut) = (self.lines.clone(), Arc::clone(&self.is_cut));
+        let (lines, is_cut) = (Arc::clone(&self.lines), Arc::clone(&self.is_cut));
         move |line| {
-            if !is_cut.load(Ordering::Relaxed) && lines.try_send(line.to_owned()).is_err() {
+            let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(lines) = lines.as_ref().filter(|_| !is_cut.load(Ordering::Relaxed)) else { return };
+            if lines.try_send(line.to_owned()).is_err() {
                 is_cut.store(true, Ordering::Relaxed);
             }
         }
     }
 
-    /// Waits until all is written. The session is over and dropped by then.
+    /// Waits until all is written. A session that is not over goes on without being recorded.
     ///
     /// # Errors
     ///
     /// Something could not be written.
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        let Self { path, lines, written, .. } = self;
-        drop(lines);
+        let Self { option, path, lines, written, .. } = self;
+        drop(lines.lock().unwrap_or_else(PoisonError::into_inner).take());
         let problem = match written.recv_timeout(PATIENCE) {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
             Err(RecvTimeoutError::Timeout) => "the last lines are not written".into(),
             Err(RecvTimeoutError::Disconnected) => "its writer is gone".into(),
         };
-        Err(Failure::new(format!("--record: {} is not whole: {problem}", path.display())))
+        Err(Failure::new(format!("{option}: {} is not whole: {problem}", path.display())))
     }
 }
 

@@ -5,7 +5,6 @@ use std::{error::Error, net::SocketAddr};
 use steadfast::{
     Text,
     protocol::json::{Incoming, Message},
-    trace::Header,
 };
 use steadfast_tokio::{Trust, connect};
 
@@ -42,10 +41,7 @@ pub(super) fn open(
     let builder = builder.config(plan.config.clone()).seed(plan.seed).protocol(protocol.clone());
     let builder = match recording {
         None => builder,
-        Some(recording) => {
-            let header = Header::new("json", &protocol, plan.seed, plan.config.clone());
-            recording.watch(builder, protocol, &header)?
-        }
+        Some(recording) => recording.watch(builder, &protocol, plan.seed, plan.config.clone())?,
     };
     builder.build().map_err(|error| cannot_build(&error))
 }

@@ -78,7 +78,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let proxy = Proxy::start(any, server.address()).await;
     let proxy = proxy.map_err(|error| Failure::new(format!("cannot start the proxy: {error}")))?;
     let proxy = Arc::new(proxy);
-    let recording = args.record.as_deref().map(|path| Recording::start(path, false)).transpose()?;
+    let recording = args.record.as_deref().map(|path| Recording::start("--record", path, false)).transpose()?;
     say(&plan.to_string());
     if args.tls {
         say("inside of TLS, with a certificate authority made for this run");
