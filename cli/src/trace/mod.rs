@@ -5,6 +5,7 @@ mod record;
 mod resend;
 mod rows;
 mod story;
+mod twice;
 
 pub(crate) use again::{Verdict, again};
 pub(crate) use record::{Recordable, Recording};

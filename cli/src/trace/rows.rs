@@ -8,7 +8,21 @@ use super::story::seconds;
 /// What is said of a value, and the frame in it if there is one.
 pub(super) struct Said {
     pub(super) text: String,
-    pub(super) frame: Option<String>,
+    pub(super) frame: Option<Frame>,
+}
+
+/// A frame, as it is shown.
+pub(super) struct Frame {
+    pub(super) text: String,
+    /// A ping or a pong.
+    pub(super) is_probe: bool,
+}
+
+impl Frame {
+    fn of(frame: &Value) -> Self {
+        let is_probe = matches!(tagged(frame), ("ping" | "pong", _));
+        Self { text: frame_text(frame).unwrap_or_else(|| bare(frame)), is_probe }
+    }
 }
 
 impl Said {
@@ -53,8 +67,8 @@ fn message_text(message: &Value) -> String {
 fn report(link: &Value, report: &Value) -> Said {
     let text = match tagged(report) {
         ("frame", Some(frame)) => {
-            let said = frame_text(frame).unwrap_or_else(|| bare(frame));
-            return Said { text: format!("link {link} <- {said}"), frame: Some(said) };
+            let frame = Frame::of(frame);
+            return Said { text: format!("link {link} <- {}", frame.text), frame: Some(frame) };
         }
         ("up", Some(up)) => match up["address"].as_str() {
             Some(address) => format!("is open to {address}"),
@@ -86,9 +100,9 @@ pub(super) fn action(action: &Value, start: Timestamp) -> Said {
     let text = match tagged(action) {
         ("send", Some(send)) => {
             let (link, is_secret) = (&send["link"], send["secret"] == true);
-            let said = frame_text(&send["frame"]).unwrap_or_else(|| bare(&send["frame"]));
-            let text = if is_secret { format!("secret, {} bytes", said.len()) } else { said.clone() };
-            return Said { text: format!("link {link} -> {text}"), frame: (!is_secret).then_some(said) };
+            let frame = Frame::of(&send["frame"]);
+            let text = if is_secret { &format!("secret, {} bytes", frame.text.len()) } else { &frame.text };
+            return Said { text: format!("link {link} -> {text}"), frame: (!is_secret).then_some(frame) };
         }
         ("connect", Some(attempt)) => format!("dial link {}, attempt {}", attempt["link"], attempt["attempt"]),
         ("flush_queue", Some(link)) => format!("link {link} -> write"),

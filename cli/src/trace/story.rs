@@ -1,11 +1,6 @@
 //! A trace as a timeline.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    iter,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::VecDeque, iter, path::Path, time::Duration};
 
 use serde_json::Value;
 use steadfast::{
@@ -13,7 +8,7 @@ use steadfast::{
     trace::{Header, Turn},
 };
 
-use super::{open, rows, unreadable};
+use super::{open, rows, twice::Twice, unreadable};
 use crate::Failure;
 
 /// A trace that was read.
@@ -31,15 +26,13 @@ struct Row {
     /// What the caller was told at once.
     answer: String,
     /// The frame that went by, and whether it came in.
-    frame: Option<(bool, String)>,
+    frame: Option<(bool, rows::Frame)>,
     is_input: bool,
 }
 
 /// So many frames one way within [`WITHIN`] are a burst.
 const BURST: usize = 20;
 const WITHIN: Duration = Duration::from_secs(1);
-/// A repetition of a shorter frame says nothing.
-const WORTH_MARKING: usize = 16;
 /// What of a value is shown, in characters.
 const SHOWN: usize = 160;
 
@@ -67,9 +60,9 @@ impl Story {
     pub(crate) fn lines(&self, is_long: bool) -> impl Iterator<Item = String> {
         let rows = self.rows();
         let bursts = bursts(&rows);
-        let mut seen = HashMap::new();
+        let mut twice = Twice::new(&self.header);
         let lines = rows.into_iter().zip(bursts).flat_map(move |(row, burst)| {
-            let line = row.line(&mut seen, is_long);
+            let line = row.line(&mut twice, is_long);
             burst.into_iter().chain(iter::once(line)).collect::<Vec<_>>()
         });
         iter::once(self.title()).chain(lines)
@@ -112,11 +105,12 @@ fn answer(turn: &Turn) -> String {
 }
 
 impl Row {
-    fn line(self, seen: &mut HashMap<(bool, String), u64>, is_long: bool) -> String {
+    fn line(self, twice: &mut Twice, is_long: bool) -> String {
         let mut text = if is_long { self.text } else { shortened(self.text) };
-        if let Some(frame) = self.frame.filter(|(_, frame)| frame.len() >= WORTH_MARKING) {
-            if let Some(before) = seen.insert(frame, self.turn) {
-                text.push_str(&format!("  [again, as in turn {before}]"));
+        if let Some((is_in, frame)) = &self.frame {
+            for remark in twice.note(self.turn, *is_in, frame) {
+                text.push_str("  ");
+                text.push_str(&remark);
             }
         }
         match self.is_input {
@@ -177,6 +171,14 @@ pub(super) fn seconds(span: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::RefCell, rc::Rc};
+
+    use steadfast::{
+        Cause, Class, Command, Config, Down, Frame, Input, LinkId, Machine, Report, SendOptions, Session,
+        protocol::json::{Json, Message},
+        trace::{Recorder, Redaction},
+    };
+
     use super::*;
 
     fn told(turns: &[(u64, &str, &str)]) -> Vec<String> {
@@ -220,5 +222,68 @@ mod tests {
         let bursts: Vec<_> = lines.iter().filter(|line| line.contains("a burst")).collect();
         assert_eq!(bursts.len(), 1, "{lines:#?}");
         assert_eq!(bursts[0].trim(), "-- a burst: 30 frames in within 0.029 s --");
+    }
+
+    /// What json sends again has another time; a ping is like the last one, and no repetition.
+    #[test]
+    fn a_message_at_least_once_that_is_sent_again_is_marked_and_a_ping_is_not() {
+        let mut told = told_of(|talk| {
+            talk.turn(0, Input::Command(Command::Connect)).up(1).hear(1, r#"{"type":"price","data":17,"id":"s-1"}"#);
+            let message = Message::raw("order", r#"{"table":4}"#).expect("JSON");
+            talk.turn(5, Input::Command(Command::Send { message, options: SendOptions::new(Class::AtLeastOnce) }));
+            talk.probe(1)
+                .probe(1)
+                .report(1, Report::Down(Box::new(Down { cause: Cause::Ended, left: 1, verdict: None })));
+            talk.turn(60_000, Input::Wake).up(2);
+            talk.hear(2, r#"{"type":"price","data":17,"id":"s-1","timestamp":1795168800120}"#).probe(2);
+        });
+        told.retain(|line| line.contains(" again, ") || line.contains("ping 0"));
+        let marked: Vec<_> = told.iter().map(|line| line.split_once("  [").map_or("", |(_, mark)| mark)).collect();
+        assert_eq!(marked, ["", "", "7-1 again, as in turn 4]", "s-1 again, as in turn 3]", ""], "{told:#?}");
+    }
+
+    /// The lines about a session of `json`.
+    fn told_of(talk: impl FnOnce(&mut Talk)) -> Vec<String> {
+        let (lines, json) = (Rc::new(RefCell::new(Vec::new())), Json::new(7).acks(true));
+        let header = Header::new("json", &json, 7, Config::default());
+        let sink = {
+            let lines = Rc::clone(&lines);
+            Box::new(move |line: &str| lines.borrow_mut().push(line.to_owned()))
+        };
+        let machine = Recorder::session(json, &header, Redaction::default(), sink as Sink).expect("sound settings");
+        talk(&mut Talk { machine, now: Timestamp::from_millis(1_795_168_800_000) });
+        let text = lines.borrow().join("\n");
+        Story::of(Path::new("test"), &text).expect("readable").lines(false).collect()
+    }
+
+    type Sink = Box<dyn FnMut(&str)>;
+
+    struct Talk {
+        machine: Recorder<Session<Json>, Sink>,
+        now: Timestamp,
+    }
+
+    impl Talk {
+        fn turn(&mut self, after: u64, input: Input<Message>) -> &mut Self {
+            self.now = self.now.after(Duration::from_millis(after)).expect("far from the end");
+            self.machine.handle(self.now, input, &mut Vec::new());
+            self
+        }
+
+        fn report(&mut self, link: u64, report: Report) -> &mut Self {
+            self.turn(10, Input::Report(LinkId(link), report))
+        }
+
+        fn up(&mut self, link: u64) -> &mut Self {
+            self.report(link, Report::Up(Box::default()))
+        }
+
+        fn hear(&mut self, link: u64, text: &'static str) -> &mut Self {
+            self.report(link, Report::Frame(Frame::from(text)))
+        }
+
+        fn probe(&mut self, link: u64) -> &mut Self {
+            self.report(link, Report::Frame(Frame::Ping(vec![0; 16].into())))
+        }
     }
 }
