@@ -141,6 +141,29 @@ async fn a_slash_asks_how_the_session_does() {
 }
 
 #[tokio::test]
+async fn who_is_away_for_long_is_told_and_what_waits_can_be_seen() {
+    let (socket, address) = deaf();
+    let mut running = Running::start(&["connect", &format!("ws://{address}/"), "--degraded-after", "100ms"]);
+    running.type_in("hello").await;
+    let degraded = running.status("degraded: ").await;
+    assert!(degraded.ends_with("away for long; whoever has another way should take it"), "{degraded}");
+    running.status("waiting").await;
+    running.type_in("/health").await;
+    let health = running.status("reconnects").await;
+    assert!(health.contains(", next attempt in ") || health.contains("connecting"), "{health}");
+    let queue = running.status("queue 1 messages").await;
+    assert!(queue.contains("one has waited for ") && queue.contains("dropped none"), "{queue}");
+    assert!(!queue.contains("waited for -"), "{queue}");
+    running.type_in("/retry").await;
+    let mut socket = accept(&socket.listen(8).unwrap()).await;
+    running.status("recovered").await;
+    assert_eq!(heard(&mut socket).await, Message::text("hello"));
+    running.end_input();
+    goodbye(&mut socket).await;
+    assert_eq!(running.end().await.0, Some(0));
+}
+
+#[tokio::test]
 async fn a_pause_closes_politely_and_keeps_what_is_typed() {
     let (listener, mut socket, mut running) = connected(&[]).await;
     running.status("online").await;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use steadfast::{Change, Health, Kind, Protocol, Timestamp};
+use steadfast::{Change, Drops, Health, Kind, Protocol, Timestamp};
 use steadfast_tokio::Client;
 
 /// A line of the input.
@@ -82,13 +82,14 @@ fn health(health: &Health, now: Timestamp) -> Vec<String> {
     let ago = |at: Option<Timestamp>| at.map_or("never".into(), |at| format!("{} ago", short(now.since(at))));
     let mut lines = vec![
         format!(
-            "{}, level {}, attempt {}, {} reconnects, online for {}, there for {} of the time",
+            "{}, level {}, attempt {}, {} reconnects, online for {}, there for {} of the time{}",
             health.status,
             health.level,
             health.attempts,
             health.reconnects,
             or_none(health.uptime),
             health.availability.map_or("-".into(), |share| format!("{} %", thousandths(u64::from(share) * 100))),
+            health.retry_at.map_or(String::new(), |at| format!(", next attempt in {}", short(at.since(now)))),
         ),
         format!(
             "latency {}, smoothed {}, half within {}, nearly all within {}",
@@ -119,21 +120,33 @@ fn health(health: &Health, now: Timestamp) -> Vec<String> {
 }
 
 fn queue(health: &Health) -> String {
-    let drops = health.drops;
     format!(
-        "queue {} messages, {} bytes, at most {} so far; half left within {}, nearly all within {}; dropped {} for room, \
-         {} at a stop, {} too big; {} in doubt; {} late reports",
+        "queue {} messages, {} bytes, at most {} so far; half left within {}, nearly all within {}, one has waited for \
+         {}; dropped {}; {} in doubt; {} late reports",
         health.queued,
         health.queued_bytes,
         health.queue_high,
         or_none(health.queue_time_p50),
         or_none(health.queue_time_p99),
-        drops.overflow,
-        drops.stopped,
-        drops.too_big,
+        or_none(health.waiting),
+        dropped(&health.drops),
         health.in_doubt,
         health.stale,
     )
+}
+
+fn dropped(drops: &Drops) -> String {
+    let reasons = [
+        (drops.overflow, "for room"),
+        (drops.replaced, "for a newer one"),
+        (drops.link_gone, "with their link"),
+        (drops.stopped, "at a stop"),
+        (drops.too_big, "too big"),
+        (drops.elsewhere, "for another destination"),
+    ];
+    let reasons: Vec<String> =
+        reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
+    if reasons.is_empty() { "none".into() } else { reasons.join(", ") }
 }
 
 fn errors(health: &Health) -> Option<String> {
@@ -178,7 +191,29 @@ fn thousandths(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use steadfast::{Config, Plain, Session};
+
     use super::*;
+
+    #[test]
+    fn the_health_says_what_is_waited_for_and_each_reason_of_a_drop() {
+        let session = Session::new(Plain, Config::default(), 7).expect("sound settings");
+        let now = Timestamp::from_millis(1_000_000);
+        let mut seen = session.health(now);
+        let lines = health(&seen, now);
+        assert!(
+            lines[0].ends_with("there for - of the time") && lines[3].contains("one has waited for -; dropped none;")
+        );
+        seen.retry_at = now.after(Duration::from_millis(2_500));
+        seen.waiting = Some(Duration::from_secs(61));
+        (seen.drops.overflow, seen.drops.replaced, seen.drops.link_gone) = (1, 2, 3);
+        (seen.drops.stopped, seen.drops.too_big, seen.drops.elsewhere) = (4, 5, 6);
+        let lines = health(&seen, now);
+        assert!(lines[0].ends_with(", next attempt in 2 s"), "{}", lines[0]);
+        let expected = "one has waited for 61 s; dropped 1 for room, 2 for a newer one, 3 with their link, 4 at a stop, \
+                        5 too big, 6 for another destination; 0 in doubt; 0 late reports";
+        assert!(lines[3].ends_with(expected), "{}", lines[3]);
+    }
 
     #[test]
     fn a_slash_asks_and_two_of_them_are_text() {

@@ -59,6 +59,9 @@ pub(super) struct Args {
     /// Give up if the first attempt fails, instead of trying for ever
     #[arg(long)]
     fail_fast: bool,
+    /// After how long without a link the session is called degraded
+    #[arg(long, default_value = "30s", value_parser = span::parse, value_name = "TIME")]
+    degraded_after: Duration,
     /// How long lines may take to leave after the end of the input
     #[arg(long, default_value = "10s", value_parser = span::parse, value_name = "TIME")]
     drain: Duration,
@@ -110,6 +113,7 @@ impl Args {
         let mut config = Config::default();
         // Whoever sits at the terminal says when it is over, not the server.
         config.long_lived = true;
+        config.degraded_after = self.degraded_after;
         let seed = RandomState::new().hash_one(());
         let builder = steadfast_tokio::connect(&self.url).config(config.clone()).seed(seed).trust(trust);
         let builder = self.header.iter().fold(builder, |builder, (name, value)| builder.header(name, value));
