@@ -5,6 +5,7 @@ mod common;
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use common::{ANY, LONG, Running, refusal, run, steadfast};
@@ -180,11 +181,12 @@ async fn let_in(listener: &TcpListener) -> Socket {
     socket
 }
 
-async fn acknowledge(socket: &mut Socket, expected: &str) {
+async fn acknowledge(socket: &mut Socket, expected: &str) -> String {
     let message = heard(socket).await;
     assert!(message.contains(expected), "{message}");
-    let message: serde_json::Value = serde_json::from_str(&message).expect("JSON");
-    say(socket, &format!(r#"{{"type":"ack","id":{}}}"#, message["id"])).await;
+    let value: serde_json::Value = serde_json::from_str(&message).expect("JSON");
+    say(socket, &format!(r#"{{"type":"ack","id":{}}}"#, value["id"])).await;
+    message
 }
 
 /// Reads to the end.
@@ -315,4 +317,61 @@ async fn recorded_messages_are_sent_to_a_server_of_this_machine() {
         let line = refusal(&run(steadfast(&["replay", trace, "--to", to])).await);
         assert!(line.contains(to) && line.contains(expected), "{line}");
     }
+}
+
+/// A trace of json with a login, and these messages, each so many milliseconds after the first turn.
+fn json_with(name: &str, messages: &[(u64, &str)]) -> String {
+    let header = login().lines().next().expect("a header").to_owned();
+    let start = 1_795_168_800_000_000;
+    let turn = |(number, at, input): (usize, u64, String)| {
+        let at = start + at * 1_000;
+        format!(r#"{{"turn":{number},"at":{at},"input":{input},"answer":"done","actions":[],"deadline":null}}"#)
+    };
+    let send = |data: &str| {
+        let message = serde_json::json!({ "name": "order", "data": data, "channel": "kitchen" });
+        format!(r#"{{"command":{{"send":{{"message":{message},"options":{{"class":"at_least_once"}}}}}}}}"#)
+    };
+    let sends = messages.iter().enumerate().map(|(at, (millis, data))| (at + 2, *millis, send(data)));
+    let first = (1, 0, r#"{"command":"connect"}"#.to_owned());
+    let lines: Vec<_> = std::iter::once(header).chain(std::iter::once(first).chain(sends).map(turn)).collect();
+    file(name, &lines.join("\n"))
+}
+
+/// Two at once, then one 600 ms later, then one 600 ms after that: so they come, and not earlier.
+#[tokio::test]
+async fn recorded_messages_of_json_are_sent_when_they_were_with_the_token_that_is_given() {
+    let listener = TcpListener::bind(ANY).await.expect("a port");
+    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+    let plan = [(100, "[1]"), (100, "[2]"), (700, "[3]"), (1_300, "[4]")];
+    let trace = json_with("gaps.jsonl", &plan);
+    let start = Instant::now();
+    let server = tokio::spawn(async move {
+        let mut socket = accept(&listener).await;
+        let login = heard(&mut socket).await;
+        say(&mut socket, r#"{"type":"connected","data":{}}"#).await;
+        let mut arrived = Vec::new();
+        for (_, data) in plan {
+            let message = acknowledge(&mut socket, &format!(r#""channel":"kitchen","data":{data},"#)).await;
+            arrived.push(start.elapsed());
+            assert!(!message.contains(r#""id":"7-"#), "an id of the recorded life: {message}");
+        }
+        left(&mut socket).await;
+        (login, arrived)
+    });
+    let mut command = steadfast(&["replay", &trace, "--to", &url, "--token", "env:STEADFAST_TEST_TOKEN"]);
+    command.env("STEADFAST_TEST_TOKEN", "hunter2hunter2");
+    let output = run(command).await;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.ends_with("4 messages: 4 acknowledged, 0 written\n"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+
+    let (login, arrived) = server.await.expect("it ended");
+    assert!(login.contains("hunter2hunter2") && !login.contains("secret-"), "{login}");
+    for ((after, _), arrived) in plan.iter().zip(&arrived) {
+        assert!(*arrived >= Duration::from_millis(*after), "too early: {arrived:?}");
+    }
+    let gaps: Vec<_> = arrived.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!(gaps[0] < Duration::from_millis(500), "the first two came together: {gaps:?}");
+    assert!(gaps[2] > Duration::from_millis(100), "the last one came by itself: {gaps:?}");
 }

@@ -1,9 +1,18 @@
 //! The messages of a recorded application once more, to a real server, with their timing.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    path::Path,
+    time::Duration,
+};
 
 use serde::de::DeserializeOwned;
-use steadfast::{Command, Input, Outcome, Plain, Protocol, SendOptions, Timestamp, protocol::json::Json, trace::Turn};
+use steadfast::{
+    Command, Input, Outcome, Plain, Protocol, SendOptions, Timestamp,
+    protocol::json::Json,
+    trace::{Header, Turn},
+};
 use steadfast_tokio::{Builder, Drain, Tcp, Ticket, Tokio};
 use tokio::{
     net::lookup_host,
@@ -79,11 +88,22 @@ pub(crate) async fn resend(path: &Path, text: &str, target: &Target<'_>) -> Resu
     match header.protocol.as_str() {
         "plain" => send(messages::<Plain>(path, text)?, builder).await,
         "json" => {
-            let protocol = json(path, &header)?;
+            let protocol = json(path, &as_another(header)?)?;
             send(messages::<Json>(path, text)?, builder.protocol(protocol)).await
         }
         other => Err(unknown(path, other)),
     }
+}
+
+/// The header of another life of the client. Messages with the ids of the recorded one would be taken for ones that the
+/// server has already.
+fn as_another(mut header: Header) -> Result<Header, Failure> {
+    let json = Json::new(RandomState::new().hash_one(()));
+    let mut fresh = serde_json::to_value(json).map_err(|error| Failure::new(error.to_string()))?;
+    if let Some(members) = header.parameters.as_object_mut() {
+        members.insert("prefix".into(), fresh["prefix"].take());
+    }
+    Ok(header)
 }
 
 impl Target<'_> {
