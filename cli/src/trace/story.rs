@@ -174,7 +174,7 @@ mod tests {
     use std::{cell::RefCell, rc::Rc};
 
     use steadfast::{
-        Cause, Class, Command, Config, Down, Frame, Input, LinkId, Machine, Report, SendOptions, Session,
+        Cause, Class, Command, Config, Down, Frame, Input, LinkId, Machine, Report, SendOptions, Session, Text,
         protocol::json::{Json, Message},
         trace::{Recorder, Redaction},
     };
@@ -264,7 +264,7 @@ mod tests {
     }
 
     impl Talk {
-        fn turn(&mut self, after: u64, input: Input<Message>) -> &mut Self {
+        fn turn(&mut self, after: u64, input: Input<Message, Text>) -> &mut Self {
             self.now = self.now.after(Duration::from_millis(after)).expect("far from the end");
             self.machine.handle(self.now, input, &mut Vec::new());
             self
