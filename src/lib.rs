@@ -123,8 +123,9 @@ pub use session::{
     Rates, Report, RetryPolicy, SendOptions, Session, Stats, Status, StopCause, SubscribeOptions, TakenBack, Timer,
     Ttl, Window,
 };
-pub use session::{BadKeepsake, Keepsake};
 pub use session::{
-    Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, Finding, FirstAttempt, Identity,
+    Alike, Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, DedupPolicy, Finding,
+    FirstAttempt, Identity,
 };
+pub use session::{BadKeepsake, Keepsake};
 pub use time::Timestamp;

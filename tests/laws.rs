@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
-    Action, Answer, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, FirstAttempt, Frame, Health,
+    Action, Alike, Answer, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, FirstAttempt, Frame, Health,
     HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery, Report, Secret, SendOptions,
     Session, Text, Timestamp,
 };
@@ -402,6 +402,51 @@ impl Subject for OfAsked {
     }
 }
 
+/// The same message twice is one, both ways, for a while.
+struct OfTwins;
+
+impl Subject for OfTwins {
+    type Message = Text;
+    type Incoming = Text;
+    type Topic = Text;
+    type Machine = Checked<Session<Toy>, Toy>;
+
+    fn make() -> Self::Machine {
+        let config = Self::settings(0);
+        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
+        Checked::new(session, Toy::default(), config)
+    }
+
+    fn settings(bits: u8) -> Config {
+        let mut config = settings(config(), bits);
+        let on = |bit: u8| bits & 1 << bit != 0;
+        config.queue.overflow = Overflow::DropLowest;
+        config.dedup.outgoing = if on(0) && on(1) { Alike::ByContent } else { Alike::ByKey };
+        config.dedup.incoming = !(on(2) && on(3));
+        (config.dedup.within, config.dedup.count) = (Duration::from_secs(40), if on(4) { 1 } else { 2 });
+        config
+    }
+
+    fn message(long: bool) -> Text {
+        OfToy::message(long)
+    }
+
+    fn health(machine: &Self::Machine, now: Timestamp) -> Health {
+        machine.machine().health(now)
+    }
+
+    fn line(number: u8, last_op: u64) -> Frame {
+        match number % 8 {
+            0 => format!("m! id{} text", ["", "a", "b", "c"][usize::from(number / 64)]).into(),
+            _ => OfToy::line(number, last_op),
+        }
+    }
+
+    fn fault(machine: &mut Self::Machine, now: Timestamp) -> Option<String> {
+        <OfChecked>::fault(machine, now)
+    }
+}
+
 /// A machine on its way through a sequence.
 struct Run<S: Subject> {
     machine: S::Machine,
@@ -706,7 +751,13 @@ fn no_fault<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
 fn the_same_inputs_give_the_same_actions() {
     hold(
         "determinism",
-        &[determinism::<OfPlain>, determinism::<OfToy>, determinism::<OfChecked>, determinism::<OfAsked>],
+        &[
+            determinism::<OfPlain>,
+            determinism::<OfToy>,
+            determinism::<OfChecked>,
+            determinism::<OfAsked>,
+            determinism::<OfTwins>,
+        ],
     );
 }
 
@@ -727,7 +778,13 @@ fn stale_reports_change_nothing() {
 fn waking_early_changes_nothing() {
     hold(
         "early wakes",
-        &[early_wakes::<OfPlain>, early_wakes::<OfToy>, early_wakes::<OfChecked>, early_wakes::<OfAsked>],
+        &[
+            early_wakes::<OfPlain>,
+            early_wakes::<OfToy>,
+            early_wakes::<OfChecked>,
+            early_wakes::<OfAsked>,
+            early_wakes::<OfTwins>,
+        ],
     );
 }
 
@@ -753,5 +810,5 @@ fn silence_ends_every_link() {
 fn no_promise_is_broken() {
     hold("no fault", &[no_fault::<OfChecked<0>>, no_fault::<OfChecked<1>>, no_fault::<OfChecked<2>>]);
     hold("no fault", &[no_fault::<OfChecked<3>>, no_fault::<OfChecked<4>>]);
-    hold("no fault", &[no_fault::<OfAsked>]);
+    hold("no fault", &[no_fault::<OfAsked>, no_fault::<OfTwins>]);
 }

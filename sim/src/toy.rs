@@ -61,6 +61,7 @@ impl Protocol for Toy {
             pings: self.pings,
             topics: self.topics,
             confirms: self.confirms,
+            contents: true,
             ..Abilities::default()
         }
     }
@@ -68,6 +69,10 @@ impl Protocol for Toy {
     fn admit(&self, message: &Text) -> Result<u32, Unfit> {
         let longest_head = "m 18446744073709551615 ".len();
         u32::try_from(longest_head + message.len()).map_err(|_| Unfit("longer than 4 GiB".into()))
+    }
+
+    fn content(&self, message: &Text, feed: &mut dyn FnMut(&[u8])) {
+        feed(message.as_bytes());
     }
 
     fn decode(&mut self, (): &mut (), frame: Frame, heard: &mut Vec<Heard<Text, Text>>) {

@@ -111,6 +111,12 @@ pub trait Protocol {
     /// [`Unfit`] goes back to the application together with its message.
     fn admit(&self, message: &Self::Message) -> Result<u32, Unfit>;
 
+    /// What makes a message what it is: feeds its content, piece by piece. Two messages with the same pieces in the same
+    /// order are the same; where one piece ends and the next begins counts. What differs each time it is said, as an id
+    /// or a time, is not content. Asked only for [`Alike::ByContent`](crate::Alike::ByContent), and only of a protocol
+    /// that says [`Abilities::contents`].
+    fn content(&self, _message: &Self::Message, _feed: &mut dyn FnMut(&[u8])) {}
+
     /// A frame came; append what it means.
     fn decode(&mut self, link: &mut Self::Link, frame: Frame, heard: &mut Vec<Heard<Self::Incoming, Self::Topic>>);
 
@@ -177,6 +183,8 @@ pub struct Abilities {
     pub batches: bool,
     /// Who probes, and how.
     pub pings: Pings,
+    /// Messages can be told apart by their content: see [`Protocol::content`].
+    pub contents: bool,
 }
 
 /// How the peer confirms that it has a message.

@@ -24,7 +24,7 @@ impl Protocol for Plain {
     type Link = ();
 
     fn abilities(&self) -> Abilities {
-        Abilities::default()
+        Abilities { contents: true, ..Abilities::default() }
     }
 
     #[inline]
@@ -37,6 +37,18 @@ impl Protocol for Plain {
                 Err(Unfit(Text::from_static("pings and pongs are the session's; send text or binary")))
             }
         }
+    }
+
+    /// The kind of the frame and its payload.
+    fn content(&self, message: &Frame, feed: &mut dyn FnMut(&[u8])) {
+        let (kind, payload): (&[u8], &[u8]) = match message {
+            Frame::Text(text) => (b"text", text.as_bytes()),
+            Frame::Binary(payload) => (b"binary", payload),
+            // Never sent as messages.
+            Frame::Ping(payload) | Frame::Pong(payload) => (b"control", payload),
+        };
+        feed(kind);
+        feed(payload);
     }
 
     #[inline]
@@ -84,6 +96,17 @@ mod tests {
         let message = Frame::from("hello");
         assert_eq!(Plain.as_frame(&mut (), &message).as_ref(), Some(&message));
         assert_eq!(Plain.as_message(&mut (), message.clone()), Ok(message));
+    }
+
+    #[test]
+    fn the_content_is_the_kind_and_the_payload() {
+        let pieces = |message: Frame| {
+            let mut pieces = Vec::new();
+            Plain.content(&message, &mut |piece| pieces.push(piece.to_vec()));
+            pieces
+        };
+        assert_eq!(pieces("abc".into()), [b"text".to_vec(), b"abc".to_vec()]);
+        assert_ne!(pieces("abc".into()), pieces(b"abc".to_vec().into()));
     }
 
     #[test]

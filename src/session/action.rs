@@ -3,6 +3,8 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
+use bytes::Bytes;
+
 use super::Outcome;
 use crate::{
     AskWhy, Blame, CloseCode, Complaint, Error, Frame, GoAway, Level, Limit, Mark, Rejected, Resumed, Secret, Text,
@@ -196,6 +198,15 @@ pub enum Event<I, T> {
     RefreshFailed {
         /// What the one or the other says.
         why: Text,
+    },
+    /// A message of the peer was dropped, because one with the same id has come before: see
+    /// [`DedupPolicy::incoming`](crate::DedupPolicy::incoming).
+    Duplicate {
+        /// The id; of a long one its first 1,024 bytes.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::bytes::serialize"))]
+        id: Bytes,
+        /// The link it came on.
+        link: LinkId,
     },
 }
 

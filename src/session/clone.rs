@@ -43,6 +43,7 @@ where
             credentials: self.credentials.clone(),
             ids: self.ids.clone(),
             proof: self.proof.clone(),
+            dedup: self.dedup.clone(),
             history: self.history.clone(),
             stats: self.stats.clone(),
             seeing: self.seeing.clone(),

@@ -202,6 +202,12 @@ impl<P: Protocol> Session<P> {
     }
 
     fn on_taken(&mut self, id: &[u8]) {
+        self.dedup.on_taken(id);
+        self.owe_ack(id);
+    }
+
+    /// The peer is to be told that its message of this id was taken.
+    pub(super) fn owe_ack(&mut self, id: &[u8]) {
         if self.taken.len() == TAKEN_MAX || id.len() > TAKEN_ID_MAX {
             self.stats.unacknowledged += 1;
         }

@@ -68,6 +68,11 @@ pub struct Stats {
     pub unacknowledged: u64,
     /// The most messages that were kept at once.
     pub queue_high: u64,
+    /// Messages that were not sent, because they were the same as an earlier one.
+    pub duplicates_out: u64,
+    /// Messages of the peer that were not delivered, because their id had come before. They are not among those that
+    /// were received.
+    pub duplicates_in: u64,
 }
 
 /// Messages that were dropped, by reason: see [`Dropped`].
@@ -183,6 +188,10 @@ pub struct Health {
     pub in_doubt: u64,
     /// Reports of links that were gone.
     pub stale: u64,
+    /// Messages that were not sent, because they were the same as an earlier one.
+    pub duplicates_out: u64,
+    /// Messages of the peer that were not delivered, because their id had come before.
+    pub duplicates_in: u64,
 }
 
 /// Where a session stands, in the words of a user interface.
@@ -226,6 +235,7 @@ impl Stats {
             Outcome::Cancelled => (&mut self.cancelled, true),
             Outcome::Failed(_) => (&mut self.failed, true),
             Outcome::InDoubt => (&mut self.in_doubt, true),
+            Outcome::Duplicate(_) => (&mut self.duplicates_out, true),
         };
         *counter += 1;
         bad_news
@@ -298,6 +308,8 @@ impl<P: Protocol> Session<P> {
             drops: self.stats.drops,
             in_doubt: self.stats.in_doubt,
             stale: self.stats.stale,
+            duplicates_out: self.stats.duplicates_out,
+            duplicates_in: self.stats.duplicates_in,
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::mem;
 
-use super::{Actions, Answer, Config, Dropped, OpId, Queued, Session, Stage, tell};
+use super::{Actions, Answer, Config, Dropped, OpId, Queued, Session, Stage, can_compare, tell};
 use crate::{
     CloseCode, Protocol, Text, Timestamp,
     part::{Activity, Destination},
@@ -45,7 +45,7 @@ impl<P: Protocol> Session<P> {
             Queued::GoAlong => Answer::Done,
             Queued::ComeBack => {
                 self.facts.stays_behind = Some(OpId(self.last_op));
-                let end = &mut tell(&mut self.stats, out);
+                let end = &mut tell(&mut self.stats, &mut self.dedup, out);
                 let back = self.outbox.take_waiting(end);
                 self.outbox.end_doubtful(end);
                 Answer::CameBack(back)
@@ -56,20 +56,22 @@ impl<P: Protocol> Session<P> {
     /// No link has what was to come back and could not: it ends here.
     pub(super) fn end_what_stays_behind(&mut self, out: &mut Actions<P>) {
         if let Some(last) = self.facts.stays_behind.take() {
-            self.outbox.end_up_to(last, Dropped::Elsewhere, &mut tell(&mut self.stats, out));
+            self.outbox.end_up_to(last, Dropped::Elsewhere, &mut tell(&mut self.stats, &mut self.dedup, out));
         }
     }
 
     /// Other settings, if they are sound. What is under way keeps what it began with.
     pub(super) fn on_config(&mut self, config: Box<Config>, out: &mut Actions<P>) -> Answer<P::Message> {
-        if let Err(bad) = config.check() {
+        if let Err(bad) = config.check().and_then(|()| can_compare(&config, self.protocol.abilities())) {
             return Answer::BadConfig(bad);
         }
         let (was, is) = (self.config.connect, config.connect);
+        let alike = self.config.dedup.outgoing;
         self.config = Arc::new(*config);
+        self.on_dedup_policy(alike);
         self.outbox.on_policy();
         if self.facts.ended.is_some() && !self.config.keep_on_stop {
-            self.outbox.end_all(&mut tell(&mut self.stats, out));
+            self.outbox.end_all(&mut tell(&mut self.stats, &mut self.dedup, out));
         }
         self.history.keep(self.config.history);
         self.introduce();
@@ -81,7 +83,7 @@ impl<P: Protocol> Session<P> {
         }
         if self.facts.ended.is_some() && !self.config.keep_on_stop {
             // What was kept over the stop is kept no longer.
-            self.outbox.end_all(&mut tell(&mut self.stats, out));
+            self.outbox.end_all(&mut tell(&mut self.stats, &mut self.dedup, out));
         }
         Answer::Done
     }

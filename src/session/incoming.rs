@@ -155,8 +155,11 @@ impl<P: Protocol> Session<P> {
             let text = Text::from_static("a message before the login was answered");
             return self.on_bad(now, id, Complaint::minor(text), out);
         }
-        self.stats.received += 1;
         self.activity.on_message(now);
+        if self.config.dedup.incoming && self.is_duplicate(now, id, &mark, out) {
+            return;
+        }
+        self.stats.received += 1;
         out.push(Action::Emit(Event::Message { message, topic, mark, link: id }));
     }
 
@@ -178,7 +181,7 @@ impl<P: Protocol> Session<P> {
         let unknown = match answer {
             Ok(()) => {
                 self.pass_on_flushed(now, place, out);
-                !self.outbox.on_acked(op, &mut tell(&mut self.stats, out))
+                !self.outbox.on_acked(op, &mut tell(&mut self.stats, &mut self.dedup, out))
             }
             Err(why) => {
                 let unknown = self.on_rejected(place, op, why, out).err();
@@ -198,7 +201,9 @@ impl<P: Protocol> Session<P> {
         why: Box<Rejected>,
         out: &mut Actions<P>,
     ) -> Result<(), Box<Rejected>> {
-        let Err(why) = self.outbox.on_rejected(op, why, &mut tell(&mut self.stats, out)) else { return Ok(()) };
+        let Err(why) = self.outbox.on_rejected(op, why, &mut tell(&mut self.stats, &mut self.dedup, out)) else {
+            return Ok(());
+        };
         let link = match place {
             Place::Link => &mut self.link,
             Place::Next => &mut self.next,

@@ -106,7 +106,7 @@ impl<P: Protocol> Session<P> {
         let is_stuck = self.network.is_suspended() && self.link.is_none() && self.leaving.is_none();
         if end.at_once || !self.wants.online || is_stuck {
             if !self.config.keep_on_stop {
-                self.outbox.drop_waiting(&mut tell(&mut self.stats, out));
+                self.outbox.drop_waiting(&mut tell(&mut self.stats, &mut self.dedup, out));
             }
         } else if self.kept().0 > 0 || !self.taken.is_empty() {
             return self.dial_if_due(now, out);
@@ -123,7 +123,7 @@ impl<P: Protocol> Session<P> {
     /// Nothing is left to be done. What the application said of this life counts no longer.
     fn stop(&mut self, cause: StopCause, out: &mut Actions<P>) {
         if !self.config.keep_on_stop {
-            self.outbox.end_all(&mut tell(&mut self.stats, out));
+            self.outbox.end_all(&mut tell(&mut self.stats, &mut self.dedup, out));
         }
         self.taken.clear();
         self.wants = Wants::default();
@@ -161,7 +161,7 @@ impl<P: Protocol> Session<P> {
     /// What became of what a link was given.
     fn let_go(&mut self, mut link: LinkOf<P>, left: u64, out: &mut Actions<P>) {
         let left = left.max(link.flights.flushed());
-        self.outbox.on_lost(link.flights.first_unsent(left), &mut tell(&mut self.stats, out));
+        self.outbox.on_lost(link.flights.first_unsent(left), &mut tell(&mut self.stats, &mut self.dedup, out));
         link.lane.on_lost(left, &mut tell_passing(&mut self.stats, self.outbox.dead(), out));
     }
 
@@ -248,7 +248,7 @@ impl<P: Protocol> Session<P> {
         self.note_suspects(&link);
         if let Some(charge) = charge {
             let (unsent, limit) = (link.flights.first_unsent(left), self.config.errors.poison_limit);
-            self.outbox.on_charged(charge, limit, unsent, &mut tell(&mut self.stats, out));
+            self.outbox.on_charged(charge, limit, unsent, &mut tell(&mut self.stats, &mut self.dedup, out));
         }
         self.let_go(link, left, out);
     }

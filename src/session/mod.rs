@@ -15,6 +15,7 @@ mod clone;
 mod command;
 mod commands;
 mod config;
+mod dedup;
 mod health;
 mod hints;
 mod incoming;
@@ -44,10 +45,12 @@ use bytes::Bytes;
 pub use action::{Action, Attempt, Change, Event, GaveUp, LinkId, OpId, Phase, StopCause};
 pub use command::{Command, Queued};
 pub use commands::Commands;
-pub use config::{BadConfig, Config, HeartbeatPolicy, Jitter, Overflow, QueuePolicy, RetryPolicy, Window};
 pub use config::{
-    Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, Finding, FirstAttempt, Identity,
+    Alike, Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, DedupPolicy, Finding,
+    FirstAttempt, Identity,
 };
+pub use config::{BadConfig, Config, HeartbeatPolicy, Jitter, Overflow, QueuePolicy, RetryPolicy, Window};
+use dedup::can_compare;
 pub use health::{Drops, Health, Rates, Stats, Status};
 pub use keepsake::{BadKeepsake, Keepsake};
 use link::{Link, Stage};
@@ -63,7 +66,7 @@ pub use timers::Timer;
 
 use crate::{
     BadEndpoints, Frame, Heard, Machine, Never, Protocol, Rng, Secret, Text, Timestamp, Who,
-    part::{Activity, Backoff, Credentials, Ended, Endpoints, History, Ids, Network, Outbox, Patience, Proof},
+    part::{Activity, Backoff, Credentials, Dedup, Ended, Endpoints, History, Ids, Network, Outbox, Patience, Proof},
 };
 
 /// One input of a session whose protocol has messages `M` and topics `T`.
@@ -121,6 +124,7 @@ pub struct Session<P: Protocol> {
     credentials: Credentials,
     ids: Ids,
     proof: Proof,
+    dedup: Dedup,
     history: History,
     stats: Stats,
     seeing: Seeing,
@@ -142,9 +146,11 @@ impl<P: Protocol> Session<P> {
     ///
     /// # Errors
     ///
-    /// Settings that are zero or contradict each other; see [`Config::check`].
+    /// Settings that are zero or contradict each other, see [`Config::check`]; or de-duplication by content, of which this
+    /// protocol cannot say what it is.
     pub fn new(protocol: P, config: Config, seed: u64) -> Result<Self, BadConfig> {
         config.check()?;
+        can_compare(&config, protocol.abilities())?;
         let ids = Ids::new(&config.identity.client_id, seed);
         let mut session = Self {
             protocol,
@@ -164,6 +170,7 @@ impl<P: Protocol> Session<P> {
             credentials: Credentials::default(),
             ids,
             proof: Proof::default(),
+            dedup: Dedup::new(seed),
             history: History::new(config.history),
             stats: Stats::default(),
             seeing: Seeing::default(),
@@ -289,7 +296,7 @@ impl<P: Protocol> Session<P> {
                 break;
             }
         }
-        self.outbox.drop_volatile(&mut tell(&mut self.stats, out));
+        self.outbox.drop_volatile(&mut tell(&mut self.stats, &mut self.dedup, out));
         self.announce(now, out);
         self.tell_level(now, out);
         self.tell_phase(now, out);
@@ -343,25 +350,37 @@ fn append<T, A>(out: &mut Vec<A>, from: T, make: impl FnMut(T) -> A) {
 
 /// Takes the outcomes of messages: counts them, and tells those that somebody wants to know or should.
 #[inline]
-fn tell<'a, I, T>(stats: &'a mut Stats, out: &'a mut Vec<Action<I, T>>) -> impl FnMut(Ended) + 'a {
+fn tell<'a, I, T>(
+    stats: &'a mut Stats,
+    dedup: &'a mut Dedup,
+    out: &'a mut Vec<Action<I, T>>,
+) -> impl FnMut(Ended) + 'a {
     #[inline(always)]
-    |Ended { id, tracked, outcome, label }| {
-        let bad_news = stats.count(&outcome);
-        if tracked || bad_news {
-            out.push(Action::Emit(Event::Outcome { id, outcome, label }));
+    |ended| {
+        if ended.outcome.is_never_there() {
+            dedup.on_never_there(ended.id);
         }
+        tell_one(stats, out, ended);
     }
 }
 
-/// The same for those that pass the queue by.
+#[inline(always)]
+fn tell_one<I, T>(stats: &mut Stats, out: &mut Vec<Action<I, T>>, ended: Ended) {
+    let Ended { id, tracked, outcome, label } = ended;
+    let bad_news = stats.count(&outcome);
+    if tracked || bad_news {
+        out.push(Action::Emit(Event::Outcome { id, outcome, label }));
+    }
+}
+
+/// The same for those that pass the queue by: they are the same as none.
 fn tell_passing<'a, I, T, M>(
     stats: &'a mut Stats,
     dead: &'a mut Vec<M>,
     out: &'a mut Vec<Action<I, T>>,
 ) -> impl FnMut(Ended, M) + 'a {
-    let mut tell = tell(stats, out);
     move |ended, message| {
-        tell(ended);
+        tell_one(stats, out, ended);
         dead.push(message);
     }
 }

@@ -25,6 +25,19 @@ pub enum Outcome {
     Failed(Box<Rejected>),
     /// It may have left, and the link or its time ended before more was known. The peer may have it.
     InDoubt,
+    /// It is the same as this message, and was not sent. What becomes of that one becomes of it. See
+    /// [`DedupPolicy`](crate::DedupPolicy).
+    Duplicate(OpId),
+}
+
+impl Outcome {
+    /// Whether the peer certainly does not have the message, so that sending it anew does nothing twice.
+    pub(super) const fn is_never_there(&self) -> bool {
+        match self {
+            Self::Expired | Self::Dropped(_) | Self::Cancelled | Self::Failed(_) => true,
+            Self::Written | Self::Acked | Self::InDoubt | Self::Duplicate(_) => false,
+        }
+    }
 }
 
 /// Why a message was dropped.

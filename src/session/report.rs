@@ -143,7 +143,7 @@ impl<P: Protocol> Session<P> {
         if let Some(place) = link.flights.take_flushed() {
             self.seeing.queueing.on_flushed(place.first(), now);
             self.activity.on_message(now);
-            self.outbox.on_flushed(place, &mut tell(&mut self.stats, out));
+            self.outbox.on_flushed(place, &mut tell(&mut self.stats, &mut self.dedup, out));
         }
         if !link.lane.is_empty() {
             let end = &mut tell_passing(&mut self.stats, self.outbox.dead(), out);

@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use super::{
-    Actions, Answer, Class, Dropped, OpId, Outcome, SendOptions, Session, Stage, TakenBack, tell, tell_passing,
+    Actions, Alike, Answer, Class, Dropped, OpId, Outcome, SendOptions, Session, Stage, TakenBack, tell, tell_passing,
 };
 use crate::{
     Acks, Protocol, Timestamp, Why,
-    part::{Ended, Newcomer, Room, Standing},
+    part::{Ended, Fingerprint, Newcomer, Room, Standing},
 };
 
 impl<P: Protocol> Session<P> {
@@ -19,18 +19,39 @@ impl<P: Protocol> Session<P> {
         options: SendOptions,
         out: &mut Actions<P>,
     ) -> Answer<P::Message> {
-        let (bytes, room) = match self.admit(&message, &options, out) {
-            Ok(admitted) => admitted,
-            Err(why) => {
-                self.stats.refused += 1;
-                return Answer::Refused(why, message);
-            }
+        let bytes = match self.weigh(&message, options.class) {
+            Ok(bytes) => bytes,
+            Err(why) => return self.refuse(why, message),
+        };
+        if self.config.dedup.outgoing != Alike::Off {
+            return self.accept_if_new(now, message, bytes, options, out);
+        }
+        self.accept_new(now, message, bytes, options, None, out)
+    }
+
+    /// A message that is sound, and the same as none before it.
+    #[inline(always)]
+    pub(super) fn accept_new(
+        &mut self,
+        now: Timestamp,
+        message: P::Message,
+        bytes: u32,
+        options: SendOptions,
+        print: Option<Fingerprint>,
+        out: &mut Actions<P>,
+    ) -> Answer<P::Message> {
+        let room = match self.room(&options, bytes, out) {
+            Ok(room) => room,
+            Err(why) => return self.refuse(why, message),
         };
         let SendOptions { class, tracked, secret, rare } = options;
         let standing = Standing { now, class, tracked, secret, rare };
         self.last_op += 1;
         let id = OpId(self.last_op);
         self.stats.accepted += 1;
+        if let Some(print) = print {
+            self.dedup.on_accepted(now, id, print, self.config.dedup.span());
+        }
         if room == Room::Behind {
             self.outbox.push(id, message, bytes, standing);
             self.seeing.queueing.on_accepted(id, now);
@@ -39,6 +60,11 @@ impl<P: Protocol> Session<P> {
         }
         self.stats.queue_high = self.stats.queue_high.max(u64::from(self.outbox.len()));
         Answer::Accepted(id)
+    }
+
+    fn refuse(&mut self, why: Why, message: P::Message) -> Answer<P::Message> {
+        self.stats.refused += 1;
+        Answer::Refused(why, message)
     }
 
     /// Not to the end of the queue.
@@ -52,7 +78,7 @@ impl<P: Protocol> Session<P> {
         room: Room,
         out: &mut Actions<P>,
     ) {
-        let end = &mut tell(&mut self.stats, out);
+        let end = &mut tell(&mut self.stats, &mut self.dedup, out);
         match (room, &mut self.link) {
             (Room::Beside, Some(link)) => link.lane.push(id, message, bytes, standing),
             (Room::Behind, _) => self.outbox.push(id, message, bytes, standing),
@@ -65,18 +91,12 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    /// How many bytes it takes, and where there is room for it.
+    /// How many bytes it takes, if it can be sent at all.
     #[inline]
-    pub(super) fn admit(
-        &mut self,
-        message: &P::Message,
-        options: &SendOptions,
-        out: &mut Actions<P>,
-    ) -> Result<(u32, Room), Why> {
+    pub(super) fn weigh(&self, message: &P::Message, class: Class) -> Result<u32, Why> {
         if self.facts.ended.is_some() || self.wants.end.is_some() {
             return Err(Why::Stopped);
         }
-        let class = options.class;
         // Numbered acknowledgements come with the resume protocol.
         if class == Class::AtLeastOnce && self.protocol.abilities().acks != Acks::Each {
             return Err(Why::NoAcks);
@@ -86,11 +106,17 @@ impl<P: Protocol> Session<P> {
         if bytes > limit {
             return Err(Why::TooBig { size: bytes.into(), limit: limit.into() });
         }
-        let is_plain = matches!(class, Class::AtMostOnce | Class::AtLeastOnce);
+        Ok(bytes)
+    }
+
+    /// Where there is room for it.
+    #[inline]
+    pub(super) fn room(&mut self, options: &SendOptions, bytes: u32, out: &mut Actions<P>) -> Result<Room, Why> {
+        let is_plain = matches!(options.class, Class::AtMostOnce | Class::AtLeastOnce);
         if is_plain && self.outbox.fits(&self.config.queue, bytes) {
-            return Ok((bytes, Room::Behind));
+            return Ok(Room::Behind);
         }
-        self.find_room(options, bytes, out).map(|room| (bytes, room))
+        self.find_room(options, bytes, out)
     }
 
     /// Not every message goes simply behind the others.
@@ -102,7 +128,7 @@ impl<P: Protocol> Session<P> {
             return Ok(Room::Beside);
         }
         let newcomer = Newcomer { class, bytes, key: options.keyed() };
-        match self.outbox.find_room(&self.config.queue, &newcomer, &mut tell(&mut self.stats, out)) {
+        match self.outbox.find_room(&self.config.queue, &newcomer, &mut tell(&mut self.stats, &mut self.dedup, out)) {
             Room::No => Err(Why::Full),
             room @ (Room::Behind | Room::Beside | Room::Instead(_) | Room::Gone) => Ok(room),
         }
@@ -133,13 +159,13 @@ impl<P: Protocol> Session<P> {
     }
 
     pub(super) fn take_back(&mut self, id: OpId, out: &mut Actions<P>) -> Option<P::Message> {
-        let end = &mut tell(&mut self.stats, out);
+        let end = &mut tell(&mut self.stats, &mut self.dedup, out);
         let lane = self.link.as_mut().map(|link| &mut link.lane);
         self.outbox.cancel(id, end).or_else(|| lane?.cancel(id, end))
     }
 
     pub(super) fn take_all_back(&mut self, out: &mut Actions<P>) -> Vec<TakenBack<P::Message>> {
-        let end = &mut tell(&mut self.stats, out);
+        let end = &mut tell(&mut self.stats, &mut self.dedup, out);
         let mut taken = self.outbox.take_waiting(end);
         if let Some(link) = &mut self.link {
             taken.append(&mut link.lane.take_waiting(end));
@@ -149,7 +175,7 @@ impl<P: Protocol> Session<P> {
 
     /// The time of some messages is up.
     pub(super) fn expire(&mut self, now: Timestamp, out: &mut Actions<P>) {
-        self.outbox.on_due(now, &mut tell(&mut self.stats, out));
+        self.outbox.on_due(now, &mut tell(&mut self.stats, &mut self.dedup, out));
         for link in [&mut self.link, &mut self.leaving].into_iter().flatten() {
             link.lane.on_due(now, &mut tell_passing(&mut self.stats, self.outbox.dead(), out));
         }

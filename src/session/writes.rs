@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{Action, Actions, Dropped, LinkOf, Session, Stage, Stats, append, tell};
 use crate::{
     CredentialPolicy, Frame, Outgoing, Pings, Protocol, Say, Timestamp,
-    part::{Credentials, Next, Outbox, Passing},
+    part::{Credentials, Dedup, Next, Outbox, Passing},
 };
 
 impl<P: Protocol> Session<P> {
@@ -59,6 +59,7 @@ impl<P: Protocol> Session<P> {
             outbox: &mut self.outbox,
             frames: &mut self.frames,
             stats: &mut self.stats,
+            dedup: &mut self.dedup,
             now,
             out,
         })
@@ -67,9 +68,11 @@ impl<P: Protocol> Session<P> {
     /// The goodbye of a protocol that has one, on a link that is logged in.
     pub(super) fn say_bye(&mut self, link: &mut LinkOf<P>, now: Timestamp, out: &mut Actions<P>) {
         if link.is_online() {
-            let (protocol, frames, stats) = (&mut self.protocol, &mut self.frames, &mut self.stats);
+            let (protocol, frames) = (&mut self.protocol, &mut self.frames);
+            let (stats, dedup) = (&mut self.stats, &mut self.dedup);
             let (credentials, taken, outbox) = (&self.credentials, &mut self.taken, &mut self.outbox);
-            Writer { protocol, link, credentials, taken, outbox, frames, stats, now, out }.control(Say::Bye, false);
+            Writer { protocol, link, credentials, taken, outbox, frames, stats, dedup, now, out }
+                .control(Say::Bye, false);
         }
     }
 }
@@ -83,6 +86,7 @@ struct Writer<'a, P: Protocol> {
     outbox: &'a mut Outbox<P::Message>,
     frames: &'a mut Vec<Frame>,
     stats: &'a mut Stats,
+    dedup: &'a mut Dedup,
     now: Timestamp,
     out: &'a mut Actions<P>,
 }
@@ -169,7 +173,7 @@ impl<P: Protocol> Writer<'_, P> {
             }
             if self.link.tuning.max_message.is_some_and(|most| bytes > most) {
                 // Accepted before this server said what it takes; sending it would cost the link.
-                self.outbox.drop_next(Dropped::TooBig, &mut tell(self.stats, self.out));
+                self.outbox.drop_next(Dropped::TooBig, &mut tell(self.stats, self.dedup, self.out));
                 continue;
             }
             let frames = if let Some(frame) = self.protocol.as_frame(&mut self.link.protocol, message) {

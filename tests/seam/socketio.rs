@@ -49,7 +49,17 @@ impl Protocol for SocketIo {
 
     fn abilities(&self) -> Abilities {
         let (acks, pings, topics) = (Acks::Each, Pings::Theirs, Topics::One);
-        Abilities { hello: true, login: true, acks, replies: true, topics, confirms: true, batches: false, pings }
+        Abilities {
+            hello: true,
+            login: true,
+            acks,
+            replies: true,
+            topics,
+            confirms: true,
+            batches: false,
+            pings,
+            contents: false,
+        }
     }
 
     fn up(&mut self, link: &mut Link, _: &Handshake, limits: Limits) -> Result<(), Complaint> {

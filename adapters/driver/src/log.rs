@@ -109,6 +109,8 @@ pub(crate) fn event<I, T>(event: &Event<I, T>) {
         warn!(target: TARGET, "the peer reports an error: {rejected}");
     } else if let Event::RefreshFailed { why } = event {
         warn!(target: TARGET, %why, "the login is not renewed yet");
+    } else if let Event::Duplicate { id, link } = event {
+        debug!(target: TARGET, %link, id = %id.escape_ascii(), "a message came again");
     } else if let Event::Degraded = event {
         warn!(target: TARGET, "degraded");
     } else if let Event::Recovered = event {
@@ -151,5 +153,5 @@ fn outcome_of(id: OpId, outcome: &Outcome, label: Option<&Text>) {
 
 /// Whether it is what the application itself has brought about.
 fn is_wanted(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Cancelled | Outcome::Dropped(Dropped::Replaced))
+    matches!(outcome, Outcome::Cancelled | Outcome::Dropped(Dropped::Replaced) | Outcome::Duplicate(_))
 }

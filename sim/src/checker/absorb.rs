@@ -44,6 +44,7 @@ impl<S: Spy> Checker<S> {
             What::Stop => self.over = true,
             What::Send => {
                 if let (Answer::Accepted(id), Some(options)) = (answer, options) {
+                    self.twins.accept(now, *id, &options, &self.config.dedup);
                     let verdict = self.ledger.accept(now, *id, options, self.links.up());
                     self.note(verdict);
                 }
@@ -86,6 +87,7 @@ impl<S: Spy> Checker<S> {
         match change {
             Change::Config(config) => {
                 let queue = &config.queue;
+                self.twins.adopt(&self.config.dedup, &config.dedup);
                 self.most = (self.most.0.max(queue.max_messages), self.most.1.max(queue.max_bytes));
                 self.config = *config;
             }

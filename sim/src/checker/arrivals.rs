@@ -24,7 +24,7 @@ impl Arrivals {
         let got = self.got.contains(&id.0);
         match outcome {
             Outcome::Acked if !got => Err(format!("peer: {id} is told acknowledged and never arrived")),
-            Outcome::Expired | Outcome::Dropped(_) | Outcome::Cancelled => {
+            Outcome::Expired | Outcome::Dropped(_) | Outcome::Cancelled | Outcome::Duplicate(_) => {
                 self.never.insert(id.0);
                 if got { Err(format!("peer: {id} is told {outcome:?} and has arrived")) } else { Ok(()) }
             }

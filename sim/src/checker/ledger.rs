@@ -314,6 +314,8 @@ impl Ledger {
                 let has_cause = too_late || context.over || context.elsewhere;
                 entry.owed == Some(Why::Lost) || (entry.may_have_left() && has_cause)
             }
+            // Whether it is, is for others to say.
+            Outcome::Duplicate(_) => waits && self.newcomer == Some(id.0),
             Outcome::Dropped(_) | _ => false,
         }
     }

@@ -12,6 +12,7 @@ mod pace;
 mod perform;
 mod silence;
 mod spy;
+mod twins;
 
 use std::fmt::Debug;
 
@@ -28,6 +29,7 @@ use link::Links;
 use look::Look;
 use pace::Pace;
 use perform::is_the_end;
+use twins::Twins;
 
 /// The invariants of a session, checked after every turn, in constant time.
 ///
@@ -75,6 +77,7 @@ pub struct Checker<S> {
     is_high: bool,
     links: Links,
     ledger: Ledger,
+    twins: Twins,
     pace: Pace,
     look: Look,
     /// What this turn told: degraded, or no longer.
@@ -110,6 +113,7 @@ impl<S: Spy> Checker<S> {
             is_high: false,
             links: Links::default(),
             ledger: Ledger::default(),
+            twins: Twins::default(),
             pace: Pace::default(),
             asks: Asks::default(),
             violations: Vec::new(),
@@ -269,6 +273,8 @@ impl<S: Spy> Checker<S> {
         self.check(deadline.is_none_or(|at| at > now), || format!("deadline: {deadline:?} is not later than {now}"));
         let owed = self.ledger.close_turn(self.links.up());
         self.note(owed);
+        let untold = self.twins.close_turn(&self.config.dedup);
+        self.note(untold);
         let looks = self.look.close_turn(now, self.shift.take());
         self.note(looks);
         let unasked = self.asks.close_turn(deadline);

@@ -129,6 +129,8 @@ impl<S: Spy> Checker<S> {
                 let context = self.context(now, what, *id);
                 let verdict = self.ledger.end(*id, outcome, &context);
                 self.note(verdict);
+                let verdict = self.twins.end(*id, outcome, &self.config.dedup);
+                self.note(verdict);
             }
             Event::GoingAway(_) => self.going_away = true,
             Event::Watermark { high } => {
@@ -141,7 +143,15 @@ impl<S: Spy> Checker<S> {
                 let verdict = self.look.level_told(now, *level);
                 self.note(verdict);
             }
-            Event::Message { .. } | Event::Room | Event::Bad(_) | Event::Trouble(_) | _ => {}
+            Event::Message { mark, .. } => {
+                let verdict = self.twins.delivered(now, mark, &self.config.dedup);
+                self.note(verdict);
+            }
+            Event::Duplicate { id, .. } => {
+                let verdict = self.twins.dropped(now, id, &self.config.dedup);
+                self.note(verdict);
+            }
+            Event::Room | Event::Bad(_) | Event::Trouble(_) | _ => {}
         }
     }
 

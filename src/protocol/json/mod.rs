@@ -283,6 +283,7 @@ impl Protocol for Json {
             confirms: true,
             batches: true,
             pings: self.heartbeat,
+            contents: true,
         }
     }
 
@@ -293,6 +294,15 @@ impl Protocol for Json {
 
     fn admit(&self, message: &Message) -> Result<u32, Unfit> {
         self.size_of(message)
+    }
+
+    /// The name, the channel and the content as text: `{"a":1}` and `{"a": 1}` differ.
+    fn content(&self, message: &Message, feed: &mut dyn FnMut(&[u8])) {
+        let Message { name, data, channel } = message;
+        feed(&[u8::from(channel.is_some())]);
+        feed(name.as_bytes());
+        channel.iter().for_each(|channel| feed(channel.as_bytes()));
+        data.iter().for_each(|data| feed(data.as_str().as_bytes()));
     }
 
     fn decode(&mut self, link: &mut Link, frame: Frame, heard: &mut Vec<Heard<Incoming, Text>>) {

@@ -658,3 +658,46 @@ fn a_session_says_who_we_are() {
     let own = Session::new(Json::new(INCARNATION), Config::default(), 7).expect("sound");
     assert_eq!(own.protocol().prefix.as_str(), "k3v9-");
 }
+
+/// Whatever is part of a message makes it another; how often and when it is said does not.
+#[test]
+fn the_content_is_the_name_the_channel_and_the_data() {
+    let json = Json::default();
+    let pieces = |message: &Message| {
+        let mut pieces = Vec::new();
+        json.content(message, &mut |piece| pieces.push(piece.to_vec()));
+        pieces
+    };
+    let raw = |name: &'static str, data: &'static str| Message::raw(name, data).expect("JSON");
+    let messages = [
+        Message::bare("a"),
+        Message::bare("b"),
+        Message::bare("a").on("1"),
+        Message::bare("a").on(""),
+        raw("a", "1"),
+        raw("a", "2"),
+        raw("a", "{\"x\":1}"),
+        raw("a", "{\"x\": 1}"),
+        raw("a", "1").on("1"),
+        raw("a", "1").on("2"),
+    ];
+    for (at, message) in messages.iter().enumerate() {
+        assert_eq!(pieces(message), pieces(&message.clone()));
+        assert!(messages[..at].iter().all(|before| pieces(before) != pieces(message)), "{message:?}");
+    }
+}
+
+/// Two clicks within a minute are one order, however the ids and times of the messages differ.
+#[test]
+fn an_order_that_is_clicked_twice_is_sent_once() {
+    let mut config = Config::default();
+    config.dedup.outgoing = crate::Alike::ByContent;
+    let mut session = Session::new(Json::default(), config, 7).expect("a sound configuration");
+    let mut actions = Vec::new();
+    let order = || Message::raw("order", r#"{"table":4}"#).expect("JSON").on("kitchen");
+    let first = session.send(NOW, order(), &mut actions).expect("there is room");
+    let again = session.send(NOW, order(), &mut actions).expect("there is room");
+    let other = session.send(NOW, order().on("bar"), &mut actions).expect("there is room");
+    let duplicate = Event::Outcome { id: again, outcome: Outcome::Duplicate(first), label: None };
+    assert_eq!((actions, other), (vec![Action::Emit(duplicate)], OpId(3)));
+}

@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use super::{ClientId, Config};
+use super::{Alike, ClientId, Config, Overflow};
 use crate::Match;
 
 /// A setting that makes no sense, and what to do about it.
@@ -51,7 +51,8 @@ impl Config {
         let problems = (self.retry_problems().into_iter())
             .chain(self.link_problems())
             .chain(self.size_problems())
-            .chain(self.who_problems());
+            .chain(self.who_problems())
+            .chain(self.dedup_problems());
         match { problems }.find(|(bad, ..)| *bad) {
             Some((_, field, problem)) => Err(BadConfig { field, problem }),
             None => Ok(()),
@@ -108,6 +109,20 @@ impl Config {
         ]
     }
 
+    fn dedup_problems(&self) -> [Problem; 3] {
+        let (dedup, no_memory) =
+            (&self.dedup, "is zero: nothing would be remembered; it is switched off by its directions");
+        // One key cannot say that the newer message counts and that it is the same as the older.
+        let replaces = self.queue.overflow == Overflow::ReplaceByKey && dedup.outgoing == Alike::ByKey;
+        let one_of_two = "is by key, and so is queue.overflow: the newer message would be dropped and never replace; \
+                          choose another of the two";
+        [
+            (dedup.is_on() && is_zero(dedup.within), "dedup.within", no_memory),
+            (dedup.is_on() && dedup.count == 0, "dedup.count", no_memory),
+            (replaces, "dedup.outgoing", one_of_two),
+        ]
+    }
+
     fn who_problems(&self) -> [Problem; 7] {
         let (who, names) = (&self.identity, &self.identity.metadata);
         let no_id = matches!(&who.client_id, ClientId::Given(id) if id.is_empty());
@@ -155,7 +170,7 @@ mod tests {
     /// One config for each way to be wrong.
     #[test]
     fn every_problem_is_named() {
-        let cases: [Case; 33] = [
+        let cases: [Case; 36] = [
             ("retry.base is zero", |c| c.retry.base = Duration::ZERO),
             ("retry.factor is zero", |c| c.retry.factor = 0),
             ("retry.floor is zero", |c| c.retry.floor = Duration::from_nanos(999)),
@@ -196,10 +211,16 @@ mod tests {
             ("errors.rows has codes that end", |c| {
                 c.errors.rows = vec![Row::close(Codes { first: 4009, last: 4000 }, Recovery::Retry)];
             }),
+            ("dedup.within is zero", |c| (c.dedup.incoming, c.dedup.within) = (true, Duration::ZERO)),
+            ("dedup.count is zero", |c| (c.dedup.outgoing, c.dedup.count) = (Alike::ByContent, 0)),
+            ("dedup.outgoing is by key", |c| {
+                (c.dedup.outgoing, c.queue.overflow) = (Alike::ByKey, Overflow::ReplaceByKey);
+            }),
         ];
         let config = Config::default();
         let rows = config.retry_problems().len() + config.link_problems().len() + config.size_problems().len();
-        assert_eq!(cases.len(), rows + config.who_problems().len(), "a case for each row");
+        let rows = rows + config.who_problems().len() + config.dedup_problems().len();
+        assert_eq!(cases.len(), rows, "a case for each row");
         for (expected, spoil) in cases {
             let mut config = Config::default();
             spoil(&mut config);

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    Config, ConnectPolicy, CredentialPolicy, ErrorPolicy, HeartbeatPolicy, Identity, QueuePolicy, RetryPolicy, Window,
+    Config, ConnectPolicy, CredentialPolicy, DedupPolicy, ErrorPolicy, HeartbeatPolicy, Identity, QueuePolicy,
+    RetryPolicy, Window,
 };
 
 /// A setting that was changed.
@@ -140,6 +141,12 @@ fields! {
         client_id NextLink,
         kind NextLink,
         metadata NextLink,
+    }
+    dedup: DedupPolicy {
+        outgoing AtOnce,
+        incoming AtOnce,
+        within AtOnce,
+        count AtOnce,
     };
 
     connect_timeout NextTime,

@@ -67,6 +67,7 @@ impl Config {
             .chain(self.size_rules())
             .chain(self.credential_rules())
             .chain(self.error_rules())
+            .chain(self.dedup_rules())
             .collect()
     }
 
@@ -314,6 +315,16 @@ impl Config {
             ),
         ]
     }
+
+    fn dedup_rules(&self) -> [Rule; 1] {
+        let dedup = &self.dedup;
+        [(
+            dedup.incoming && dedup.within < self.retry.cap,
+            &["dedup.within", "retry.cap"],
+            "what the server sends again after a long wait is not known any more, and is delivered twice",
+            "set it to at least the cap",
+        )]
+    }
 }
 
 /// Whether a row stands behind one that takes everything from it.
@@ -409,6 +420,7 @@ mod tests {
             ("errors.rows", |c| c.errors.rows = vec![Row::close(4000..=4009, Recovery::Fatal), Row::close(4005, Recovery::Retry)]),
             ("errors.rows", |c| c.errors.rows = vec![Row::close(404, Recovery::Fatal)]),
             ("errors.rows", |c| c.errors.rows = vec![Row::http(4401, Recovery::Fatal)]),
+            ("dedup.within, retry.cap", |c| (c.dedup.incoming, c.dedup.within) = (true, secs(29))),
             ("errors.rows, retry.directed_cap", |c| c.errors.rows = vec![Row::http(420, Recovery::RetryAfter(HOUR * 2))]),
         ];
         for (fields, spoil) in cases {

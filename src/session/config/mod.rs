@@ -3,6 +3,7 @@
 mod check;
 mod connect;
 mod credentials;
+mod dedup;
 mod fields;
 mod heartbeat;
 mod identity;
@@ -20,6 +21,7 @@ use core::time::Duration;
 pub use check::BadConfig;
 pub use connect::ConnectPolicy;
 pub use credentials::{CredentialPolicy, CredentialUse};
+pub use dedup::{Alike, DedupPolicy};
 pub use fields::{Changed, Counts};
 pub use heartbeat::HeartbeatPolicy;
 pub use identity::{ClientId, Identity};
@@ -89,6 +91,8 @@ pub struct Config {
     pub errors: ErrorPolicy,
     /// Who this session is.
     pub identity: Identity,
+    /// What counts as the same message twice.
+    pub dedup: DedupPolicy,
     /// How long an attempt may take until the transport is open. **10 s**
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub connect_timeout: Duration,
@@ -130,6 +134,7 @@ impl Default for Config {
             credentials: CredentialPolicy::default(),
             errors: ErrorPolicy::default(),
             identity: Identity::default(),
+            dedup: DedupPolicy::default(),
             connect_timeout: Duration::from_secs(10),
             login_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
