@@ -12,7 +12,7 @@ use crate::{Got, Sent, Spy};
 ///
 /// | we say | the server says |
 /// |---|---|
-/// | `login SECRET` | `hello`, `ok`, `ok EXPIRES` (milliseconds), `challenge WORD`, `no REASON` |
+/// | `login SECRET` | `hello`, `ok`, `ok EXPIRES` (milliseconds), `kept` (the session is as it was), `challenge WORD`, `no REASON` |
 /// | `login SECRET WORD` (the answer to a challenge) | |
 /// | `m 7 some text` (our message 7) | `got 7`, `deny 7 REASON` |
 /// | `ping`, `pong TOKEN` | `ping TOKEN`, `pong` |
@@ -62,8 +62,14 @@ impl Protocol for Toy {
             topics: self.topics,
             confirms: self.confirms,
             contents: true,
+            replies: true,
             ..Abilities::default()
         }
+    }
+
+    /// Topics that begin with a sharp are local.
+    fn is_local(&self, topic: &Text) -> bool {
+        topic.as_str().starts_with('#')
     }
 
     fn admit(&self, message: &Text) -> Result<u32, Unfit> {
@@ -93,6 +99,7 @@ impl Protocol for Toy {
                 )
             }
             Say::Message(Outgoing { op, message, .. }) => format!("m {op} {message}"),
+            Say::Request(Outgoing { op, message, .. }) => format!("req {op} {message}"),
             Say::AckOf { id } => format!("ack {}", String::from_utf8_lossy(id)),
             Say::Ping => "ping".into(),
             Say::Pong(token) => format!("pong {}", String::from_utf8_lossy(&token)),
@@ -101,7 +108,7 @@ impl Protocol for Toy {
             Say::Subscribe { op, topics } => format!("sub {op} {}", words(topics)),
             Say::Unsubscribe { op, topics } => format!("unsub {op} {}", words(topics)),
             // The abilities promise none of these.
-            Say::Request(_) | Say::Batch(_) | Say::Cancel { .. } | Say::Reply { .. } | Say::Ack { .. } => return,
+            Say::Batch(_) | Say::Cancel { .. } | Say::Reply { .. } | Say::Ack { .. } => return,
         };
         frames.push(line.into());
     }
@@ -111,6 +118,7 @@ fn words(topics: &[Text]) -> String {
     topics.iter().map(Text::as_str).collect::<Vec<_>>().join(" ")
 }
 
+// A table: one word, one meaning.
 fn meaning(line: &str) -> Heard<Text, Text> {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let (head, tail) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -121,6 +129,7 @@ fn meaning(line: &str) -> Heard<Text, Text> {
             let expires = expires.ok().map(Timestamp::from_millis);
             Heard::LoginOk { resumed: Resumed::Fresh, expires, client_id: None }
         }
+        ("kept", _) => Heard::LoginOk { resumed: Resumed::Kept, expires: None, client_id: None },
         ("challenge", _) => Heard::Challenge(rest.to_owned().into()),
         ("no", _) => Heard::LoginRefused(why(rest)),
         ("lost", _) => Heard::LoginLost(why(rest)),
@@ -196,7 +205,7 @@ impl Spy for Toy {
     fn got(&self, frame: &Frame) -> Got {
         let mut words = frame.as_str().unwrap_or_default().split(' ');
         match (words.next(), words.next().map(str::parse)) {
-            (Some("ok"), _) if self.login => Got::LoginOk,
+            (Some("ok" | "kept"), _) if self.login => Got::LoginOk,
             (Some("hello"), _) if !self.login => Got::LoginOk,
             (Some("got"), Some(Ok(op))) => Got::Acked(OpId(op)),
             (Some("deny"), Some(Ok(op))) => Got::Denied(OpId(op)),

@@ -103,6 +103,7 @@ const fn is_breach(what: Match) -> bool {
         | Match::CredentialTimeout
         | Match::ConnectTimeout
         | Match::LoginTimeout
+        | Match::RestoreTimeout
         | Match::Silence
         | Match::LoginRefused
         | Match::Unfit

@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     ConnectTimeout,
     /// The login was not answered in time.
     LoginTimeout,
+    /// A topic that had to be asked for before the queue was not answered in time.
+    RestoreTimeout,
     /// The peer was silent for too long.
     Silent,
     /// The peer refused or took back the login.
@@ -57,6 +59,7 @@ impl Failure {
             Self::CredentialTimeout => Match::CredentialTimeout,
             Self::ConnectTimeout => Match::ConnectTimeout,
             Self::LoginTimeout => Match::LoginTimeout,
+            Self::RestoreTimeout => Match::RestoreTimeout,
             Self::Silent => Match::Silence,
             Self::LoginRefused(_) => Match::LoginRefused,
             Self::Unfit(_) => Match::Unfit,
@@ -84,6 +87,7 @@ impl Failure {
             | Self::CredentialTimeout
             | Self::ConnectTimeout
             | Self::LoginTimeout
+            | Self::RestoreTimeout
             | Self::Silent
             | Self::Unfit(_) => None,
         }
@@ -97,6 +101,7 @@ impl Failure {
             Self::CredentialTimeout => Text::from_static("the host did not give a credential in time"),
             Self::ConnectTimeout => Text::from_static("the server did not open the connection in time"),
             Self::LoginTimeout => Text::from_static("the login was not answered in time"),
+            Self::RestoreTimeout => Text::from_static("a topic was not answered in time"),
             Self::Silent => Text::from_static("the server has been silent for too long"),
             Self::LoginRefused(rejected) => or(&rejected.message, "the login was refused"),
             Self::Unfit(complaint) | Self::Nonsense(complaint) => short(&complaint.message),
@@ -113,6 +118,7 @@ impl Failure {
             | Self::CredentialTimeout
             | Self::ConnectTimeout
             | Self::LoginTimeout
+            | Self::RestoreTimeout
             | Self::Silent
             | Self::Unfit(_)
             | Self::Nonsense(_) => None,

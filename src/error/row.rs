@@ -119,6 +119,8 @@ pub enum Match {
     Nonsense,
     /// Anything at all.
     Anything,
+    /// A topic that the queue waited for was not answered in time.
+    RestoreTimeout,
 }
 
 impl Match {
@@ -150,6 +152,7 @@ impl fmt::Display for Match {
             Self::CredentialTimeout => "no answer from the host in time",
             Self::ConnectTimeout => "not open in time",
             Self::LoginTimeout => "login not answered in time",
+            Self::RestoreTimeout => "topic not answered in time",
             Self::Silence => "silent for too long",
             Self::LoginRefused => "login refused",
             Self::Unfit => "wrong subprotocol",

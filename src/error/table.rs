@@ -72,6 +72,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Match::CredentialTimeout, Timeout, Retry),
     row(Match::ConnectTimeout, Timeout, Retry),
     row(Match::LoginTimeout, Timeout, Retry),
+    row(Match::RestoreTimeout, Timeout, Retry),
     row(Match::Silence, Timeout, Retry),
     row(http(429, 429), ServiceUnavailable, RetryAtCap),
     // A redirection that was not followed, and all that says that the request makes no sense.

@@ -23,6 +23,7 @@ mod quality;
 mod queueing;
 mod refresh;
 mod samples;
+mod subscriptions;
 mod window;
 
 pub(crate) use activity::Activity;
@@ -52,4 +53,5 @@ pub use quality::Level;
 pub(crate) use quality::{Quality, Signs};
 pub(crate) use queueing::Queueing;
 pub(crate) use refresh::{Overdue, Refresh};
+pub(crate) use subscriptions::{Errand, Held, Standings, Step, Subscriptions, TopicNo, Wish};
 pub(crate) use window::Flights;

@@ -97,6 +97,11 @@ impl Flights {
         (first, self.handed)
     }
 
+    /// So many frames were handed over.
+    pub(crate) const fn handed(&self) -> u64 {
+        self.handed
+    }
+
     /// So many frames are with the operating system.
     pub(crate) const fn flushed(&self) -> u64 {
         self.flushed

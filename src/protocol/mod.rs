@@ -147,6 +147,12 @@ pub trait Protocol {
         None
     }
 
+    /// Whether a topic needs no frame, because what belongs to it comes anyway: it is implied by the address, or known by
+    /// the kind of its messages. It is confirmed at once. [`Heard::Message`] names it like any other.
+    fn is_local(&self, _topic: &Self::Topic) -> bool {
+        false
+    }
+
     /// Its own close codes, asked before the table.
     fn classify(&self, _code: CloseCode, _reason: &str) -> Option<Recovery> {
         None

@@ -5,7 +5,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use super::Outcome;
+use super::{Outcome, TopicNews};
 use crate::{
     AskWhy, Blame, CloseCode, Complaint, Error, Frame, GoAway, Level, Limit, Mark, Rejected, Resumed, Secret, Text,
     Timestamp,
@@ -207,6 +207,26 @@ pub enum Event<I, T> {
         id: Bytes,
         /// The link it came on.
         link: LinkId,
+    },
+    /// News about a topic.
+    Topic {
+        /// Which.
+        topic: T,
+        /// What is new.
+        news: TopicNews,
+    },
+    /// The snapshot of a topic: [`SubscribeOptions::snapshot`](crate::SubscribeOptions::snapshot). What was held for it
+    /// follows.
+    Snapshot {
+        /// Which.
+        topic: T,
+        /// The answer to the request.
+        message: I,
+    },
+    /// All topics that had to be asked for on this link have been answered.
+    Restored {
+        /// How many the link has.
+        topics: u32,
     },
 }
 

@@ -21,6 +21,7 @@ impl<P> Clone for Session<P>
 where
     P: Protocol + Clone,
     P::Message: Clone,
+    P::Incoming: Clone,
     P::Link: Clone,
 {
     fn clone(&self) -> Self {
@@ -35,6 +36,8 @@ where
             leaving: self.leaving.clone(),
             outbox: self.outbox.clone(),
             taken: self.taken.clone(),
+            topics: self.topics.clone(),
+            kept_topics: self.kept_topics.clone(),
             endpoints: self.endpoints.clone(),
             backoff: self.backoff.clone(),
             patience: self.patience.clone(),

@@ -194,9 +194,9 @@ impl<P: Protocol> Session<P> {
             Command::Authenticate(credential) => self.credentials.set(credential),
             Command::Credential { ask, answer } => return self.on_credential(now, ask, answer, out),
             Command::Taken { id } => self.on_taken(&id),
-            Command::Subscribe { .. } | Command::Unsubscribe { .. } | Command::Resync { .. } => {
-                return Answer::Denied(Why::NoTopics);
-            }
+            Command::Subscribe { topic, options } => return denied(self.on_subscribe(topic, *options)),
+            Command::Unsubscribe { topic } => return denied(self.on_unsubscribe(&topic, out)),
+            Command::Resync { topic } => return denied(self.on_resync(&topic)),
         }
         Answer::Done
     }
@@ -239,6 +239,10 @@ impl<P: Protocol> Session<P> {
         end.by = end.by.min(by);
         end.at_once |= by.is_none();
     }
+}
+
+fn denied<M>(result: Result<(), Why>) -> Answer<M> {
+    result.map_or_else(Answer::Denied, |()| Answer::Done)
 }
 
 const _: () = assert!(size_of::<Command<Frame>>() <= 64);

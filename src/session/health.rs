@@ -73,6 +73,14 @@ pub struct Stats {
     /// Messages of the peer that were not delivered, because their id had come before. They are not among those that
     /// were received.
     pub duplicates_in: u64,
+    /// Gaps in topics that were told.
+    pub gaps: u64,
+    /// Topics that the peer dropped, or did not answer for in time.
+    pub topics_lost: u64,
+    /// Topics that the peer refused.
+    pub topics_refused: u64,
+    /// Topics that were called stale.
+    pub topics_stale: u64,
 }
 
 /// Messages that were dropped, by reason: see [`Dropped`].
@@ -192,6 +200,10 @@ pub struct Health {
     pub duplicates_out: u64,
     /// Messages of the peer that were not delivered, because their id had come before.
     pub duplicates_in: u64,
+    /// Topics that are known: see [`Session::subscriptions`].
+    pub topics: u64,
+    /// Gaps in topics that were told.
+    pub gaps: u64,
 }
 
 /// Where a session stands, in the words of a user interface.
@@ -310,13 +322,19 @@ impl<P: Protocol> Session<P> {
             stale: self.stats.stale,
             duplicates_out: self.stats.duplicates_out,
             duplicates_in: self.stats.duplicates_in,
+            topics: self.topics.len() as u64,
+            gaps: self.stats.gaps,
         }
     }
 
     fn online_since(&self) -> Option<Timestamp> {
         match self.link.as_ref()?.stage {
             Stage::Online { since, .. } => Some(since),
-            Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
+            Stage::Asking(_)
+            | Stage::Dialing { .. }
+            | Stage::LoggingIn(_)
+            | Stage::Restoring { .. }
+            | Stage::Closing { .. } => None,
         }
     }
 

@@ -112,16 +112,16 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    /// What was accepted, or is to be acknowledged, needs a link.
+    /// What was accepted, is to be acknowledged or is subscribed to needs a link.
     pub(super) fn wake_for_messages(&mut self) {
-        if self.facts.ended.is_none() && (self.outbox.len() > 0 || !self.taken.is_empty()) {
+        if self.facts.ended.is_none() && (self.outbox.len() > 0 || !self.taken.is_empty() || self.topics.len() > 0) {
             self.activity.wake();
         }
     }
 
     /// Nothing has passed for a long time. Whatever is pending puts off the sleep.
     pub(super) fn on_idle(&mut self, now: Timestamp) {
-        if self.kept().0 > 0 || !self.taken.is_empty() {
+        if self.kept().0 > 0 || !self.taken.is_empty() || self.topics.len() > 0 {
             self.activity.on_message(now);
         } else {
             self.activity.fall_asleep();

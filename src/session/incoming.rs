@@ -47,9 +47,9 @@ impl<P: Protocol> Session<P> {
             Place::Leaving => &mut self.leaving,
         };
         let Some(link) = link else { return };
-        let (id, was_online) = (link.id, link.was_online());
+        let (id, is_in) = (link.id, link.was_logged_in());
         match self.protocol.as_message(&mut link.protocol, frame) {
-            Ok(message) if was_online => {
+            Ok(message) if is_in => {
                 self.stats.received += 1;
                 self.activity.on_message(now);
                 append(out, message, |message| {
@@ -102,14 +102,18 @@ impl<P: Protocol> Session<P> {
         match meaning {
             Heard::Message { message, topic, mark } => self.on_message(now, id, message, topic, mark, out),
             Heard::Acked { op } => self.on_answer(now, id, op, Ok(()), out),
-            Heard::Done { op, result } => self.on_answer(now, id, op, result, out),
-            Heard::Hello(tuning) => self.on_hello(now, id, *tuning),
+            Heard::Done { op, result } => {
+                if let Some(result) = self.on_topic_done(now, id, op, result, out) {
+                    self.on_answer(now, id, op, result, out);
+                }
+            }
+            Heard::Hello(tuning) => self.on_hello(now, id, *tuning, out),
             Heard::Challenge(challenge) => self.on_challenge(id, challenge),
             Heard::LoginOk { resumed, expires, client_id } => {
                 if let Some(client_id) = client_id {
                     self.ids.on_assigned(&client_id);
                 }
-                self.on_login_ok(now, id, resumed, expires);
+                self.on_login_ok(now, id, (resumed, expires), out);
             }
             Heard::LoginRefused(why) => self.on_login_refused(now, id, *why, out),
             Heard::LoginLost(why) => self.on_login_lost(now, id, *why, out),
@@ -121,15 +125,16 @@ impl<P: Protocol> Session<P> {
             }
             Heard::Trouble(trouble) => out.push(Action::Emit(Event::Trouble(trouble))),
             Heard::Bad(complaint) => self.on_bad(now, id, complaint, out),
-            Heard::Item { op: _, message } => {
-                self.stats.unexpected += 1;
-                self.on_message(now, id, message, None, Mark::NONE, out);
+            Heard::Item { op, message } => {
+                if let Some(message) = self.on_topic_item(now, id, op, message, out) {
+                    self.stats.unexpected += 1;
+                    self.on_message(now, id, message, None, Mark::NONE, out);
+                }
             }
-            Heard::Confirmed { .. }
-            | Heard::TopicLost { .. }
-            | Heard::TopicEnded { .. }
-            | Heard::AckedUpTo { .. }
-            | Heard::Track { .. } => self.stats.unexpected += 1,
+            Heard::Confirmed { topic } => self.on_topic_confirmed(now, id, &topic, out),
+            Heard::TopicLost { topic, why } => self.on_topic_lost(now, id, &topic, why, out),
+            Heard::TopicEnded { topic, why } => self.on_topic_ended(now, id, &topic, why, out),
+            Heard::AckedUpTo { .. } | Heard::Track { .. } => self.stats.unexpected += 1,
         }
     }
 
@@ -141,7 +146,7 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    fn on_message(
+    pub(super) fn on_message(
         &mut self,
         now: Timestamp,
         id: LinkId,
@@ -151,7 +156,7 @@ impl<P: Protocol> Session<P> {
         out: &mut Actions<P>,
     ) {
         let link = self.place_of(id).and_then(|place| self.slot(place).as_ref());
-        if !link.is_some_and(Link::was_online) {
+        if !link.is_some_and(Link::was_logged_in) {
             let text = Text::from_static("a message before the login was answered");
             return self.on_bad(now, id, Complaint::minor(text), out);
         }
@@ -160,6 +165,13 @@ impl<P: Protocol> Session<P> {
             return;
         }
         self.stats.received += 1;
+        let (message, mark) = match &topic {
+            Some(of) if self.topics.len() > 0 => match self.on_topic_message(now, id, of, message, mark, out) {
+                Some(message) => message,
+                None => return,
+            },
+            Some(_) | None => (message, mark),
+        };
         out.push(Action::Emit(Event::Message { message, topic, mark, link: id }));
     }
 
@@ -215,9 +227,9 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    fn on_hello(&mut self, now: Timestamp, id: LinkId, tuning: Tuning) {
+    fn on_hello(&mut self, now: Timestamp, id: LinkId, tuning: Tuning, out: &mut Actions<P>) {
         let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
-        if let Stage::Online { heartbeat, .. } = &mut link.stage {
+        if let Some(heartbeat) = link.heartbeat() {
             heartbeat.tune(tuning.ping_every, tuning.ping_timeout);
         }
         if let Some(client_id) = &tuning.client_id {
@@ -226,22 +238,36 @@ impl<P: Protocol> Session<P> {
         link.tuning = tuning;
         match &mut link.stage {
             Stage::LoggingIn(login) if link.abilities.login => login.on_hello(),
-            Stage::LoggingIn(_) => self.go_online(now),
-            Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. } => {}
+            Stage::LoggingIn(_) => self.go_in(now, out),
+            Stage::Asking(_)
+            | Stage::Dialing { .. }
+            | Stage::Restoring { .. }
+            | Stage::Online { .. }
+            | Stage::Closing { .. } => {}
+        }
+    }
+
+    /// The link is logged in. It is ready for data when the topics are back, if data waits for them.
+    pub(super) fn go_in(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        let Some(link) = &mut self.link else { return };
+        let beat = Beat::new(&self.config.heartbeat, link.abilities.pings, link.can_ping, &mut self.rng);
+        let mut heartbeat = Heartbeat::new(beat, link.paused, now);
+        heartbeat.tune(link.tuning.ping_every, link.tuning.ping_timeout);
+        link.credential = link.presented().cloned();
+        link.stage = Stage::Restoring { heartbeat, refresh: None };
+        link.owed.report = self.facts.to_tell.take();
+        self.credentials.on_accepted(link.credential.as_ref());
+        if !self.begin_topics(now, out) {
+            self.go_online(now);
         }
     }
 
     /// The link is ready for data.
     pub(super) fn go_online(&mut self, now: Timestamp) {
         let Some(link) = &mut self.link else { return };
-        let beat = Beat::new(&self.config.heartbeat, link.abilities.pings, link.can_ping, &mut self.rng);
-        let mut heartbeat = Heartbeat::new(beat, link.paused, now);
-        heartbeat.tune(link.tuning.ping_every, link.tuning.ping_timeout);
+        let Stage::Restoring { heartbeat, refresh } = &mut link.stage else { return };
         let stable_at = Some(now.after(self.config.stable_for).unwrap_or(Timestamp::MAX));
-        link.credential = link.presented().cloned();
-        link.stage = Stage::Online { heartbeat, since: now, stable_at, refresh: None };
-        link.owed.report = self.facts.to_tell.take();
-        self.credentials.on_accepted(link.credential.as_ref());
+        link.stage = Stage::Online { heartbeat: heartbeat.clone(), since: now, stable_at, refresh: refresh.take() };
         self.proof.on_online(self.endpoints.current(), link.credential.as_ref());
         self.patience.on_online();
         self.network.on_online();

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     CloseCode, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
     error::{self, Charge, Circumstances, Failure, Notes, Verdict, classify},
-    part::{Activity, Flights, Lane, Network, Refusal, Round, Wait},
+    part::{Activity, Flights, Lane, Network, Refusal, Round, Standings, Wait},
 };
 
 /// How a failed link is parted from.
@@ -89,6 +89,7 @@ impl<P: Protocol> Session<P> {
             flights: Flights::new(self.config.window),
             lane: Lane::new(),
             owed: Owed::default(),
+            topics: Standings::new(),
             tuning: Tuning::default(),
             can_ping: true,
             paused: false,
@@ -141,12 +142,13 @@ impl<P: Protocol> Session<P> {
             return;
         }
         self.note_suspects(&link);
+        self.keep_topics(&mut link);
         link.lane.drop_waiting(&mut tell_passing(&mut self.stats, self.outbox.dead(), out));
         self.say_bye(&mut link, now, out);
         let code = if code.is_sendable() { code } else { CloseCode::NORMAL };
         out.push(Action::Close { link: link.id, code, reason: reason.cut(REASON_MAX) });
-        let (deadline, was_online) = (now.after(self.config.close_timeout), link.is_online());
-        link.stage = Stage::Closing { deadline, was_online };
+        let (deadline, was_logged_in) = (now.after(self.config.close_timeout), link.is_logged_in());
+        link.stage = Stage::Closing { deadline, was_logged_in };
         self.leaving = Some(link);
     }
 
@@ -229,7 +231,7 @@ impl<P: Protocol> Session<P> {
         self.facts.failure = self.facts.errors;
         self.facts.last_error = Some(verdict.message.clone());
         self.facts.last_link = Some(id);
-        let was_online = self.link.as_ref().is_some_and(Link::was_online);
+        let was_online = self.link.as_ref().is_some_and(Link::is_online);
         self.facts.last_disconnect = if was_online { Some(now) } else { self.facts.last_disconnect };
         self.seeing.quality.on_failed(now);
         self.stats.errors[verdict.kind as usize] += 1;
@@ -241,7 +243,8 @@ impl<P: Protocol> Session<P> {
             Parting::Gone { left } => left,
             Parting::Abort => u64::MAX,
         };
-        let Some(link) = self.link.take() else { return };
+        let Some(mut link) = self.link.take() else { return };
+        self.keep_topics(&mut link);
         if matches!(parting, Parting::Abort) {
             out.push(Action::Abort(link.id));
         }
@@ -304,7 +307,7 @@ impl<P: Protocol> Session<P> {
             Some(Stage::Asking(_) | Stage::Dialing { .. }) | None => error::Stage::Dialing,
             Some(Stage::LoggingIn(_)) => error::Stage::LoggingIn,
             Some(Stage::Online { stable_at: None, .. }) => error::Stage::Stable,
-            Some(Stage::Online { .. } | Stage::Closing { .. }) => error::Stage::Young,
+            Some(Stage::Restoring { .. } | Stage::Online { .. } | Stage::Closing { .. }) => error::Stage::Young,
         }
     }
 

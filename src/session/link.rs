@@ -7,12 +7,13 @@ use bytes::Bytes;
 
 use crate::{
     Abilities, Error, Limits, LinkId, Secret, Timestamp, Tuning,
-    part::{Ask, Flights, Heartbeat, Lane, Login, Refresh},
+    part::{Ask, Flights, Heartbeat, Lane, Login, Refresh, Standings},
 };
 
-/// One attempt and the connection that comes of it. `L` is what the protocol knows of it, `M` its messages.
+/// One attempt and the connection that comes of it. `L` is what the protocol knows of it, `M` its messages, `I`
+/// those that come.
 #[derive(Clone, Debug)]
-pub(super) struct Link<L, M> {
+pub(super) struct Link<L, M, I> {
     pub(super) id: LinkId,
     /// Which attempt in a row.
     pub(super) attempt: u64,
@@ -28,6 +29,8 @@ pub(super) struct Link<L, M> {
     /// What belongs to this link alone.
     pub(super) lane: Lane<M>,
     pub(super) owed: Owed,
+    /// What it was asked for of topics, and has.
+    pub(super) topics: Standings<I>,
     /// What the server's greeting asked for.
     pub(super) tuning: Tuning,
     /// Whether the transport has ping frames.
@@ -54,6 +57,11 @@ pub(super) enum Stage {
         deadline: Option<Timestamp>,
     },
     LoggingIn(Login),
+    /// Topics are being asked for; the queue waits.
+    Restoring {
+        heartbeat: Heartbeat,
+        refresh: Option<Box<Refresh>>,
+    },
     Online {
         heartbeat: Heartbeat,
         since: Timestamp,
@@ -65,7 +73,7 @@ pub(super) enum Stage {
     /// We said goodbye.
     Closing {
         deadline: Option<Timestamp>,
-        was_online: bool,
+        was_logged_in: bool,
     },
 }
 
@@ -87,7 +95,7 @@ impl Owed {
     }
 }
 
-impl<L, M> Link<L, M> {
+impl<L, M, I> Link<L, M, I> {
     pub(super) const fn is_dialing(&self) -> bool {
         matches!(self.stage, Stage::Dialing { .. })
     }
@@ -102,9 +110,17 @@ impl<L, M> Link<L, M> {
         !matches!(self.stage, Stage::Asking(_))
     }
 
-    /// Whether it has been ready for data.
-    pub(super) const fn was_online(&self) -> bool {
-        matches!(self.stage, Stage::Online { .. } | Stage::Closing { was_online: true, .. })
+    /// Whether its login has succeeded, so that what comes is for the application.
+    pub(super) const fn was_logged_in(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Online { .. } | Stage::Restoring { .. } | Stage::Closing { was_logged_in: true, .. }
+        )
+    }
+
+    /// The same, and it is not being left.
+    pub(super) const fn is_logged_in(&self) -> bool {
+        matches!(self.stage, Stage::Online { .. } | Stage::Restoring { .. })
     }
 
     pub(super) const fn is_online(&self) -> bool {
@@ -120,14 +136,18 @@ impl<L, M> Link<L, M> {
     pub(super) fn presented(&self) -> Option<&Secret> {
         let at_login = match &self.stage {
             Stage::LoggingIn(login) => login.credential(),
-            Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. } => None,
+            Stage::Asking(_)
+            | Stage::Dialing { .. }
+            | Stage::Restoring { .. }
+            | Stage::Online { .. }
+            | Stage::Closing { .. } => None,
         };
         at_login.or(self.credential.as_ref())
     }
 
     pub(super) const fn heartbeat(&mut self) -> Option<&mut Heartbeat> {
         match &mut self.stage {
-            Stage::Online { heartbeat, .. } => Some(heartbeat),
+            Stage::Online { heartbeat, .. } | Stage::Restoring { heartbeat, .. } => Some(heartbeat),
             Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
         }
     }

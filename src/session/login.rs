@@ -61,7 +61,10 @@ impl<P: Protocol> Session<P> {
             (Some(Stage::Asking(ask)), Err(why)) if ask.number() == number => {
                 self.lose(now, Failure::NoCredential(why), None, Parting::Gone { left: 0 }, out);
             }
-            (Some(Stage::Online { refresh: Some(refresh), .. }), answer) if refresh.is_answered_by(number) => {
+            (
+                Some(Stage::Online { refresh: Some(refresh), .. } | Stage::Restoring { refresh: Some(refresh), .. }),
+                answer,
+            ) if refresh.is_answered_by(number) => {
                 self.refresh_with(now, answer, out);
             }
             (_, Ok(_) | Err(_)) => {
@@ -91,14 +94,23 @@ impl<P: Protocol> Session<P> {
     }
 
     /// The server accepted the login, or the one that renews it.
-    pub(super) fn on_login_ok(&mut self, now: Timestamp, id: LinkId, resumed: Resumed, expires: Option<Timestamp>) {
+    pub(super) fn on_login_ok(
+        &mut self,
+        now: Timestamp,
+        id: LinkId,
+        (resumed, expires): (Resumed, Option<Timestamp>),
+        out: &mut Actions<P>,
+    ) {
         let link = self.link.as_mut().filter(|link| link.id == id && link.abilities.login);
         match link.map(|link| (&mut link.credential, &link.stage)) {
             Some((_, Stage::LoggingIn(_))) => {
                 self.facts.resumed = resumed;
-                self.go_online(now);
+                self.go_in(now, out);
             }
-            Some((credential, Stage::Online { refresh: Some(refresh), .. })) if refresh.is_logging_in() => {
+            Some((
+                credential,
+                Stage::Online { refresh: Some(refresh), .. } | Stage::Restoring { refresh: Some(refresh), .. },
+            )) if refresh.is_logging_in() => {
                 *credential = refresh.credential().cloned().or(credential.take());
                 self.credentials.on_accepted(credential.as_ref());
                 self.proof.on_online(self.endpoints.current(), credential.as_ref());
@@ -106,7 +118,14 @@ impl<P: Protocol> Session<P> {
                     self.proof.on_stable();
                 }
             }
-            Some((_, Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. }))
+            Some((
+                _,
+                Stage::Asking(_)
+                | Stage::Dialing { .. }
+                | Stage::Restoring { .. }
+                | Stage::Online { .. }
+                | Stage::Closing { .. },
+            ))
             | None => {
                 self.stats.unexpected += 1;
                 return;
@@ -123,7 +142,9 @@ impl<P: Protocol> Session<P> {
             CredentialUse::Never | CredentialUse::AtDial => false,
         };
         let expires = expires.filter(|_| renews);
-        if let Some(Stage::Online { refresh, .. }) = self.link.as_mut().map(|link| &mut link.stage) {
+        if let Some(Stage::Online { refresh, .. } | Stage::Restoring { refresh, .. }) =
+            self.link.as_mut().map(|link| &mut link.stage)
+        {
             *refresh = expires.map(|at| Box::new(Refresh::new(now, at, policy.refresh_before)));
         }
     }
@@ -134,7 +155,11 @@ impl<P: Protocol> Session<P> {
                 login.on_challenge(challenge);
                 true
             }
-            Some(Link { stage: Stage::Online { refresh: Some(refresh), .. }, owed, .. }) => {
+            Some(Link {
+                stage: Stage::Online { refresh: Some(refresh), .. } | Stage::Restoring { refresh: Some(refresh), .. },
+                owed,
+                ..
+            }) => {
                 owed.login = refresh.on_challenge(challenge);
                 owed.login
             }
@@ -148,7 +173,7 @@ impl<P: Protocol> Session<P> {
         if self.place_of(id) != Some(Place::Link) {
             return;
         }
-        if !self.link.as_ref().is_some_and(Link::is_online) {
+        if !self.link.as_ref().is_some_and(Link::is_logged_in) {
             return self.on_login_lost(now, id, why, out);
         }
         match refresh_of(&mut self.link).filter(|(refresh, _)| refresh.is_logging_in()) {
@@ -197,10 +222,12 @@ fn to_host<I, T>(link: LinkId, ask: &Ask) -> Action<I, T> {
 }
 
 /// The refresh of a login, and whether there is something to be said for it.
-fn refresh_of<L, M>(link: &mut Option<Link<L, M>>) -> Option<(&mut Refresh, &mut bool)> {
+fn refresh_of<L, M, I>(link: &mut Option<Link<L, M, I>>) -> Option<(&mut Refresh, &mut bool)> {
     let Link { stage, owed, .. } = link.as_mut()?;
     match stage {
-        Stage::Online { refresh, .. } => refresh.as_deref_mut().map(|refresh| (refresh, &mut owed.login)),
+        Stage::Online { refresh, .. } | Stage::Restoring { refresh, .. } => {
+            refresh.as_deref_mut().map(|refresh| (refresh, &mut owed.login))
+        }
         Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Closing { .. } => None,
     }
 }

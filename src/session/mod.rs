@@ -34,6 +34,7 @@ mod state;
 mod stir;
 mod subscribing;
 mod timers;
+mod topics;
 mod veil;
 mod writes;
 
@@ -50,6 +51,7 @@ pub use config::{
     FirstAttempt, Identity,
 };
 pub use config::{BadConfig, Config, HeartbeatPolicy, Jitter, Overflow, QueuePolicy, RetryPolicy, Window};
+pub use config::{Restore, SubscriptionPolicy};
 use dedup::can_compare;
 pub use health::{Drops, Health, Rates, Stats, Status};
 pub use keepsake::{BadKeepsake, Keepsake};
@@ -61,12 +63,15 @@ pub use report::{Down, Handshake, Report};
 use seeing::Seeing;
 use state::{End, Facts, Place, Wants};
 use stir::Stir;
-pub use subscribing::SubscribeOptions;
+pub use subscribing::{SubscribeOptions, Subscription, TopicNews, TopicState};
 pub use timers::Timer;
 
 use crate::{
     BadEndpoints, Frame, Heard, Machine, Never, Protocol, Rng, Secret, Text, Timestamp, Who,
-    part::{Activity, Backoff, Credentials, Dedup, Ended, Endpoints, History, Ids, Network, Outbox, Patience, Proof},
+    part::{
+        Activity, Backoff, Credentials, Dedup, Ended, Endpoints, History, Ids, Network, Outbox, Patience, Proof,
+        Subscriptions,
+    },
 };
 
 /// One input of a session whose protocol has messages `M` and topics `T`.
@@ -84,7 +89,7 @@ pub enum Input<M, T = Never> {
 /// The actions of a session that speaks `P`.
 type Actions<P> = Vec<Action<<P as Protocol>::Incoming, <P as Protocol>::Topic>>;
 
-type LinkOf<P> = Link<<P as Protocol>::Link, <P as Protocol>::Message>;
+type LinkOf<P> = Link<<P as Protocol>::Link, <P as Protocol>::Message, <P as Protocol>::Incoming>;
 
 /// Keeps one logical connection to one peer alive, whatever becomes of the links that carry it.
 ///
@@ -116,6 +121,10 @@ pub struct Session<P: Protocol> {
     outbox: Outbox<P::Message>,
     /// Ids of the peer's messages that the application has taken and the peer does not know of yet.
     taken: VecDeque<Bytes>,
+    /// The topics that are wanted.
+    topics: Subscriptions<P::Topic, P::Message>,
+    /// What the last link had of them, in case the peer keeps the session.
+    kept_topics: topics::Kept<P>,
     endpoints: Endpoints,
     backoff: Backoff,
     patience: Patience,
@@ -162,6 +171,8 @@ impl<P: Protocol> Session<P> {
             leaving: None,
             outbox: Outbox::new(),
             taken: VecDeque::new(),
+            topics: Subscriptions::new(),
+            kept_topics: None,
             endpoints: Endpoints::default(),
             backoff: Backoff::default(),
             patience: Patience::default(),
@@ -291,6 +302,7 @@ impl<P: Protocol> Session<P> {
         for _ in 0..ROUNDS {
             let before = (out.len(), self.taken.len());
             self.lifecycle(now, out);
+            self.end_restore(now, out);
             self.settle_queue(now, out);
             if (out.len(), self.taken.len()) == before {
                 break;

@@ -17,6 +17,7 @@ impl<P: Protocol> Session<P> {
         match self.link.as_ref().map(|link| &link.stage) {
             Some(Stage::Asking(_) | Stage::Dialing { .. }) => Phase::Connecting,
             Some(Stage::LoggingIn(_)) => Phase::Authenticating,
+            Some(Stage::Restoring { .. }) => Phase::Restoring,
             Some(Stage::Online { .. } | Stage::Closing { .. }) => Phase::Online,
             None if !self.wants.online => Phase::Idle,
             None if self.network.is_suspended() => Phase::Suspended,
@@ -35,7 +36,7 @@ impl<P: Protocol> Session<P> {
         let after_failure = match to {
             Phase::Waiting | Phase::Stopped(StopCause::Failed) => true,
             // The wait was none.
-            Phase::Connecting => matches!(from, Phase::Authenticating | Phase::Online),
+            Phase::Connecting => matches!(from, Phase::Authenticating | Phase::Restoring | Phase::Online),
             Phase::Idle
             | Phase::Authenticating
             | Phase::Restoring

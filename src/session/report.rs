@@ -99,10 +99,15 @@ impl<P: Protocol> Session<P> {
 
     /// The driver reads no longer, or again. A link that is not online yet remembers it.
     fn on_held_back(&mut self, now: Timestamp, place: Place, paused: bool) {
+        let timeout = self.config.subscriptions.answer_timeout;
         let Some(link) = self.slot(place) else { return };
         link.paused = paused;
         if let Some(heartbeat) = link.heartbeat() {
             heartbeat.on_held_back(now, paused);
+        }
+        if !paused {
+            // Nobody could hear the answers.
+            link.topics.put_off(now.after(timeout));
         }
     }
 
@@ -119,7 +124,7 @@ impl<P: Protocol> Session<P> {
             return self.lose(now, Failure::Unfit(complaint), None, Parting::Close(code), out);
         }
         if !needs_login {
-            self.go_online(now);
+            self.go_in(now, out);
         }
     }
 
@@ -128,6 +133,9 @@ impl<P: Protocol> Session<P> {
         if let Some(link) = self.slot(place) {
             link.flushing = false;
             link.flights.on_flushed(frames);
+            if link.topics.awaits_flush() {
+                self.on_topics_flushed(now, out);
+            }
         }
         self.pass_on_flushed(now, place, out);
     }

@@ -144,7 +144,9 @@ impl<P: Protocol> Session<P> {
             Class::Latest if options.keyed().is_none() => Err(Why::NoKey),
             Class::Latest | Class::AtMostOnce | Class::AtLeastOnce => Ok(()),
             Class::Bypass => {
-                let is_open = |stage: &Stage| matches!(stage, Stage::LoggingIn(_) | Stage::Online { .. });
+                let is_open = |stage: &Stage| {
+                    matches!(stage, Stage::LoggingIn(_) | Stage::Restoring { .. } | Stage::Online { .. })
+                };
                 let link = self.link.as_ref().filter(|link| is_open(&link.stage)).ok_or(Why::NoLink)?;
                 if link.lane.has_room(bytes, self.config.window.bytes) { Ok(()) } else { Err(Why::NotNow) }
             }

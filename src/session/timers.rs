@@ -7,7 +7,7 @@ use crate::{Protocol, Timestamp, error::Failure, part::Pulse};
 
 /// A deadline that is looked at more than this late was slept through, with the computer or behind a busy thread. What
 /// came meanwhile may still be unread, and gets as long again.
-const LATE: Duration = Duration::from_secs(1);
+pub(super) const LATE: Duration = Duration::from_secs(1);
 
 /// All that can be due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +41,8 @@ pub enum Timer {
     Degraded,
     /// The level may be better than it was.
     Level,
+    /// An answer about a topic is missing, a topic is to be asked for again, or it may be stale.
+    Topic,
 }
 
 impl<P: Protocol> Session<P> {
@@ -71,21 +73,18 @@ impl<P: Protocol> Session<P> {
 
     /// All timers, in the order in which they fire.
     #[inline]
-    fn timers(&self) -> [(Timer, Option<Timestamp>); 11] {
-        let (stage, heartbeat, stable, idle) = match self.link.as_ref().map(|link| &link.stage) {
-            Some(Stage::Asking(ask)) => ((Timer::Ask, ask.deadline()), None, None, None),
-            Some(Stage::Dialing { deadline }) => ((Timer::Connect, *deadline), None, None, None),
-            Some(Stage::LoggingIn(login)) => ((Timer::Login, login.deadline()), None, None, None),
-            Some(Stage::Online { heartbeat, stable_at, refresh, .. }) => {
-                let refresh = refresh.as_ref().and_then(|refresh| refresh.deadline());
-                let idle = self.activity.deadline(self.config.connect.idle_close);
-                ((Timer::Refresh, refresh), heartbeat.deadline(), *stable_at, idle)
-            }
-            Some(Stage::Closing { .. }) | None => ((Timer::Connect, None), None, None, None),
-        };
+    fn timers(&self) -> [(Timer, Option<Timestamp>); 12] {
+        let (stage, heartbeat, stable, idle) = self.link_timers();
         let close = match self.leaving.as_ref().map(|link| &link.stage) {
             Some(Stage::Closing { deadline, .. }) => *deadline,
-            Some(Stage::Asking(_) | Stage::Dialing { .. } | Stage::LoggingIn(_) | Stage::Online { .. }) | None => None,
+            Some(
+                Stage::Asking(_)
+                | Stage::Dialing { .. }
+                | Stage::LoggingIn(_)
+                | Stage::Restoring { .. }
+                | Stage::Online { .. },
+            )
+            | None => None,
         };
         let (degraded, level) = self.seeing_deadlines();
         let expiry = if self.facts.ended.is_some() { None } else { self.expiry() };
@@ -102,8 +101,29 @@ impl<P: Protocol> Session<P> {
             (Timer::GiveUp, give_up),
             (Timer::Degraded, degraded),
             (Timer::Level, level),
+            (Timer::Topic, self.topics_deadline()),
             (Timer::Dial, self.dial_at()),
         ]
+    }
+
+    /// Those of the stage of the present link: of the stage itself, of its heart, of its stability, of its idleness.
+    #[inline]
+    fn link_timers(&self) -> ((Timer, Option<Timestamp>), Option<Timestamp>, Option<Timestamp>, Option<Timestamp>) {
+        match self.link.as_ref().map(|link| &link.stage) {
+            Some(Stage::Asking(ask)) => ((Timer::Ask, ask.deadline()), None, None, None),
+            Some(Stage::Dialing { deadline }) => ((Timer::Connect, *deadline), None, None, None),
+            Some(Stage::LoggingIn(login)) => ((Timer::Login, login.deadline()), None, None, None),
+            Some(Stage::Online { heartbeat, stable_at, refresh, .. }) => {
+                let refresh = refresh.as_ref().and_then(|refresh| refresh.deadline());
+                let idle = self.activity.deadline(self.config.connect.idle_close);
+                ((Timer::Refresh, refresh), heartbeat.deadline(), *stable_at, idle)
+            }
+            Some(Stage::Restoring { heartbeat, refresh }) => {
+                let refresh = refresh.as_ref().and_then(|refresh| refresh.deadline());
+                ((Timer::Refresh, refresh), heartbeat.deadline(), None, None)
+            }
+            Some(Stage::Closing { .. }) | None => ((Timer::Connect, None), None, None, None),
+        }
     }
 
     fn fire(&mut self, timer: Timer, now: Timestamp, out: &mut Actions<P>) {
@@ -128,6 +148,7 @@ impl<P: Protocol> Session<P> {
             Timer::Idle => self.on_idle(now),
             Timer::GiveUp => self.look_at_patience(now),
             Timer::Expiry => self.expire(now, out),
+            Timer::Topic => self.on_topics_due(now, out),
         }
     }
 
@@ -138,7 +159,7 @@ impl<P: Protocol> Session<P> {
             Stage::Asking(ask) => ask.deadline_mut(),
             Stage::Dialing { deadline } => deadline,
             Stage::LoggingIn(login) => login.deadline_mut(),
-            Stage::Online { .. } | Stage::Closing { .. } => return,
+            Stage::Restoring { .. } | Stage::Online { .. } | Stage::Closing { .. } => return,
         };
         let was_late = due.is_some_and(|due| now.since(due) > LATE);
         if was_late && !mem::replace(&mut link.was_spared, true) {

@@ -58,6 +58,7 @@ impl<P: Protocol> Session<P> {
             | Failure::Nonsense(_)
             | Failure::CredentialTimeout
             | Failure::ConnectTimeout
+            | Failure::RestoreTimeout
             | Failure::LoginTimeout
             | Failure::Silent => {}
         }

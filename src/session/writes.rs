@@ -8,7 +8,7 @@ use core::mem;
 
 use bytes::Bytes;
 
-use super::{Action, Actions, Dropped, LinkOf, Session, Stage, Stats, append, tell};
+use super::{Action, Actions, Dropped, Link, LinkOf, Session, Stage, Stats, append, tell};
 use crate::{
     CredentialPolicy, Frame, Outgoing, Pings, Protocol, Say, Timestamp,
     part::{Credentials, Dedup, Next, Outbox, Passing},
@@ -22,8 +22,9 @@ impl<P: Protocol> Session<P> {
             return;
         }
         let online = link.is_online();
-        if !online || !link.owed.is_empty() || !self.taken.is_empty() || link.lane.waits() {
-            self.writes_owed(now, out);
+        let mut online = online;
+        if !online || !link.owed.is_empty() || !self.taken.is_empty() || link.lane.waits() || link.topics.waits() {
+            online = self.writes_owed(now, out);
         }
         if let Some(mut writer) = self.writer(now, out) {
             if online {
@@ -33,23 +34,26 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    /// What comes before the queue. Most turns owe nothing.
+    /// What comes before the queue; whether that may go on. Most turns owe nothing.
     #[cold]
-    fn writes_owed(&mut self, now: Timestamp, out: &mut Actions<P>) {
+    fn writes_owed(&mut self, now: Timestamp, out: &mut Actions<P>) -> bool {
         let policy = self.config.credentials;
-        let Some(mut writer) = self.writer(now, out) else { return };
+        let Some(mut writer) = self.writer(now, out) else { return false };
         writer.login(&policy);
         writer.pong();
-        if writer.link.is_online() {
+        if writer.link.is_logged_in() {
             writer.ping();
             writer.acks();
             writer.report();
         }
         writer.lane();
+        self.writes_topics(now, out);
+        self.end_restore(now, out);
+        self.link.as_ref().is_some_and(Link::is_online)
     }
 
     #[inline(always)]
-    fn writer<'a>(&'a mut self, now: Timestamp, out: &'a mut Actions<P>) -> Option<Writer<'a, P>> {
+    pub(super) fn writer<'a>(&'a mut self, now: Timestamp, out: &'a mut Actions<P>) -> Option<Writer<'a, P>> {
         let link = self.link.as_mut()?;
         Some(Writer {
             protocol: &mut self.protocol,
@@ -67,7 +71,7 @@ impl<P: Protocol> Session<P> {
 
     /// The goodbye of a protocol that has one, on a link that is logged in.
     pub(super) fn say_bye(&mut self, link: &mut LinkOf<P>, now: Timestamp, out: &mut Actions<P>) {
-        if link.is_online() {
+        if link.is_logged_in() {
             let (protocol, frames) = (&mut self.protocol, &mut self.frames);
             let (stats, dedup) = (&mut self.stats, &mut self.dedup);
             let (credentials, taken, outbox) = (&self.credentials, &mut self.taken, &mut self.outbox);
@@ -78,7 +82,7 @@ impl<P: Protocol> Session<P> {
 }
 
 /// One link, and all that is needed to write on it.
-struct Writer<'a, P: Protocol> {
+pub(super) struct Writer<'a, P: Protocol> {
     protocol: &'a mut P,
     link: &'a mut LinkOf<P>,
     credentials: &'a Credentials,
@@ -99,8 +103,14 @@ impl<P: Protocol> Writer<'_, P> {
         let present = self.credentials.at_login(policy);
         let (step, credential) = match &mut self.link.stage {
             Stage::LoggingIn(login) => (login.take_step(present), login.credential()),
-            Stage::Online { refresh: Some(refresh), .. } => (refresh.take_step(present), refresh.credential()),
-            Stage::Asking(_) | Stage::Dialing { .. } | Stage::Online { .. } | Stage::Closing { .. } => (None, None),
+            Stage::Online { refresh: Some(refresh), .. } | Stage::Restoring { refresh: Some(refresh), .. } => {
+                (refresh.take_step(present), refresh.credential())
+            }
+            Stage::Asking(_)
+            | Stage::Dialing { .. }
+            | Stage::Restoring { .. }
+            | Stage::Online { .. }
+            | Stage::Closing { .. } => (None, None),
         };
         self.link.owed.login = false;
         if let Some(challenge) = step {
@@ -197,6 +207,12 @@ impl<P: Protocol> Writer<'_, P> {
             self.link.flushing = true;
             append(self.out, self.link.id, Action::FlushQueue);
         }
+    }
+
+    /// What is to be said of topics; the number of its last frame.
+    pub(super) fn topics(&mut self, say: Say<'_, P::Message, P::Topic>) -> u64 {
+        self.control(say, false);
+        self.link.flights.handed()
     }
 
     fn control(&mut self, say: Say<'_, P::Message, P::Topic>, secret: bool) {

@@ -140,6 +140,7 @@ impl Redactor {
     }
 
     /// No command is forgotten: a new one has to say here whether there is something to hide in it.
+    // A table: one command, one arm.
     fn command<M: Redact, T: Clone>(&mut self, command: &Command<M, T>) -> Option<Command<M, T>> {
         match command {
             Command::Send { message, options } => {

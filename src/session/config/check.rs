@@ -52,7 +52,8 @@ impl Config {
             .chain(self.link_problems())
             .chain(self.size_problems())
             .chain(self.who_problems())
-            .chain(self.dedup_problems());
+            .chain(self.dedup_problems())
+            .chain(self.topic_problems());
         match { problems }.find(|(bad, ..)| *bad) {
             Some((_, field, problem)) => Err(BadConfig { field, problem }),
             None => Ok(()),
@@ -123,6 +124,17 @@ impl Config {
         ]
     }
 
+    fn topic_problems(&self) -> [Problem; 4] {
+        let topics = &self.subscriptions;
+        let no_time = "is zero: give the peer time to answer";
+        [
+            (is_zero(topics.answer_timeout), "subscriptions.answer_timeout", no_time),
+            (topics.batch == 0, "subscriptions.batch", "is zero: nothing could be asked for; 1 asks for each alone"),
+            (topics.max_topics == 0, "subscriptions.max_topics", "is zero: nothing could be subscribed to"),
+            (topics.held_max == 0, "subscriptions.held_max", "is zero: what comes before a snapshot would be lost"),
+        ]
+    }
+
     fn who_problems(&self) -> [Problem; 7] {
         let (who, names) = (&self.identity, &self.identity.metadata);
         let no_id = matches!(&who.client_id, ClientId::Given(id) if id.is_empty());
@@ -170,7 +182,7 @@ mod tests {
     /// One config for each way to be wrong.
     #[test]
     fn every_problem_is_named() {
-        let cases: [Case; 36] = [
+        let cases: [Case; 40] = [
             ("retry.base is zero", |c| c.retry.base = Duration::ZERO),
             ("retry.factor is zero", |c| c.retry.factor = 0),
             ("retry.floor is zero", |c| c.retry.floor = Duration::from_nanos(999)),
@@ -208,6 +220,10 @@ mod tests {
             }),
             ("credentials.answer_timeout is zero", |c| c.credentials.answer_timeout = Duration::ZERO),
             ("errors.poison_limit is zero", |c| c.errors.poison_limit = 0),
+            ("subscriptions.answer_timeout is zero", |c| c.subscriptions.answer_timeout = Duration::ZERO),
+            ("subscriptions.batch is zero", |c| c.subscriptions.batch = 0),
+            ("subscriptions.max_topics is zero", |c| c.subscriptions.max_topics = 0),
+            ("subscriptions.held_max is zero", |c| c.subscriptions.held_max = 0),
             ("errors.rows has codes that end", |c| {
                 c.errors.rows = vec![Row::close(Codes { first: 4009, last: 4000 }, Recovery::Retry)];
             }),
@@ -219,7 +235,7 @@ mod tests {
         ];
         let config = Config::default();
         let rows = config.retry_problems().len() + config.link_problems().len() + config.size_problems().len();
-        let rows = rows + config.who_problems().len() + config.dedup_problems().len();
+        let rows = rows + config.who_problems().len() + config.dedup_problems().len() + config.topic_problems().len();
         assert_eq!(cases.len(), rows, "a case for each row");
         for (expected, spoil) in cases {
             let mut config = Config::default();

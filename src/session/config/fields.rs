@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     Config, ConnectPolicy, CredentialPolicy, DedupPolicy, ErrorPolicy, HeartbeatPolicy, Identity, QueuePolicy,
-    RetryPolicy, Window,
+    RetryPolicy, SubscriptionPolicy, Window,
 };
 
 /// A setting that was changed.
@@ -136,6 +136,13 @@ fields! {
         poison_limit AtOnce,
         tell_server AtOnce,
         rows AtOnce,
+    }
+    subscriptions: SubscriptionPolicy {
+        restore NextLink,
+        answer_timeout NextTime,
+        batch AtOnce,
+        max_topics AtOnce,
+        held_max AtOnce,
     }
     identity: Identity {
         client_id NextLink,

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::{fmt, time::Duration};
 
-use super::{Config, CredentialUse, FirstAttempt, Jitter};
+use super::{Config, CredentialUse, FirstAttempt, Jitter, Restore};
 use crate::{Codes, ErrorPolicy, Match, Occasion, Remedy, Row};
 
 /// Settings that are legal and hardly meant together.
@@ -68,6 +68,7 @@ impl Config {
             .chain(self.credential_rules())
             .chain(self.error_rules())
             .chain(self.dedup_rules())
+            .chain(self.topic_rules())
             .collect()
     }
 
@@ -279,6 +280,27 @@ impl Config {
     }
 
     // A table: one rule, one row.
+    fn topic_rules(&self) -> [Rule; 2] {
+        let topics = &self.subscriptions;
+        let (before, found_after) =
+            (topics.restore == Restore::Before, self.heartbeat.interval.saturating_add(self.heartbeat.timeout));
+        [
+            (
+                topics.answer_timeout == NEVER,
+                &["subscriptions.answer_timeout"],
+                "a server that forgets one answer is waited for as long as it answers pings",
+                "give it a time, such as the 10 s that it has by default",
+            ),
+            (
+                before && topics.answer_timeout < NEVER && topics.answer_timeout > found_after,
+                &["subscriptions.answer_timeout", "heartbeat.interval", "heartbeat.timeout"],
+                "the queue waits longer for one missing answer than it takes to find a dead link",
+                "lower it, or restore alongside",
+            ),
+        ]
+    }
+
+    // A table: one rule, one row.
     fn error_rules(&self) -> [Rule; 5] {
         let (errors, usual) = (&self.errors, ErrorPolicy::default());
         let cut = |row: &Row| matches!(row.remedy, Remedy::RetryAfter(wait) if wait > self.retry.directed_cap);
@@ -355,6 +377,7 @@ fn exists(what: Match) -> bool {
         | Match::NoCredential
         | Match::CredentialTimeout
         | Match::LoginTimeout
+        | Match::RestoreTimeout
         | Match::Silence
         | Match::LoginRefused
         | Match::Unfit
@@ -421,6 +444,8 @@ mod tests {
             ("errors.rows", |c| c.errors.rows = vec![Row::close(404, Recovery::Fatal)]),
             ("errors.rows", |c| c.errors.rows = vec![Row::http(4401, Recovery::Fatal)]),
             ("dedup.within, retry.cap", |c| (c.dedup.incoming, c.dedup.within) = (true, secs(29))),
+            ("subscriptions.answer_timeout", |c| c.subscriptions.answer_timeout = NEVER),
+            ("subscriptions.answer_timeout, heartbeat.interval, heartbeat.timeout", |c| c.subscriptions.answer_timeout = secs(36)),
             ("errors.rows, retry.directed_cap", |c| c.errors.rows = vec![Row::http(420, Recovery::RetryAfter(HOUR * 2))]),
         ];
         for (fields, spoil) in cases {

@@ -13,6 +13,7 @@ mod queue;
 mod retry;
 #[cfg(all(feature = "serde", test))]
 mod serde_tests;
+mod subscriptions;
 #[cfg(test)]
 mod table;
 
@@ -28,6 +29,7 @@ pub use identity::{ClientId, Identity};
 pub use lint::Finding;
 pub use queue::{Overflow, QueuePolicy, Window};
 pub use retry::{FirstAttempt, Jitter, RetryPolicy};
+pub use subscriptions::{Restore, SubscriptionPolicy};
 
 use crate::ErrorPolicy;
 
@@ -89,6 +91,8 @@ pub struct Config {
     pub credentials: CredentialPolicy,
     /// What is done about failures, where it differs from the table.
     pub errors: ErrorPolicy,
+    /// What is done about topics.
+    pub subscriptions: SubscriptionPolicy,
     /// Who this session is.
     pub identity: Identity,
     /// What counts as the same message twice.
@@ -133,6 +137,7 @@ impl Default for Config {
             connect: ConnectPolicy::default(),
             credentials: CredentialPolicy::default(),
             errors: ErrorPolicy::default(),
+            subscriptions: SubscriptionPolicy::default(),
             identity: Identity::default(),
             dedup: DedupPolicy::default(),
             connect_timeout: Duration::from_secs(10),

@@ -11,7 +11,7 @@ use core::{fmt, time::Duration};
 use std::{env, fs, path::Path};
 
 use super::{
-    Alike, ClientId, Config, Counts, CredentialUse, FirstAttempt, Jitter, Overflow,
+    Alike, ClientId, Config, Counts, CredentialUse, FirstAttempt, Jitter, Overflow, Restore,
     fields::{FIELDS, Field},
 };
 use crate::{Row, Text, written::span::Span};
@@ -82,7 +82,7 @@ macro_rules! as_debug {
     })* };
 }
 
-as_debug! { bool Alike Overflow FirstAttempt CredentialUse ClientId }
+as_debug! { bool Alike Overflow Restore FirstAttempt CredentialUse ClientId }
 
 /// Bytes in the largest unit that needs no rounding.
 fn in_bytes(shown: &str) -> String {

@@ -1,0 +1,683 @@
+//! Topics: what is asked for on each link, what is told of it, and what waits for it.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
+
+use std::time::Duration;
+
+use steadfast::{
+    Action, Answer, Cause, CloseCode, Command, Config, Down, Event, Frame, Input, Kind, LinkId, Machine, Phase,
+    Recovery, Report, Restore, SendOptions, Session, SubscribeOptions, Text, Timestamp, TopicNews, TopicState, Topics,
+    Why,
+};
+use steadfast_sim::{Checked, Toy};
+
+const MANY: Toy = Toy {
+    hello: false,
+    login: true,
+    acks: true,
+    pings: steadfast::Pings::Frames,
+    topics: Topics::Many,
+    confirms: true,
+};
+
+/// A checked session in conversation with a server that has topics.
+struct Talk {
+    session: Checked<Session<Toy>, Toy>,
+    now: Timestamp,
+    link: LinkId,
+    frames: u64,
+    /// What the last turn did.
+    out: Vec<Action<Text, Text>>,
+}
+
+impl Talk {
+    fn new(toy: Toy, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        change(&mut config);
+        let session = Session::new(toy, config.clone(), 7).expect("a sound configuration");
+        let session = Checked::new(session, toy, config);
+        Self { session, now: Timestamp::from_millis(1), link: LinkId(0), frames: 0, out: Vec::new() }
+    }
+
+    fn many() -> Self {
+        Self::new(MANY, |_| {})
+    }
+
+    fn turn(&mut self, input: Input<Text, Text>) -> Answer<Text> {
+        self.now = self.now.after(Duration::from_millis(2)).expect("far from the end");
+        self.out.clear();
+        let answer = self.session.handle(self.now, input, &mut self.out);
+        for action in &self.out {
+            match action {
+                Action::Connect(attempt) => (self.link, self.frames) = (attempt.link, 0),
+                Action::Send { .. } => self.frames += 1,
+                _ => {}
+            }
+        }
+        self.session.assert_sound();
+        answer
+    }
+
+    fn subscribe(&mut self, topic: &str) -> Answer<Text> {
+        self.subscribe_with(topic, SubscribeOptions::default())
+    }
+
+    fn subscribe_with(&mut self, topic: &str, options: SubscribeOptions<Text>) -> Answer<Text> {
+        self.turn(Input::Command(Command::Subscribe { topic: topic.into(), options: Box::new(options) }))
+    }
+
+    fn unsubscribe(&mut self, topic: &str) -> Answer<Text> {
+        self.turn(Input::Command(Command::Unsubscribe { topic: topic.into() }))
+    }
+
+    fn resync(&mut self, topic: &str) -> Answer<Text> {
+        self.turn(Input::Command(Command::Resync { topic: topic.into() }))
+    }
+
+    fn send(&mut self, text: &str) {
+        let command = Command::Send { message: text.into(), options: SendOptions::default() };
+        assert!(matches!(self.turn(Input::Command(command)), Answer::Accepted(_)));
+    }
+
+    fn report(&mut self, report: Report) {
+        self.turn(Input::Report(self.link, report));
+    }
+
+    fn hear(&mut self, line: &str) {
+        self.report(Report::Frame(line.to_owned().into()));
+    }
+
+    fn flushed(&mut self) {
+        self.report(Report::Flushed { frames: self.frames });
+    }
+
+    /// Connects, up to the answer of the login.
+    fn log_in(&mut self, answer: &str) {
+        self.now = self.now.after(Duration::from_secs(60)).expect("far from the end");
+        self.turn(Input::Command(Command::ConnectNow));
+        self.report(Report::Up(Box::default()));
+        self.hear(answer);
+    }
+
+    fn down(&mut self) {
+        let cause = Cause::Closed { code: CloseCode(1006), reason: Text::default() };
+        self.report(Report::Down(Box::new(Down { cause, left: self.frames, verdict: Some(Recovery::Retry) })));
+    }
+
+    /// Nothing happens for so long but what the session does by itself; what that was.
+    fn pass(&mut self, time: Duration) -> Vec<Action<Text, Text>> {
+        let until = self.now.after(time).expect("far from the end");
+        let mut all = Vec::new();
+        while let Some(at) = self.session.next_deadline().filter(|at| *at <= until) {
+            self.now = at;
+            self.out.clear();
+            self.session.handle(self.now, Input::Wake, &mut self.out);
+            self.frames += self.out.iter().filter(|action| matches!(action, Action::Send { .. })).count() as u64;
+            self.session.assert_sound();
+            all.append(&mut self.out);
+        }
+        self.now = until;
+        all
+    }
+
+    fn phase(&self) -> Phase {
+        self.session.machine().phase()
+    }
+
+    /// What was handed to the transport in the last turn.
+    fn sent(&self) -> Vec<&str> {
+        sent(&self.out)
+    }
+
+    /// What was told of topics and their messages in the last turn, as lines.
+    fn told(&self) -> Vec<String> {
+        told(&self.out)
+    }
+
+    fn state(&self, topic: &str) -> Option<TopicState> {
+        let mut all = self.session.machine().subscriptions();
+        all.find(|known| known.topic.as_str() == topic).map(|known| known.state)
+    }
+}
+
+fn sent(actions: &[Action<Text, Text>]) -> Vec<&str> {
+    let sends = actions.iter().filter_map(|action| match action {
+        Action::Send { frame: frame @ Frame::Text(_), .. } => frame.as_str(),
+        _ => None,
+    });
+    sends.collect()
+}
+
+fn told(actions: &[Action<Text, Text>]) -> Vec<String> {
+    let line = |action: &Action<Text, Text>| match action {
+        Action::Emit(Event::Topic { topic, news }) => Some(match news {
+            TopicNews::Gap { last } => format!("gap {topic} {}", last.map_or("-".into(), |last| last.to_string())),
+            TopicNews::Refused { why, retry_at } => format!("refused {topic} {} {}", why.message, retry_at.is_some()),
+            TopicNews::Lost { why, .. } => {
+                format!("lost {topic} {}", why.as_ref().map_or("-", |why| why.message.as_str()))
+            }
+            TopicNews::Ended { .. } => format!("ended {topic}"),
+            TopicNews::NoSnapshot { .. } => format!("no snapshot {topic}"),
+            other => format!("{other:?} {topic}").to_lowercase(),
+        }),
+        Action::Emit(Event::Snapshot { topic, message }) => Some(format!("snapshot {topic} {message}")),
+        Action::Emit(Event::Restored { topics }) => Some(format!("restored {topics}")),
+        Action::Emit(Event::Message { message, topic, .. }) => {
+            Some(format!("message {} {message}", topic.as_ref().map_or("-", Text::as_str)))
+        }
+        _ => None,
+    };
+    actions.iter().filter_map(line).collect()
+}
+
+#[test]
+fn a_topic_is_asked_for_confirmed_and_left() {
+    let mut talk = Talk::many();
+    talk.log_in("ok");
+    assert_eq!(talk.phase(), Phase::Online, "there is nothing to restore");
+    talk.subscribe("a");
+    assert_eq!((talk.sent(), talk.state("a")), (vec!["sub 1 a"], Some(TopicState::Asked)));
+    talk.subscribe("a");
+    assert_eq!(talk.sent(), [""; 0], "it is on its way");
+    talk.hear("sub-ok 1");
+    assert_eq!((talk.told(), talk.state("a")), (vec!["confirmed a".into()], Some(TopicState::Confirmed)));
+    talk.hear("t a hello");
+    assert_eq!(talk.told(), ["message a hello"]);
+    talk.unsubscribe("a");
+    assert_eq!(talk.sent(), [""; 0], "one more wants it");
+    talk.unsubscribe("a");
+    assert_eq!((talk.sent(), talk.state("a")), (vec!["unsub 2 a"], Some(TopicState::Leaving)));
+    talk.hear("sub-ok 2");
+    assert_eq!((talk.told(), talk.state("a")), (vec!["left a".into()], None));
+    assert_eq!(talk.unsubscribe("a"), Answer::Denied(Why::NotSubscribed));
+}
+
+#[test]
+fn what_changes_while_an_answer_is_awaited_is_looked_at_when_it_has_come() {
+    let mut talk = Talk::many();
+    talk.log_in("ok");
+    talk.subscribe("a");
+    talk.unsubscribe("a");
+    assert_eq!((talk.sent(), talk.told()), (vec![], vec![]), "the server may have it: one operation at a time");
+    talk.hear("sub-ok 1");
+    assert_eq!((talk.sent(), talk.told()), (vec!["unsub 2 a"], vec![]));
+    talk.subscribe("a");
+    assert_eq!(talk.sent(), [""; 0]);
+    talk.unsubscribe("a");
+    talk.subscribe("a");
+    talk.hear("sub-ok 2");
+    assert_eq!((talk.sent(), talk.told()), (vec!["sub 3 a"], vec![]));
+    talk.unsubscribe("a");
+    talk.subscribe("a");
+    talk.hear("sub-ok 3");
+    assert_eq!((talk.sent(), talk.told()), (vec![], vec!["confirmed a".into()]), "cancelled out");
+}
+
+#[test]
+fn unsubscribe_and_subscribe_while_offline_cancel_out() {
+    let mut talk = Talk::many();
+    talk.subscribe("a");
+    talk.unsubscribe("a");
+    assert_eq!((talk.told(), talk.state("a")), (vec!["left a".into()], None));
+    talk.log_in("ok");
+    assert_eq!((talk.sent(), talk.phase()), (vec![], Phase::Online), "no frame");
+
+    talk.subscribe("b");
+    talk.hear("sub-ok 1");
+    talk.down();
+    talk.unsubscribe("b");
+    talk.subscribe("b");
+    talk.log_in("kept");
+    assert_eq!((talk.sent(), talk.told()), (vec![], vec!["confirmed b".into()]), "it never was out");
+    talk.down();
+    talk.unsubscribe("b");
+    talk.log_in("kept");
+    assert_eq!(talk.sent(), ["unsub 2 b"], "a session that was kept has it still");
+    talk.hear("sub-ok 2");
+    assert_eq!((talk.state("b"), talk.phase()), (None, Phase::Online));
+    talk.down();
+    talk.log_in("ok");
+    assert_eq!(talk.sent(), [""; 0]);
+}
+
+#[test]
+fn the_queue_waits_until_all_topics_are_answered() {
+    let mut talk = Talk::many();
+    for topic in ["a", "b", "c"] {
+        talk.subscribe(topic);
+    }
+    talk.send("queued");
+    talk.log_in("ok");
+    assert_eq!((talk.sent(), talk.phase()), (vec!["sub 2 a b c"], Phase::Restoring));
+    talk.flushed();
+    talk.send("more");
+    talk.hear("on b");
+    assert_eq!((talk.sent(), talk.phase()), (vec![], Phase::Restoring));
+    talk.hear("sub-ok 2");
+    assert_eq!(talk.told(), ["confirmed a", "confirmed c", "restored 3"]);
+    assert_eq!((talk.sent(), talk.phase()), (vec!["m 1 queued", "m 3 more"], Phase::Online));
+}
+
+#[test]
+fn alongside_nothing_waits_but_topics_go_first() {
+    let mut talk = Talk::new(MANY, |config| config.subscriptions.restore = Restore::Alongside);
+    talk.subscribe("a");
+    talk.send("queued");
+    talk.log_in("ok");
+    assert_eq!((talk.sent(), talk.phase()), (vec!["sub 2 a", "m 1 queued"], Phase::Online));
+    talk.hear("sub-ok 2");
+    assert_eq!(talk.told(), ["confirmed a", "restored 1"]);
+}
+
+/// Ten operations one after the other answered, and the next one not: for each of them.
+#[test]
+fn a_restore_that_stalls_at_any_step_never_reaches_online() {
+    const TOPICS: usize = 10;
+    for topics in [Topics::One, Topics::Many] {
+        for step in 0..TOPICS {
+            let mut talk = Talk::new(Toy { topics, ..MANY }, |config| config.subscriptions.batch = 1);
+            for topic in 0..TOPICS {
+                talk.subscribe(&format!("t{topic}"));
+            }
+            talk.send("queued");
+            talk.log_in("ok");
+            assert_eq!(talk.sent().len(), TOPICS);
+            let first = 2;
+            for answered in 0..TOPICS {
+                if answered != step {
+                    talk.hear(&format!("sub-ok {}", first + answered));
+                    assert_eq!(talk.phase(), Phase::Restoring, "step {step}, {answered} answered");
+                }
+            }
+            talk.flushed();
+            let happened = talk.pass(Duration::from_secs(11));
+            let errors = happened.iter().filter_map(|action| match action {
+                Action::EmitError(error) => Some((error.kind, error.message.as_str())),
+                _ => None,
+            });
+            assert_eq!(errors.collect::<Vec<_>>(), [(Kind::Timeout, "a topic was not answered in time")]);
+            assert!(happened.contains(&Action::Abort(LinkId(1))), "step {step}");
+            assert!(!sent(&happened).iter().any(|frame| frame.starts_with("m ")), "nothing queued has left");
+            assert!(!talk.session.machine().history().any(|change| change.to == Phase::Online));
+        }
+    }
+}
+
+#[test]
+fn one_refused_topic_of_five_hundred_stops_none_of_the_others() {
+    let mut talk = Talk::new(Toy { topics: Topics::One, ..MANY }, |config| config.window.frames = 1_000);
+    for topic in 0..500 {
+        talk.subscribe(&format!("t{topic}"));
+    }
+    talk.log_in("ok");
+    for op in 1..=500 {
+        assert_eq!(talk.phase(), Phase::Restoring);
+        talk.hear(&if op == 250 { format!("sub-no {op} forbidden") } else { format!("sub-ok {op}") });
+        if op == 250 {
+            assert_eq!(talk.told(), ["refused t249 forbidden false"]);
+        }
+    }
+    assert_eq!((talk.phase(), talk.told().last().map(String::as_str)), (Phase::Online, Some("restored 499")));
+    assert_eq!(talk.state("t249"), Some(TopicState::Over));
+    talk.down();
+    talk.log_in("ok");
+    assert_eq!(talk.sent().len(), 499, "what was refused is not asked for again");
+    assert!(!talk.sent().iter().any(|frame| frame.ends_with(" t249")));
+}
+
+#[test]
+fn of_a_batch_the_refused_is_named_and_the_rest_is_confirmed() {
+    let mut talk = Talk::new(MANY, |config| config.subscriptions.batch = 2);
+    for topic in ["a", "b", "c"] {
+        talk.subscribe(topic);
+    }
+    talk.log_in("ok");
+    assert_eq!(talk.sent(), ["sub 1 a b", "sub 2 c"]);
+    talk.hear("off a forbidden");
+    assert_eq!(talk.told(), ["refused a forbidden false"]);
+    talk.hear("sub-ok 2");
+    talk.hear("sub-ok 1");
+    assert_eq!(talk.told(), ["confirmed b", "restored 2"]);
+    talk.subscribe("a");
+    assert_eq!(talk.sent(), ["sub 3 a"], "who wants it anew asks anew");
+}
+
+#[test]
+fn a_refusal_that_says_so_is_asked_again_after_its_time() {
+    let mut talk = Talk::many();
+    talk.subscribe("a");
+    talk.log_in("ok");
+    talk.hear("sub-no 1 30000 busy");
+    assert_eq!((talk.told(), talk.phase()), (vec!["refused a busy true".into(), "restored 0".into()], Phase::Online));
+    assert_eq!(sent(&talk.pass(Duration::from_secs(29))), [""; 0]);
+    assert_eq!(sent(&talk.pass(Duration::from_secs(5))), ["sub 2 a"]);
+    talk.hear("sub-ok 2");
+    assert_eq!(talk.told(), ["confirmed a"]);
+}
+
+#[test]
+fn a_session_that_the_peer_kept_is_not_asked_again() {
+    let mut talk = Talk::many();
+    for topic in ["a", "b"] {
+        talk.subscribe(topic);
+    }
+    talk.log_in("ok");
+    talk.hear("sub-ok 1");
+    talk.subscribe("c");
+    assert_eq!(talk.sent(), ["sub 2 c"]);
+    talk.down();
+    talk.subscribe("d");
+    talk.unsubscribe("b");
+    talk.log_in("kept");
+    assert_eq!((talk.sent(), talk.phase()), (vec!["unsub 3 b", "sub 4 c d"], Phase::Restoring), "only what changed");
+    talk.hear("t a still there");
+    assert_eq!(talk.told(), ["message a still there"], "nothing was missed");
+    talk.hear("sub-ok 3");
+    talk.hear("sub-ok 4");
+    assert_eq!((talk.told().last().map(String::as_str), talk.phase()), (Some("restored 3"), Phase::Online));
+    talk.down();
+    talk.log_in("kept");
+    assert_eq!((talk.sent(), talk.told(), talk.phase()), (vec![], vec![], Phase::Online));
+}
+
+#[test]
+fn a_gap_comes_before_the_first_message_of_each_topic_on_a_new_link() {
+    let mut talk = Talk::many();
+    for topic in ["a", "b"] {
+        talk.subscribe(topic);
+    }
+    talk.log_in("ok");
+    talk.hear("t# 16 a before");
+    assert_eq!(talk.told(), ["message a before"], "nothing was missed yet");
+    talk.hear("sub-ok 1");
+    talk.hear("t# 17 a one");
+    talk.down();
+    talk.log_in("ok");
+    talk.hear("t# 25 a two");
+    assert_eq!(talk.told(), ["gap a 17", "message a two"]);
+    talk.hear("t# 26 a three");
+    assert_eq!(talk.told(), ["message a three"]);
+    talk.hear("sub-ok 2");
+    assert_eq!(talk.told(), ["confirmed a", "gap b -", "confirmed b", "restored 2"]);
+    talk.hear("t b one");
+    assert_eq!((talk.told(), talk.session.machine().health(talk.now).gaps), (vec!["message b one".into()], 2));
+    let positions = talk.session.machine().subscriptions().map(|known| known.last).collect::<Vec<_>>();
+    assert_eq!(positions, [Some(26), None]);
+}
+
+#[test]
+fn a_notification_before_the_reply_finds_its_topic() {
+    let mut talk = Talk::new(Toy { topics: Topics::One, ..MANY }, |_| {});
+    talk.log_in("ok");
+    talk.subscribe("a");
+    talk.subscribe("b");
+    talk.hear("item 2 early");
+    assert_eq!(talk.told(), ["message b early"]);
+    talk.hear("sub-ok 2");
+    talk.hear("item 2 later");
+    assert_eq!(talk.told(), ["message b later"]);
+}
+
+#[test]
+fn what_the_peer_drops_is_asked_for_again_alone() {
+    let mut talk = Talk::many();
+    for topic in ["a", "b"] {
+        talk.subscribe(topic);
+    }
+    talk.log_in("ok");
+    talk.hear("sub-ok 1");
+    talk.flushed();
+    talk.hear("t# 3 a three");
+    talk.hear("gone a moved");
+    assert_eq!(talk.told(), ["lost a moved"]);
+    assert_eq!(sent(&talk.pass(Duration::from_secs(2))), ["sub 2 a"]);
+    talk.hear("sub-ok 2");
+    assert_eq!(talk.told(), ["gap a 3", "confirmed a"]);
+    talk.hear("off b");
+    assert_eq!((talk.told(), talk.state("b")), (vec!["ended b".into()], Some(TopicState::Over)));
+    talk.flushed();
+    assert_eq!(sent(&talk.pass(Duration::from_secs(20))), [""; 0], "what has ended is not");
+    talk.down();
+    talk.log_in("ok");
+    assert_eq!(talk.sent(), ["sub 3 a"]);
+    talk.unsubscribe("b");
+    assert_eq!((talk.told(), talk.state("b")), (vec!["left b".into()], None));
+}
+
+#[test]
+fn a_topic_that_is_dropped_again_and_again_waits_longer_each_time() {
+    let mut talk = Talk::new(MANY, |config| config.retry.jitter = steadfast::Jitter::None);
+    talk.subscribe("a");
+    talk.log_in("ok");
+    let mut waits = Vec::new();
+    for op in 1..6 {
+        talk.hear(&format!("sub-ok {op}"));
+        talk.hear("gone a again");
+        let begun = talk.now;
+        while talk.sent() != [format!("sub {} a", op + 1)] {
+            talk.pass(Duration::from_millis(250));
+            let asked = talk.state("a") == Some(TopicState::Asked);
+            if asked {
+                break;
+            }
+            talk.hear("m alive");
+        }
+        waits.push(talk.now.since(begun).as_secs());
+        talk.flushed();
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16]);
+}
+
+#[test]
+fn online_a_missing_answer_loses_the_topic_and_nothing_else() {
+    let mut talk = Talk::new(MANY, |config| config.retry.jitter = steadfast::Jitter::None);
+    talk.log_in("ok");
+    talk.subscribe("a");
+    talk.flushed();
+    let happened = talk.pass(Duration::from_millis(10_900));
+    assert_eq!((told(&happened), talk.phase()), (vec!["lost a -".into()], Phase::Online));
+    talk.flushed();
+    talk.hear("m alive");
+    assert_eq!(sent(&talk.pass(Duration::from_secs(2))), ["sub 2 a"]);
+    talk.unsubscribe("a");
+    talk.flushed();
+    let happened = talk.pass(Duration::from_secs(11));
+    assert_eq!(sent(&happened), ["unsub 3 a"], "it may have it, so it is told that nobody wants it");
+    talk.hear("sub-ok 3");
+    assert_eq!(talk.told(), ["left a"]);
+}
+
+#[test]
+fn an_answer_is_not_missed_while_nobody_reads() {
+    let mut talk = Talk::many();
+    talk.subscribe("a");
+    talk.log_in("ok");
+    talk.flushed();
+    talk.report(Report::Paused);
+    talk.pass(Duration::from_secs(30));
+    assert_eq!(talk.phase(), Phase::Restoring);
+    talk.report(Report::Resumed);
+    talk.pass(Duration::from_secs(9));
+    talk.hear("sub-ok 1");
+    assert_eq!(talk.phase(), Phase::Online);
+}
+
+#[test]
+fn a_deadline_that_was_slept_through_is_put_off_once() {
+    let mut talk = Talk::many();
+    talk.subscribe("a");
+    talk.log_in("ok");
+    talk.flushed();
+    talk.now = talk.now.after(Duration::from_secs(3_600)).expect("far from the end");
+    talk.turn(Input::Wake);
+    assert_eq!(talk.phase(), Phase::Restoring);
+    talk.hear("sub-ok 1");
+    assert_eq!(talk.phase(), Phase::Online);
+}
+
+#[test]
+fn without_confirmations_a_topic_is_confirmed_when_it_is_flushed() {
+    let mut talk = Talk::new(Toy { confirms: false, ..MANY }, |_| {});
+    talk.subscribe("a");
+    talk.log_in("ok");
+    assert_eq!((talk.sent(), talk.told(), talk.phase()), (vec!["sub 1 a"], vec![], Phase::Restoring));
+    talk.flushed();
+    assert_eq!((talk.told(), talk.phase()), (vec!["confirmed a".into(), "restored 1".into()], Phase::Online));
+    talk.unsubscribe("a");
+    talk.flushed();
+    assert_eq!(talk.told(), ["left a"]);
+    talk.subscribe("b");
+    talk.flushed();
+    talk.hear("sub-no 3 forbidden");
+    assert_eq!(talk.told(), ["refused b forbidden false"], "an objection comes later");
+    talk.subscribe("c");
+    talk.flushed();
+    talk.hear("sub-ok 4");
+    assert_eq!(talk.told(), ["ended c"], "its stream is over");
+}
+
+#[test]
+fn local_topics_need_no_frame() {
+    let mut talk = Talk::many();
+    talk.subscribe("#prices");
+    talk.log_in("ok");
+    assert_eq!((talk.sent(), talk.phase()), (vec![], Phase::Online));
+    assert_eq!(talk.told(), ["confirmed #prices", "restored 1"]);
+    talk.unsubscribe("#prices");
+    assert_eq!((talk.sent(), talk.told()), (vec![], vec!["left #prices".into()]));
+}
+
+#[test]
+fn a_snapshot_comes_before_what_was_held_for_it() {
+    let mut talk = Talk::many();
+    let options = || SubscribeOptions::default().snapshot("all of a".into());
+    talk.subscribe_with("a", options());
+    talk.log_in("ok");
+    talk.hear("t# 1 a one");
+    assert_eq!(talk.told(), [""; 0], "held, also before the confirmation");
+    talk.hear("sub-ok 1");
+    assert_eq!((talk.sent(), talk.phase()), (vec!["req 2 all of a"], Phase::Online));
+    talk.hear("t# 2 a two");
+    assert_eq!(talk.told(), [""; 0]);
+    talk.hear("item 2 the state");
+    assert_eq!(talk.told(), ["snapshot a the state", "message a one", "message a two"]);
+    talk.hear("sub-ok 2");
+    assert_eq!(talk.session.machine().stats().unexpected, 0);
+    talk.hear("t# 3 a three");
+    assert_eq!(talk.told(), ["message a three"]);
+    talk.resync("a");
+    assert_eq!(talk.sent(), ["req 3 all of a"]);
+    talk.hear("t# 4 a four");
+    talk.hear("deny 3 not now");
+    assert_eq!(talk.told(), ["no snapshot a", "gap a 3", "message a four"]);
+    talk.resync("a");
+    talk.hear("t# 5 a five");
+    talk.flushed();
+    let happened = talk.pass(Duration::from_secs(11));
+    assert_eq!(told(&happened), ["no snapshot a", "gap a 4", "message a five"], "and no answer is none");
+    talk.hear("item 4 too late");
+    assert_eq!(talk.told(), [""; 0], "what comes late is nobody's");
+}
+
+#[test]
+fn at_the_bound_the_oldest_held_is_dropped_and_a_gap_says_so() {
+    let mut talk = Talk::new(MANY, |config| config.subscriptions.held_max = 2);
+    talk.subscribe_with("a", SubscribeOptions::default().snapshot("all of a".into()));
+    talk.log_in("ok");
+    talk.hear("sub-ok 1");
+    for position in 1..=3 {
+        talk.hear(&format!("t# {position} a text"));
+    }
+    talk.hear("item 2 the state");
+    assert_eq!(talk.told(), ["snapshot a the state", "gap a -", "message a text", "message a text"]);
+}
+
+#[test]
+fn what_is_held_when_the_link_goes_is_a_gap_on_the_next() {
+    let mut talk = Talk::many();
+    talk.subscribe_with("a", SubscribeOptions::default().snapshot("all of a".into()));
+    talk.log_in("ok");
+    talk.hear("sub-ok 1");
+    talk.hear("t# 1 a one");
+    talk.down();
+    talk.log_in("kept");
+    assert_eq!((talk.sent(), talk.told()), (vec!["req 3 all of a"], vec![]), "kept, it is only asked for again");
+    talk.hear("item 3 the state");
+    assert_eq!(talk.told(), ["snapshot a the state", "message a one"]);
+    talk.resync("a");
+    talk.hear("t# 2 a two");
+    talk.down();
+    talk.log_in("ok");
+    talk.hear("sub-ok 5");
+    assert_eq!(
+        (talk.told(), talk.sent()),
+        (vec!["gap a 1".into(), "confirmed a".into(), "restored 1".into()], vec!["req 6 all of a"])
+    );
+}
+
+#[test]
+fn a_silent_topic_is_called_stale_once() {
+    let mut talk = Talk::many();
+    talk.subscribe_with("a", SubscribeOptions::default().stale_after(Duration::from_secs(5)));
+    talk.subscribe("b");
+    talk.log_in("ok");
+    talk.hear("sub-ok 1");
+    talk.flushed();
+    assert_eq!(told(&talk.pass(Duration::from_secs(4))), [""; 0]);
+    talk.hear("t a text");
+    assert_eq!(told(&talk.pass(Duration::from_millis(4_900))), [""; 0], "counted from the last message");
+    assert_eq!(told(&talk.pass(Duration::from_secs(10))), ["stale a"]);
+    talk.hear("t a text");
+    assert_eq!(told(&talk.pass(Duration::from_secs(6))), ["stale a"], "again, after something came");
+}
+
+#[test]
+fn what_cannot_be_had_is_denied() {
+    let mut talk = Talk::new(MANY, |config| config.subscriptions.max_topics = 1);
+    assert_eq!(talk.resync("a"), Answer::Denied(Why::NotSubscribed));
+    assert_eq!(talk.subscribe("a"), Answer::Done);
+    assert_eq!(talk.subscribe("b"), Answer::Denied(Why::TooManyTopics { limit: 1 }));
+    assert_eq!(talk.resync("a"), Answer::Denied(Why::NoSnapshot));
+    talk.turn(Input::Command(Command::Connect));
+    talk.turn(Input::Command(Command::Stop));
+    assert_eq!(talk.subscribe("a"), Answer::Denied(Why::Stopped));
+    assert_eq!(Talk::new(Toy::default(), |_| {}).subscribe("a"), Answer::Denied(Why::NoTopics));
+}
+
+#[test]
+fn what_is_wanted_outlives_a_stop() {
+    let mut talk = Talk::many();
+    talk.subscribe("a");
+    talk.log_in("ok");
+    talk.hear("sub-ok 1");
+    talk.turn(Input::Command(Command::Stop));
+    talk.down();
+    assert_eq!(talk.state("a"), Some(TopicState::Wanted));
+    talk.log_in("ok");
+    assert_eq!(talk.sent(), ["sub 2 a"]);
+}
+
+#[test]
+fn a_lazy_session_dials_for_a_topic_and_does_not_sleep_while_it_has_one() {
+    let mut talk = Talk::new(MANY, |config| {
+        (config.connect.lazy, config.connect.idle_close) = (true, Duration::from_secs(60));
+    });
+    talk.turn(Input::Command(Command::Connect));
+    assert_eq!(talk.phase(), Phase::Idle);
+    talk.subscribe("a");
+    assert_eq!(talk.phase(), Phase::Connecting);
+}
+
+#[test]
+fn what_was_left_is_a_stranger_again() {
+    let mut talk = Talk::many();
+    talk.log_in("ok");
+    talk.subscribe("a");
+    talk.hear("sub-ok 1");
+    talk.unsubscribe("a");
+    talk.hear("sub-ok 2");
+    talk.hear("t a unasked");
+    assert_eq!(talk.told(), ["message a unasked"], "it is passed on, as from a server that sends what it likes");
+    talk.hear("on a");
+    assert_eq!((talk.told(), talk.session.machine().stats().unexpected), (vec![], 1));
+}
