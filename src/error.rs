@@ -304,6 +304,15 @@ pub enum Why {
     NotSubscribed,
     /// The topic has no snapshot that could be asked for.
     NoSnapshot,
+    /// There is no [`Bucket`](crate::Bucket) of the name that it is to draw on.
+    NoBucket,
+    /// It takes more slots than pacing can ever have for it.
+    TooHeavy {
+        /// How many it takes.
+        weight: u32,
+        /// How many there are: the limit without the reserve.
+        limit: u32,
+    },
 }
 
 impl fmt::Display for Why {
@@ -323,6 +332,10 @@ impl fmt::Display for Why {
             }
             Self::NotSubscribed => f.write_str("the topic is not subscribed to; subscribe first"),
             Self::NoSnapshot => f.write_str("the topic has no snapshot; subscribe with SubscribeOptions::snapshot"),
+            Self::NoBucket => f.write_str("there is no bucket of that name; name one of pacing.buckets"),
+            Self::TooHeavy { weight, limit } => {
+                write!(f, "the message takes {weight} slots and pacing never has more than {limit}; split it")
+            }
         }
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
-    Action, Alike, Answer, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, FirstAttempt, Frame, Health,
-    HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery, Report, Secret, SendOptions,
-    Session, Text, Timestamp,
+    Action, Alike, Answer, Bucket, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, FirstAttempt, Frame,
+    Health, HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery, Report, Secret,
+    SendOptions, Session, Text, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -84,6 +84,9 @@ struct How {
     tracked: bool,
     secret: bool,
     labelled: bool,
+    /// How many slots it takes, and whether of the bucket with a name.
+    weight: u32,
+    few: bool,
 }
 
 /// Which link.
@@ -159,13 +162,18 @@ impl Arbitrary for How {
             _ => Class::Bypass,
         };
         let (tracked, secret, labelled) = (bool::arbitrary(g), bool::arbitrary(g), bool::arbitrary(g));
-        Self { class, key: Some(u8::arbitrary(g) % 8).filter(|key| *key < 3), tracked, secret, labelled }
+        let (weight, few) = ([1, 1, 1, 1, 2, 3, 4, 9][usize::from(u8::arbitrary(g) % 8)], u8::arbitrary(g) % 8 == 0);
+        let key = Some(u8::arbitrary(g) % 8).filter(|key| *key < 3);
+        Self { class, key, tracked, secret, labelled, weight, few }
     }
 }
 
 impl How {
     fn options(self, ttl: Option<u16>) -> SendOptions {
-        let mut options = SendOptions::new(self.class);
+        let mut options = SendOptions::new(self.class).weight(self.weight);
+        if self.few {
+            options = options.bucket("few");
+        }
         (options.tracked, options.secret) = (self.tracked, self.secret);
         if let Some(key) = self.key {
             options = options.key(["a", "b", "c"][usize::from(key)]);
@@ -225,6 +233,8 @@ fn config() -> Config {
     config
 }
 
+const TWO_SECONDS: Duration = Duration::from_secs(2);
+
 /// Other settings, each bit one.
 fn settings(mut config: Config, bits: u8) -> Config {
     let on = |bit: u8| bits & 1 << bit != 0;
@@ -235,6 +245,10 @@ fn settings(mut config: Config, bits: u8) -> Config {
     config.keep_on_stop = on(4);
     config.retry.floor = Duration::from_millis(if on(5) { 500 } else { 100 });
     config.queue.max_messages = if on(6) { 6 } else { 12 };
+    config.pacing.buckets =
+        if on(7) { vec![Bucket::new(5, TWO_SECONDS), Bucket::new(2, TWO_SECONDS).named("few")] } else { vec![] };
+    config.pacing.gap = Duration::from_millis(if on(7) && on(1) { 30 } else { 0 });
+    config.pacing.per_link = on(2);
     config.retry.first = if bits == 255 { FirstAttempt::FailFast } else { FirstAttempt::Retry };
     config
 }

@@ -21,6 +21,9 @@ pub struct Scenario {
     pub host: Host,
     /// How the server behaves.
     pub script: Script,
+    /// The server closes a link (with 1008) as soon as more than so many frames have come within any such time, on all
+    /// links together.
+    pub limit: Option<(u32, Duration)>,
     /// How the network behaves.
     pub network: Network,
     /// What the application does.
@@ -47,6 +50,7 @@ impl Scenario {
             credential: Some(Secret::from("right")),
             host: Host::default(),
             script: Script::default(),
+            limit: None,
             network: Network::default(),
             app: App::default(),
             faults: Faults::default(),

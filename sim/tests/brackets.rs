@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast::{Kind, Phase, Timestamp};
+use steadfast::{Bucket, Kind, Phase, Timestamp};
 use steadfast_sim::{Door, Fault, Faults, Scenario, Script, Story, World, each_seed};
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -39,6 +39,27 @@ fn a_first_attempt_that_fails_is_tried_again_like_any_other() {
             assert!(story.dials.len() >= 3, "{} dials, {door:?}", story.dials.len());
             assert_eq!(story.phase, Phase::Online, "{door:?}");
         }
+    });
+}
+
+/// nautilus #5012: a bucket of ten tokens that is refilled with ten a second sends ten at once and nine more before the
+/// second is over, up to twice what the venue allows within any second.
+#[test]
+fn a_rolling_limit_is_kept_where_a_bucket_of_tokens_lets_twice_as_much_pass() {
+    each_seed("a_rolling_limit_is_kept_where_a_bucket_of_tokens_lets_twice_as_much_pass", 1..=100, |seed| {
+        let mut scenario = Scenario::new(seed);
+        scenario.limit = Some((10, SECOND));
+        scenario.config.pacing.buckets = vec![Bucket::new(10, SECOND).reserve(1)];
+        (scenario.app.ahead, scenario.app.messages, scenario.app.every) = (10, 50, 20 * MILLI);
+        let story = run(scenario.clone());
+        assert_eq!((story.limited.len(), story.dials.len(), story.pending), (0, 1, 0));
+        // A login and sixty messages, of which nine can leave within a second.
+        let took = story.ended_at.since(Timestamp::from_millis(1));
+        assert!(took < 8 * SECOND, "as fast as it may: {took:?}");
+
+        scenario.config.pacing.buckets.clear();
+        scenario.lasts = 5 * SECOND;
+        assert_ne!(run(scenario).limited.len(), 0, "without it the server closes");
     });
 }
 

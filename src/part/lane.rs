@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use super::{Ended, Standing};
-use crate::{Class, Dropped, OpId, Outcome, Rejected, TakenBack, Text, Timestamp};
+use crate::{Class, Dropped, OpId, Outcome, Rejected, TakenBack, Text, Timestamp, session::Rare};
 
 /// More than a handshake of the application's own needs.
 const MOST: usize = 64;
@@ -28,6 +28,8 @@ struct Passer<M> {
     since: Timestamp,
     expires: Option<Timestamp>,
     label: Option<Text>,
+    bucket: Option<Text>,
+    slots: u32,
     /// The numbers of its first and its last frame, once it was handed over.
     frames: (u64, u64),
 }
@@ -38,6 +40,9 @@ pub(crate) struct Passing<'a, M> {
     pub(crate) id: OpId,
     pub(crate) message: &'a M,
     pub(crate) secret: bool,
+    /// What it draws on beside what all do, and how many slots it takes.
+    pub(crate) bucket: Option<&'a Text>,
+    pub(crate) slots: u32,
 }
 
 impl<M> Lane<M> {
@@ -78,15 +83,17 @@ impl<M> Lane<M> {
         let Standing { now, class: _, tracked, secret, rare } = standing;
         let rare = rare.map(|rare| *rare).unwrap_or_default();
         let expires = rare.ttl.and_then(|ttl| now.after(ttl.duration()));
-        let (since, label, frames) = (now, rare.label, (0, 0));
+        let (since, slots, frames) = (now, rare.slots(), (0, 0));
+        let Rare { label, bucket, .. } = rare;
+        let passer = Passer { id, message, bytes, tracked, secret, since, expires, label, bucket, slots, frames };
         self.bytes += u64::from(bytes);
-        self.passers.push_back(Passer { id, message, bytes, tracked, secret, since, expires, label, frames });
+        self.passers.push_back(passer);
     }
 
     /// The next message to hand over.
     pub(crate) fn next(&self) -> Option<Passing<'_, M>> {
-        let Passer { id, message, secret, .. } = self.passers.get(self.handed)?;
-        Some(Passing { id: *id, message, secret: *secret })
+        let Passer { id, message, secret, bucket, slots, .. } = self.passers.get(self.handed)?;
+        Some(Passing { id: *id, message, secret: *secret, bucket: bucket.as_ref(), slots: *slots })
     }
 
     /// The message that [`next`](Self::next) showed was handed over, as the frames of these numbers.

@@ -60,6 +60,11 @@ impl Login {
         }
     }
 
+    /// Whether something is to be said now.
+    pub(crate) const fn is_our_turn(&self) -> bool {
+        matches!(self.step, Step::Ours(_))
+    }
+
     /// What is to be said now, once: a login, with the challenge if there is one. It is to be said with
     /// [`credential`](Self::credential): the present one if it begins now.
     pub(crate) fn take_step(&mut self, present: Option<&Secret>) -> Option<Option<Bytes>> {

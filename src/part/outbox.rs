@@ -176,6 +176,12 @@ impl<M> Outbox<M> {
         None
     }
 
+    /// What the message that [`next`](Self::next) showed draws on beside what all do, and how many slots it takes.
+    pub(crate) fn next_draw(&self) -> (Option<Text>, u32) {
+        let extra = self.entries.get(self.cursor).and_then(|entry| self.books.extra(&entry.label));
+        extra.map_or((None, 1), |extra| (extra.bucket.clone(), extra.slots))
+    }
+
     /// The message that [`next`](Self::next) showed was handed over.
     #[inline]
     pub(crate) fn on_handed(&mut self) {

@@ -92,6 +92,11 @@ impl Refresh {
         true
     }
 
+    /// The login that is under way.
+    pub(crate) const fn login_mut(&mut self) -> Option<&mut Login> {
+        if let Step::LoggingIn(login) = &mut self.step { Some(login) } else { None }
+    }
+
     /// What is to be said now, once: a login, with the challenge if there is one.
     pub(crate) fn take_step(&mut self, present: Option<&Secret>) -> Option<Option<Bytes>> {
         if let Step::LoggingIn(login) = &mut self.step { login.take_step(present) } else { None }

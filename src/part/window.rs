@@ -63,14 +63,16 @@ impl Flights {
         self.handed - self.flushed < 2 * u64::from(self.limit.frames) && bytes < u64::from(self.limit.bytes)
     }
 
-    /// Frames that belong to no message were handed over.
-    pub(crate) const fn hand_control(&mut self, frames: u32, bytes: u64) {
+    /// Frames that belong to no message were handed over: the numbers of the first and the last.
+    pub(crate) const fn hand_control(&mut self, frames: u32, bytes: u64) -> (u64, u64) {
+        let first = self.handed + 1;
         if self.control.last <= self.flushed {
             self.control.bytes = 0;
         }
         self.handed += frames as u64;
         self.control.last = self.handed;
         self.control.bytes += bytes;
+        (first, self.handed)
     }
 
     /// The frames of a message were handed over.
@@ -82,6 +84,11 @@ impl Flights {
         if place != Place::of(id) {
             self.moved.push((id, place));
         }
+    }
+
+    /// The numbers of the first and the last frame of the message that was handed over last.
+    pub(crate) fn last_handed(&self) -> (u64, u64) {
+        self.flights.back().map_or((0, 0), |flight| (flight.last + 1 - u64::from(flight.frames), flight.last))
     }
 
     /// Whether a message may pass the queue by. Such messages have the second window for their frames, and bounds of

@@ -35,6 +35,7 @@ where
             next: self.next.clone(),
             leaving: self.leaving.clone(),
             outbox: self.outbox.clone(),
+            pacing: self.pacing.clone(),
             taken: self.taken.clone(),
             topics: self.topics.clone(),
             kept_topics: self.kept_topics.clone(),

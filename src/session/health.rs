@@ -81,6 +81,8 @@ pub struct Stats {
     pub topics_refused: u64,
     /// Topics that were called stale.
     pub topics_stale: u64,
+    /// Signs of life and goodbyes that left though pacing had no slot for them: see [`PacingPolicy`](super::PacingPolicy).
+    pub unpaced: u64,
 }
 
 /// Messages that were dropped, by reason: see [`Dropped`].

@@ -29,7 +29,7 @@ impl<P: Protocol> Session<P> {
         }
         match frame {
             _ if is_dialing => self.stats.unexpected += 1,
-            Frame::Ping(_) => {}
+            Frame::Ping(_) => self.on_echo(now),
             Frame::Pong(payload) => self.on_pong(now, id, payload.as_ref().try_into().map(u64::from_be_bytes).ok()),
             Frame::Text(_) | Frame::Binary(_) if frame.len() as u64 > u64::from(max_message) => {
                 let text = Text::from_static("a message larger than max_message");

@@ -78,6 +78,7 @@ impl<P: Protocol> Session<P> {
         (self.facts.retry_at, self.facts.is_asked) = (None, false);
         self.facts.resumed = Resumed::Fresh;
         self.proof.on_dial();
+        self.forget_pace();
         self.link = Some(Link {
             id,
             attempt,
@@ -153,16 +154,19 @@ impl<P: Protocol> Session<P> {
     }
 
     /// The link that was leaving is gone.
-    pub(super) fn end_leaving(&mut self, left: u64, out: &mut Actions<P>) {
+    pub(super) fn end_leaving(&mut self, now: Timestamp, left: u64, out: &mut Actions<P>) {
         if let Some(link) = self.leaving.take() {
-            self.let_go(link, left, out);
+            self.let_go(now, link, left, out);
         }
         self.end_what_stays_behind(out);
     }
 
     /// What became of what a link was given.
-    fn let_go(&mut self, mut link: LinkOf<P>, left: u64, out: &mut Actions<P>) {
+    fn let_go(&mut self, now: Timestamp, mut link: LinkOf<P>, left: u64, out: &mut Actions<P>) {
         let left = left.max(link.flights.flushed());
+        if let Some(pacing) = &mut self.pacing {
+            pacing.on_lost(now, link.id.0, left);
+        }
         self.outbox.on_lost(link.flights.first_unsent(left), &mut tell(&mut self.stats, &mut self.dedup, out));
         link.lane.on_lost(left, &mut tell_passing(&mut self.stats, self.outbox.dead(), out));
     }
@@ -253,7 +257,7 @@ impl<P: Protocol> Session<P> {
             let (unsent, limit) = (link.flights.first_unsent(left), self.config.errors.poison_limit);
             self.outbox.on_charged(charge, limit, unsent, &mut tell(&mut self.stats, &mut self.dedup, out));
         }
-        self.let_go(link, left, out);
+        self.let_go(now, link, left, out);
     }
 
     /// What went wrong is told to the server after the next login. What comes of telling is not told, else it could go

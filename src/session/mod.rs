@@ -38,7 +38,7 @@ mod topics;
 mod veil;
 mod writes;
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::iter;
 
 use bytes::Bytes;
@@ -50,7 +50,9 @@ pub use config::{
     Alike, Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, DedupPolicy, Finding,
     FirstAttempt, Identity,
 };
-pub use config::{BadConfig, Config, HeartbeatPolicy, Jitter, Overflow, QueuePolicy, RetryPolicy, Window};
+pub use config::{
+    BadConfig, Bucket, Config, HeartbeatPolicy, Jitter, Overflow, PacingPolicy, QueuePolicy, RetryPolicy, Window,
+};
 pub use config::{Restore, SubscriptionPolicy};
 use dedup::can_compare;
 pub use health::{Drops, Health, Rates, Stats, Status};
@@ -69,8 +71,8 @@ pub use timers::Timer;
 use crate::{
     BadEndpoints, Frame, Heard, Machine, Never, Protocol, Rng, Secret, Text, Timestamp, Who,
     part::{
-        Activity, Backoff, Credentials, Dedup, Ended, Endpoints, History, Ids, Network, Outbox, Patience, Proof,
-        Subscriptions,
+        Activity, Backoff, Credentials, Dedup, Ended, Endpoints, History, Ids, Network, Outbox, Pacing, Patience,
+        Proof, Subscriptions,
     },
 };
 
@@ -119,6 +121,8 @@ pub struct Session<P: Protocol> {
     /// Its predecessor: it only waits for the peer's goodbye.
     leaving: Option<LinkOf<P>>,
     outbox: Outbox<P::Message>,
+    /// What was said lately, if somebody limits that.
+    pacing: Option<Box<Pacing>>,
     /// Ids of the peer's messages that the application has taken and the peer does not know of yet.
     taken: VecDeque<Bytes>,
     /// The topics that are wanted.
@@ -170,6 +174,7 @@ impl<P: Protocol> Session<P> {
             next: None,
             leaving: None,
             outbox: Outbox::new(),
+            pacing: Pacing::new(&config.pacing).map(Box::new),
             taken: VecDeque::new(),
             topics: Subscriptions::new(),
             kept_topics: None,

@@ -1,7 +1,10 @@
 //! How a message is sent.
 
 use alloc::boxed::Box;
-use core::{num::NonZeroU64, time::Duration};
+use core::{
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
 
 use crate::Text;
 
@@ -35,6 +38,8 @@ pub(crate) struct Rare {
     pub(crate) ttl: Option<Ttl>,
     pub(crate) key: Option<Text>,
     pub(crate) label: Option<Text>,
+    pub(crate) bucket: Option<Text>,
+    pub(crate) weight: Option<NonZeroU32>,
 }
 
 /// What is promised for a message. In the order in which [`Overflow::DropLowest`](crate::Overflow::DropLowest) drops
@@ -139,6 +144,21 @@ impl SendOptions {
         self
     }
 
+    /// It draws on the buckets of this name too: see [`Bucket`](crate::Bucket). Refused if there is none.
+    #[must_use]
+    pub fn bucket(mut self, name: impl Into<Text>) -> Self {
+        self.rare().bucket = Some(name.into());
+        self
+    }
+
+    /// How many slots it takes of the buckets it draws on, where a server counts some messages as several. At least one,
+    /// which is the default. Refused if no bucket ever has so many.
+    #[must_use]
+    pub fn weight(mut self, slots: u32) -> Self {
+        self.rare().weight = NonZeroU32::new(slots).filter(|slots| slots.get() > 1);
+        self
+    }
+
     /// Its time to live.
     #[must_use]
     pub fn time_to_live(&self) -> Option<Ttl> {
@@ -157,8 +177,26 @@ impl SendOptions {
         self.rare.as_ref()?.label.as_ref()
     }
 
+    /// The name of the buckets that it draws on beside those of all.
+    #[must_use]
+    pub fn draws_on(&self) -> Option<&Text> {
+        self.rare.as_ref()?.bucket.as_ref()
+    }
+
+    /// How many slots it takes.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        self.rare.as_ref().map_or(1, |rare| rare.slots())
+    }
+
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+}
+
+impl Rare {
+    pub(crate) fn slots(&self) -> u32 {
+        self.weight.map_or(1, NonZeroU32::get)
     }
 }
 
@@ -190,22 +228,26 @@ struct Spelled {
     key: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<NonZeroU32>,
 }
 
 #[cfg(feature = "serde")]
 impl From<SendOptions> for Spelled {
     fn from(options: SendOptions) -> Self {
         let SendOptions { class, tracked, secret, rare } = options;
-        let Rare { ttl, key, label } = rare.map(|rare| *rare).unwrap_or_default();
-        Self { class, tracked, secret, ttl, key, label }
+        let Rare { ttl, key, label, bucket, weight } = rare.map(|rare| *rare).unwrap_or_default();
+        Self { class, tracked, secret, ttl, key, label, bucket, weight }
     }
 }
 
 #[cfg(feature = "serde")]
 impl From<Spelled> for SendOptions {
     fn from(spelled: Spelled) -> Self {
-        let Spelled { class, tracked, secret, ttl, key, label } = spelled;
-        let rare = Rare { ttl, key, label };
+        let Spelled { class, tracked, secret, ttl, key, label, bucket, weight } = spelled;
+        let rare = Rare { ttl, key, label, bucket, weight };
         Self { class, tracked, secret, rare: (rare != Rare::default()).then(|| Box::new(rare)) }
     }
 }

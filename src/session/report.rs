@@ -148,6 +148,9 @@ impl<P: Protocol> Session<P> {
             Place::Leaving => &mut self.leaving,
         };
         let Some(link) = link else { return };
+        if let Some(pacing) = &mut self.pacing {
+            pacing.on_flushed(now, link.id.0, link.flights.flushed());
+        }
         if let Some(place) = link.flights.take_flushed() {
             self.seeing.queueing.on_flushed(place.first(), now);
             self.activity.on_message(now);
@@ -164,7 +167,7 @@ impl<P: Protocol> Session<P> {
         match place {
             Place::Link => self.lose(now, Failure::Wire(cause), verdict, Parting::Gone { left }, out),
             Place::Next => self.next = None,
-            Place::Leaving => self.end_leaving(left, out),
+            Place::Leaving => self.end_leaving(now, left, out),
         }
     }
 }

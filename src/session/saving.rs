@@ -96,7 +96,7 @@ impl<P: Protocol> Session<P> {
 
     fn restore(&mut self, now: Timestamp, kept: &Kept, message: P::Message) {
         let class = if kept.at_least_once { Class::AtLeastOnce } else { Class::AtMostOnce };
-        let Ok(bytes) = self.weigh(&message, class) else { return };
+        let Ok(bytes) = self.weigh(&message, &SendOptions::new(class)) else { return };
         let Ok(Room::Behind) = self.room(&SendOptions::new(class), bytes, &mut alloc::vec::Vec::new()) else { return };
         let standing = Standing { now, class, tracked: false, secret: kept.secret, rare: None };
         self.outbox.restore(kept.op, message, bytes, standing, kept.expires, kept.may_have_left);

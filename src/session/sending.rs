@@ -19,7 +19,7 @@ impl<P: Protocol> Session<P> {
         options: SendOptions,
         out: &mut Actions<P>,
     ) -> Answer<P::Message> {
-        let bytes = match self.weigh(&message, options.class) {
+        let bytes = match self.weigh(&message, &options) {
             Ok(bytes) => bytes,
             Err(why) => return self.refuse(why, message),
         };
@@ -93,13 +93,16 @@ impl<P: Protocol> Session<P> {
 
     /// How many bytes it takes, if it can be sent at all.
     #[inline]
-    pub(super) fn weigh(&self, message: &P::Message, class: Class) -> Result<u32, Why> {
+    pub(super) fn weigh(&self, message: &P::Message, options: &SendOptions) -> Result<u32, Why> {
         if self.facts.ended.is_some() || self.wants.end.is_some() {
             return Err(Why::Stopped);
         }
         // Numbered acknowledgements come with the resume protocol.
-        if class == Class::AtLeastOnce && self.protocol.abilities().acks != Acks::Each {
+        if options.class == Class::AtLeastOnce && self.protocol.abilities().acks != Acks::Each {
             return Err(Why::NoAcks);
+        }
+        if options.rare.is_some() {
+            self.admit_draw(options)?;
         }
         let bytes = self.protocol.admit(message).map_err(|unfit| Why::Unfit(unfit.into()))?;
         let limit = self.message_limit();
@@ -139,7 +142,8 @@ impl<P: Protocol> Session<P> {
             Class::Volatile => {
                 let is_next = self.outbox.next().is_none() && self.outbox.fits(&self.config.queue, bytes);
                 let link = self.link.as_ref().filter(|link| is_next && link.is_online());
-                if link.is_some_and(|link| link.flights.has_room(bytes)) { Ok(()) } else { Err(Why::NotNow) }
+                let has_room = link.is_some_and(|link| link.flights.has_room(bytes));
+                if has_room && self.has_slot_now(options) { Ok(()) } else { Err(Why::NotNow) }
             }
             Class::Latest if options.keyed().is_none() => Err(Why::NoKey),
             Class::Latest | Class::AtMostOnce | Class::AtLeastOnce => Ok(()),

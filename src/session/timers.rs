@@ -43,6 +43,8 @@ pub enum Timer {
     Level,
     /// An answer about a topic is missing, a topic is to be asked for again, or it may be stale.
     Topic,
+    /// Something waits to be said, because too much was said lately: see [`PacingPolicy`](super::PacingPolicy).
+    Pacing,
 }
 
 impl<P: Protocol> Session<P> {
@@ -73,7 +75,7 @@ impl<P: Protocol> Session<P> {
 
     /// All timers, in the order in which they fire.
     #[inline]
-    fn timers(&self) -> [(Timer, Option<Timestamp>); 12] {
+    fn timers(&self) -> [(Timer, Option<Timestamp>); 13] {
         let (stage, heartbeat, stable, idle) = self.link_timers();
         let close = match self.leaving.as_ref().map(|link| &link.stage) {
             Some(Stage::Closing { deadline, .. }) => *deadline,
@@ -102,6 +104,7 @@ impl<P: Protocol> Session<P> {
             (Timer::Degraded, degraded),
             (Timer::Level, level),
             (Timer::Topic, self.topics_deadline()),
+            self.hold(),
             (Timer::Dial, self.dial_at()),
         ]
     }
@@ -128,8 +131,8 @@ impl<P: Protocol> Session<P> {
 
     fn fire(&mut self, timer: Timer, now: Timestamp, out: &mut Actions<P>) {
         match timer {
-            // Settling dials, and looks anew how it all does.
-            Timer::Dial | Timer::Degraded | Timer::Level => {}
+            // Settling dials and writes, and looks anew how it all does.
+            Timer::Dial | Timer::Degraded | Timer::Level | Timer::Pacing => {}
             Timer::Refresh => self.on_refresh(now, out),
             Timer::Ask => self.on_overdue(now, Failure::CredentialTimeout, out),
             Timer::Connect => self.on_overdue(now, Failure::ConnectTimeout, out),
@@ -138,7 +141,7 @@ impl<P: Protocol> Session<P> {
             Timer::Stable => self.note_stability(now),
             Timer::Close => {
                 out.extend(self.leaving.as_ref().map(|link| Action::Abort(link.id)));
-                self.end_leaving(u64::MAX, out);
+                self.end_leaving(now, u64::MAX, out);
             }
             Timer::Drain => {
                 if let Some(end) = &mut self.wants.end {

@@ -178,15 +178,25 @@ impl<P: Protocol> Session<P> {
             if !link.flights.has_control_room() {
                 return;
             }
-            let Some(no) = link.topics.take_next() else { break };
-            let Some(wanted) = self.topics.get(no) else { continue };
-            let errand = link.topics.errand(no, wanted.is_due());
-            let is_local = self.protocol.is_local(&wanted.topic);
+            let Some(no) = link.topics.next() else { break };
+            let wanted = self.topics.get(no);
+            let errand = wanted.and_then(|wanted| link.topics.errand(no, wanted.is_due()));
+            let is_local = wanted.is_some_and(|wanted| self.protocol.is_local(&wanted.topic));
+            let is_known = wanted.is_some();
+            let is_silent = errand.is_none() || (is_local && errand != Some(Errand::Snapshot));
+            let most = if is_silent { 0 } else { self.may_say(now) };
+            if most == 0 && !is_silent {
+                return;
+            }
+            let taken = self.link.as_mut().and_then(|link| link.topics.take_next());
+            if !is_known || taken.is_none() {
+                continue;
+            }
             match errand {
                 Some(Errand::Subscribe) if is_local => self.on_topic_in(now, no, out),
                 Some(Errand::Unsubscribe) if is_local => self.on_topic_out(no, out),
                 Some(errand @ (Errand::Subscribe | Errand::Unsubscribe)) => {
-                    let topics = self.gather(no, errand);
+                    let topics = self.gather(no, errand, most);
                     self.say_topics(now, errand, topics, out);
                 }
                 Some(Errand::Snapshot) => self.ask_snapshot(now, no, out),
@@ -208,13 +218,14 @@ impl<P: Protocol> Session<P> {
         self.end_topic(no, out);
     }
 
-    /// This topic, and those behind it that want the same, as many as one operation can name.
-    fn gather(&mut self, no: TopicNo, errand: Errand) -> Vec<TopicNo> {
+    /// This topic, and those behind it that want the same, as many as one operation can name; and not more than frames
+    /// may leave, for a protocol may say each of them in its own.
+    fn gather(&mut self, no: TopicNo, errand: Errand, frames: u32) -> Vec<TopicNo> {
         let mut gathered = alloc::vec![no];
         let Some(link) = &mut self.link else { return gathered };
         let most = match link.abilities.topics {
             Topics::None | Topics::One => 1,
-            Topics::Many => self.config.subscriptions.batch as usize,
+            Topics::Many => self.config.subscriptions.batch.min(frames) as usize,
         };
         while let Some(next) = link.topics.next().filter(|_| gathered.len() < most) {
             let wanted = self.topics.get(next);

@@ -3,15 +3,18 @@
 //! What may be written now, in order of priority: the login, answers and probes, acknowledgements, then the one
 //! queue. The order stands in one function and belongs to nobody who called first.
 
+mod held;
+
 use alloc::{collections::VecDeque, vec::Vec};
-use core::mem;
+use core::{mem, time::Duration};
 
 use bytes::Bytes;
+use held::OURS;
 
 use super::{Action, Actions, Dropped, Link, LinkOf, Session, Stage, Stats, append, tell};
 use crate::{
     CredentialPolicy, Frame, Outgoing, Pings, Protocol, Say, Timestamp,
-    part::{Credentials, Dedup, Next, Outbox, Passing},
+    part::{Credentials, Dedup, Draw, Next, Outbox, Pacing, Passing, Whose},
 };
 
 impl<P: Protocol> Session<P> {
@@ -21,8 +24,10 @@ impl<P: Protocol> Session<P> {
         if !link.is_open() {
             return;
         }
-        let online = link.is_online();
-        let mut online = online;
+        if self.pacing.is_some() {
+            return self.writes_held(now, out);
+        }
+        let mut online = link.is_online();
         if !online || !link.owed.is_empty() || !self.taken.is_empty() || link.lane.waits() || link.topics.waits() {
             online = self.writes_owed(now, out);
         }
@@ -37,9 +42,9 @@ impl<P: Protocol> Session<P> {
     /// What comes before the queue; whether that may go on. Most turns owe nothing.
     #[cold]
     fn writes_owed(&mut self, now: Timestamp, out: &mut Actions<P>) -> bool {
-        let policy = self.config.credentials;
+        let (policy, timeout) = (self.config.credentials, self.config.login_timeout);
         let Some(mut writer) = self.writer(now, out) else { return false };
-        writer.login(&policy);
+        writer.login(&policy, timeout);
         writer.pong();
         if writer.link.is_logged_in() {
             writer.ping();
@@ -61,6 +66,7 @@ impl<P: Protocol> Session<P> {
             credentials: &self.credentials,
             taken: &mut self.taken,
             outbox: &mut self.outbox,
+            pacing: self.pacing.as_deref_mut(),
             frames: &mut self.frames,
             stats: &mut self.stats,
             dedup: &mut self.dedup,
@@ -75,7 +81,8 @@ impl<P: Protocol> Session<P> {
             let (protocol, frames) = (&mut self.protocol, &mut self.frames);
             let (stats, dedup) = (&mut self.stats, &mut self.dedup);
             let (credentials, taken, outbox) = (&self.credentials, &mut self.taken, &mut self.outbox);
-            Writer { protocol, link, credentials, taken, outbox, frames, stats, dedup, now, out }
+            let pacing = self.pacing.as_deref_mut();
+            Writer { protocol, link, credentials, taken, outbox, pacing, frames, stats, dedup, now, out }
                 .control(Say::Bye, false);
         }
     }
@@ -88,6 +95,7 @@ pub(super) struct Writer<'a, P: Protocol> {
     credentials: &'a Credentials,
     taken: &'a mut VecDeque<Bytes>,
     outbox: &'a mut Outbox<P::Message>,
+    pacing: Option<&'a mut Pacing>,
     frames: &'a mut Vec<Frame>,
     stats: &'a mut Stats,
     dedup: &'a mut Dedup,
@@ -96,8 +104,8 @@ pub(super) struct Writer<'a, P: Protocol> {
 }
 
 impl<P: Protocol> Writer<'_, P> {
-    fn login(&mut self, policy: &CredentialPolicy) {
-        if !self.link.abilities.login || !self.link.flights.has_control_room() {
+    fn login(&mut self, policy: &CredentialPolicy, timeout: Duration) {
+        if !self.link.abilities.login || !self.link.flights.has_control_room() || self.login_waits(timeout) {
             return;
         }
         let present = self.credentials.at_login(policy);
@@ -145,7 +153,7 @@ impl<P: Protocol> Writer<'_, P> {
     }
 
     fn acks(&mut self) {
-        while !self.taken.is_empty() && self.link.flights.has_control_room() {
+        while !self.taken.is_empty() && self.link.flights.has_control_room() && self.may_leave() {
             let Some(id) = self.taken.pop_front() else { return };
             self.control(Say::AckOf { id: &id }, false);
         }
@@ -153,7 +161,8 @@ impl<P: Protocol> Writer<'_, P> {
 
     /// The server is told of an earlier failure, once.
     fn report(&mut self) {
-        if self.link.flights.has_control_room() {
+        let is_owed = self.link.owed.report.is_some() && self.link.flights.has_control_room();
+        if is_owed && self.may_leave() {
             if let Some(error) = self.link.owed.report.take() {
                 self.link.has_reported = true;
                 self.control(Say::Report(&error), false);
@@ -163,42 +172,53 @@ impl<P: Protocol> Writer<'_, P> {
 
     /// What passes the queue by, and waits for no login.
     fn lane(&mut self) {
-        while let Some(Passing { id, message, secret }) = self.link.lane.next() {
-            if !self.link.flights.has_passing_room() {
+        while let Some(Passing { id, message, secret, bucket, slots }) = self.link.lane.next() {
+            let draw = Draw { whose: Whose::Theirs, bucket, slots };
+            let has_slots = self.pacing.as_mut().is_none_or(|pacing| pacing.may_leave(self.now, draw));
+            if !has_slots || !self.link.flights.has_passing_room() {
                 return;
             }
+            let bucket = bucket.cloned();
             let say = Say::Message(Outgoing { op: id, message, number: None, ack: false, again: false });
             self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
             let frames = self.send(secret);
             let numbers = self.link.flights.hand_passing(frames);
+            self.note_slots(numbers, Draw { whose: Whose::Theirs, bucket: bucket.as_ref(), slots });
             self.link.lane.on_handed(numbers);
         }
     }
 
     #[inline(always)]
     fn queue(&mut self) {
-        while let Some(Next { id, place, message, bytes, secret, ack, again }) = self.outbox.next() {
-            if !self.link.flights.has_room(bytes) {
-                return;
-            }
-            if self.link.tuning.max_message.is_some_and(|most| bytes > most) {
-                // Accepted before this server said what it takes; sending it would cost the link.
-                self.outbox.drop_next(Dropped::TooBig, &mut tell(self.stats, self.dedup, self.out));
-                continue;
-            }
-            let frames = if let Some(frame) = self.protocol.as_frame(&mut self.link.protocol, message) {
-                self.send_one(frame, secret);
-                1
-            } else {
-                let say = Say::Message(Outgoing { op: id, message, number: None, ack, again });
-                self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
-                self.send(secret)
-            };
-            self.stats.sent += 1;
-            self.stats.resent += u64::from(again);
-            self.link.flights.hand(id, place, frames, bytes);
-            self.outbox.on_handed();
+        while self.hand_next() {}
+    }
+
+    /// Hands over the next message of the queue, if there is one and the window has room. One that this server does not
+    /// take is dropped.
+    #[inline(always)]
+    fn hand_next(&mut self) -> bool {
+        let Some(Next { id, place, message, bytes, secret, ack, again }) = self.outbox.next() else { return false };
+        if !self.link.flights.has_room(bytes) {
+            return false;
         }
+        if self.link.tuning.max_message.is_some_and(|most| bytes > most) {
+            // Accepted before this server said what it takes; sending it would cost the link.
+            self.outbox.drop_next(Dropped::TooBig, &mut tell(self.stats, self.dedup, self.out));
+            return true;
+        }
+        let frames = if let Some(frame) = self.protocol.as_frame(&mut self.link.protocol, message) {
+            self.send_one(frame, secret);
+            1
+        } else {
+            let say = Say::Message(Outgoing { op: id, message, number: None, ack, again });
+            self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
+            self.send(secret)
+        };
+        self.stats.sent += 1;
+        self.stats.resent += u64::from(again);
+        self.link.flights.hand(id, place, frames, bytes);
+        self.outbox.on_handed();
+        true
     }
 
     #[inline(always)]
@@ -223,7 +243,10 @@ impl<P: Protocol> Writer<'_, P> {
     fn hand_control(&mut self, secret: bool) {
         let bytes = self.frames.iter().map(|frame| frame.len() as u64).sum();
         let frames = self.send(secret);
-        self.link.flights.hand_control(frames, bytes);
+        let numbers = self.link.flights.hand_control(frames, bytes);
+        if frames > 0 {
+            self.note_slots(numbers, OURS);
+        }
     }
 
     /// Turns the encoded frames into actions; says how many.

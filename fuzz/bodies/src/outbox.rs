@@ -84,6 +84,8 @@ impl Case {
         settings.config.heartbeat = Config::default().heartbeat;
         // This host does not answer.
         settings.config.credentials = Config::default().credentials;
+        // Nor is time to pass where nobody waits for it.
+        settings.config.pacing = Config::default().pacing;
         let mut rig = Rig::new(settings);
         rig.watch_arrivals();
         rig.command(Command::Connect);

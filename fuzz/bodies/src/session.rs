@@ -145,7 +145,7 @@ fn options(kept: bool, tracked: bool, ttl: Option<u16>) -> SendOptions {
     let mut options = SendOptions::new(if kept { Class::AtLeastOnce } else { Class::AtMostOnce });
     options.tracked = tracked;
     match ttl {
-        Some(millis) => options.ttl(Duration::from_millis(millis.into())),
+        Some(millis) => options.ttl(Duration::from_millis(millis.into())).weight(u32::from(millis % 4)),
         None => options,
     }
 }

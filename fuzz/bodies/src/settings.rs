@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use steadfast::{Config, CredentialUse, Jitter, Overflow, Pings};
+use steadfast::{Bucket, Config, CredentialUse, Jitter, Overflow, Pings};
 use steadfast_sim::Toy;
 
 /// Everything that is fixed when a session is made.
@@ -26,6 +26,11 @@ impl<'a> Arbitrary<'a> for Settings {
         config.credentials.asked = seed >= 192;
         config.credentials.when =
             [CredentialUse::AtLogin, CredentialUse::AtDial, CredentialUse::Both][usize::from(seed) % 3];
+        if seed % 4 == 3 {
+            config.pacing.buckets =
+                vec![Bucket::new(4, Duration::from_millis(400)), Bucket::new(9, Duration::from_secs(2))];
+            config.pacing.per_link = seed % 8 == 7;
+        }
         Ok(Self { seed: seed.into(), protocol, config })
     }
 }

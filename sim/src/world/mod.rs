@@ -4,7 +4,7 @@ mod client;
 mod faults;
 mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use steadfast::{
@@ -30,6 +30,8 @@ pub struct World {
     count: u64,
     wires: BTreeMap<LinkId, Wire>,
     peers: BTreeMap<LinkId, Peer>,
+    /// When the last frames came to the server, if it limits them.
+    came: VecDeque<Timestamp>,
     link: Option<LinkId>,
     asleep_until: Timestamp,
     /// The credential that the host has at hand.
@@ -73,6 +75,8 @@ pub struct Story {
     pub shown: Vec<String>,
     /// When links were aborted.
     pub aborts: Vec<Timestamp>,
+    /// When the server closed a link because too much had come: see [`Scenario::limit`].
+    pub limited: Vec<Timestamp>,
     /// How many messages had not ended.
     pub pending: u64,
     /// Where the session stood.
@@ -127,6 +131,7 @@ impl World {
             count: 0,
             wires: BTreeMap::new(),
             peers: BTreeMap::new(),
+            came: VecDeque::new(),
             link: None,
             asleep_until: Timestamp::ZERO,
             cached: scenario.credential.clone(),

@@ -11,6 +11,10 @@ impl World {
         if self.wires.get(&link).is_some_and(|wire| wire.lost_after.is_some_and(|at| at < self.now)) {
             return;
         }
+        if matches!(parcel, Parcel::Frame(_)) && self.peers.contains_key(&link) && self.is_too_much() {
+            self.story.limited.push(self.now);
+            return self.end_from_server(link, closed(CloseCode::POLICY));
+        }
         let Some(peer) = self.peers.get_mut(&link) else { return };
         match parcel {
             Parcel::Frame(frame) => {
@@ -35,6 +39,16 @@ impl World {
                 self.peers.remove(&link);
             }
         }
+    }
+
+    /// One more frame has come: is that more than the limit?
+    fn is_too_much(&mut self) -> bool {
+        let Some((limit, per)) = self.scenario.limit else { return false };
+        self.came.push_back(self.now);
+        while self.came.front().is_some_and(|at| self.now.since(*at) >= per) {
+            self.came.pop_front();
+        }
+        self.came.len() as u64 > u64::from(limit)
     }
 
     pub(super) fn say(&mut self, link: LinkId, parcel: Parcel) {

@@ -45,14 +45,16 @@ impl<M> Books<M> {
     /// Notes what few messages have; says what is so of this one.
     #[cold]
     pub(super) fn note(&mut self, place: Place, id: OpId, rare: Rare, now: Timestamp, since: Option<Timestamp>) -> u8 {
-        let Rare { ttl, key, label } = rare;
+        let slots = rare.slots();
+        let Rare { ttl, key, label, bucket, weight } = rare;
         let mut is = 0;
         if let Some(at) = ttl.and_then(|ttl| now.after(ttl.duration())) {
             self.expiries.insert(place, at);
             is |= Is::EXPIRING;
         }
-        if key.is_some() || label.is_some() || since.is_some() {
-            self.extras.insert(place, Extra { id, since, key, label });
+        let draws = bucket.is_some() || weight.is_some();
+        if key.is_some() || label.is_some() || since.is_some() || draws {
+            self.extras.insert(place, Extra { id, since, key, label, bucket, slots });
             is |= Is::EXTRA;
         }
         is

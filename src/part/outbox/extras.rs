@@ -21,6 +21,9 @@ pub(super) struct Extra {
     pub(super) since: Option<Timestamp>,
     pub(super) key: Option<Text>,
     pub(super) label: Option<Text>,
+    /// What it draws on beside what all do, and how much.
+    pub(super) bucket: Option<Text>,
+    pub(super) slots: u32,
 }
 
 impl Extras {

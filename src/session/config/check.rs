@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use super::{Alike, ClientId, Config, Overflow};
+use super::{Alike, Bucket, ClientId, Config, Overflow};
 use crate::Match;
 
 /// A setting that makes no sense, and what to do about it.
@@ -28,6 +28,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The longest id of a client, in bytes. It stands in addresses and logs.
 const LONGEST_ID: usize = 256;
 
+/// The most limits that each message is held against.
+const MOST_BUCKETS: usize = 16;
+
 /// Whether something is wrong, where, and what.
 type Problem = (bool, &'static str, &'static str);
 
@@ -51,6 +54,7 @@ impl Config {
         let problems = (self.retry_problems().into_iter())
             .chain(self.link_problems())
             .chain(self.size_problems())
+            .chain(self.pace_problems())
             .chain(self.who_problems())
             .chain(self.dedup_problems())
             .chain(self.topic_problems());
@@ -135,6 +139,19 @@ impl Config {
         ]
     }
 
+    fn pace_problems(&self) -> [Problem; 5] {
+        let buckets = &self.pacing.buckets;
+        let any = |bad: fn(&Bucket) -> bool| buckets.iter().any(bad);
+        let no_room = "keeps all of a limit in reserve: leave at least one slot to messages";
+        [
+            (buckets.len() > MOST_BUCKETS, "pacing.buckets", "are more than 16: leave out those that others imply"),
+            (any(|bucket| bucket.limit == 0), "pacing.buckets", "has a limit of zero: nothing could be sent"),
+            (any(|bucket| is_zero(bucket.per)), "pacing.buckets", "has a limit within no time: say within which"),
+            (any(|bucket| bucket.reserve.is_some_and(|kept| kept >= bucket.limit)), "pacing.buckets", no_room),
+            (any(|bucket| bucket.name.len() > LONGEST_ID), "pacing.buckets", "has a name over 256 bytes: shorten it"),
+        ]
+    }
+
     fn who_problems(&self) -> [Problem; 7] {
         let (who, names) = (&self.identity, &self.identity.metadata);
         let no_id = matches!(&who.client_id, ClientId::Given(id) if id.is_empty());
@@ -182,7 +199,7 @@ mod tests {
     /// One config for each way to be wrong.
     #[test]
     fn every_problem_is_named() {
-        let cases: [Case; 40] = [
+        let cases: [Case; 45] = [
             ("retry.base is zero", |c| c.retry.base = Duration::ZERO),
             ("retry.factor is zero", |c| c.retry.factor = 0),
             ("retry.floor is zero", |c| c.retry.floor = Duration::from_nanos(999)),
@@ -209,6 +226,13 @@ mod tests {
             ("window.bytes is zero", |c| c.window.bytes = 0),
             ("max_message is zero", |c| c.max_message = 0),
             ("heard_max is zero", |c| c.heard_max = 0),
+            ("pacing.buckets are more than 16", |c| c.pacing.buckets = vec![Bucket::new(9, MINUTE); 17]),
+            ("pacing.buckets has a limit of zero", |c| c.pacing.buckets = vec![Bucket::new(0, MINUTE)]),
+            ("pacing.buckets has a limit within no time", |c| c.pacing.buckets = vec![Bucket::new(9, Duration::ZERO)]),
+            ("pacing.buckets keeps all of a limit", |c| c.pacing.buckets = vec![Bucket::new(9, MINUTE).reserve(9)]),
+            ("pacing.buckets has a name over 256 bytes", |c| {
+                c.pacing.buckets = vec![Bucket::new(9, MINUTE).named("x".repeat(257).as_str())];
+            }),
             ("identity.client_id is empty", |c| c.identity.client_id = ClientId::Given(Text::default())),
             ("identity.client_id is over 256 bytes", |c| {
                 c.identity.client_id = ClientId::Given("x".repeat(257).as_str().into());
@@ -235,7 +259,11 @@ mod tests {
         ];
         let config = Config::default();
         let rows = config.retry_problems().len() + config.link_problems().len() + config.size_problems().len();
-        let rows = rows + config.who_problems().len() + config.dedup_problems().len() + config.topic_problems().len();
+        let rows = rows
+            + config.pace_problems().len()
+            + config.who_problems().len()
+            + config.dedup_problems().len()
+            + config.topic_problems().len();
         assert_eq!(cases.len(), rows, "a case for each row");
         for (expected, spoil) in cases {
             let mut config = Config::default();

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    Config, ConnectPolicy, CredentialPolicy, DedupPolicy, ErrorPolicy, HeartbeatPolicy, Identity, QueuePolicy,
-    RetryPolicy, SubscriptionPolicy, Window,
+    Config, ConnectPolicy, CredentialPolicy, DedupPolicy, ErrorPolicy, HeartbeatPolicy, Identity, PacingPolicy,
+    QueuePolicy, RetryPolicy, SubscriptionPolicy, Window,
 };
 
 /// A setting that was changed.
@@ -128,6 +128,11 @@ fields! {
         asked NextTime,
         answer_timeout NextTime,
         refresh_before NextTime,
+    }
+    pacing: PacingPolicy {
+        gap AtOnce,
+        buckets AtOnce,
+        per_link NextLink,
     }
     errors: ErrorPolicy {
         strict AtOnce,

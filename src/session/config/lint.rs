@@ -34,10 +34,10 @@ const PEERS_PATIENCE: Duration = Duration::from_secs(60);
 /// How long an access token commonly lives (the example of RFC 6749, section 5.1).
 const TOKEN_LIFE: Duration = Duration::from_secs(3_600);
 
-const NEVER: Duration = Duration::MAX;
+pub(super) const NEVER: Duration = Duration::MAX;
 
 /// Whether it was found, which settings, what follows, what to do.
-type Rule = (bool, &'static [&'static str], &'static str, &'static str);
+pub(super) type Rule = (bool, &'static [&'static str], &'static str, &'static str);
 
 impl Config {
     /// Looks for settings that are legal and hardly meant together. A host that reads its config from a file should show
@@ -65,6 +65,7 @@ impl Config {
             .chain(self.link_rules())
             .chain(self.heartbeat_rules())
             .chain(self.size_rules())
+            .chain(self.pace_rules())
             .chain(self.credential_rules())
             .chain(self.error_rules())
             .chain(self.dedup_rules())
@@ -388,7 +389,7 @@ fn exists(what: Match) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Bucket, *};
     use crate::Recovery;
     use alloc::{string::ToString, vec};
 
@@ -434,6 +435,12 @@ mod tests {
             ("max_message, queue.max_bytes", |c| c.max_message += 1),
             ("queue.low, queue.high", |c| c.queue.low = 80),
             ("queue.high", |c| c.queue.high = 100),
+            ("pacing.buckets, heartbeat.interval, heartbeat.keepalive", |c| c.pacing.buckets = vec![Bucket::new(5, secs(60))]),
+            ("pacing.buckets, heartbeat.interval, heartbeat.keepalive", |c| c.pacing.buckets = vec![Bucket::new(5, secs(1)).reserve(1)]),
+            ("pacing.gap, heartbeat.interval, heartbeat.keepalive", |c| c.pacing.gap = secs(26)),
+            ("pacing.buckets", |c| c.pacing.buckets = vec![Bucket::new(5, secs(1)).slack(Duration::ZERO)]),
+            ("pacing.buckets", |c| c.pacing.buckets = vec![Bucket::new(5, secs(1)).named("orders").reserve(1)]),
+            ("pacing.buckets", |c| c.pacing.buckets = vec![Bucket::new(5, secs(1)), Bucket::new(5, secs(1)).named("orders")]),
             ("credentials.asked, credentials.when", |c| (c.credentials.asked, c.credentials.when) = (true, CredentialUse::Never)),
             ("credentials.refresh_before, credentials.answer_timeout", |c| (c.credentials.asked, c.credentials.refresh_before) = (true, secs(29))),
             ("credentials.refresh_before", |c| c.credentials.refresh_before = HOUR),

@@ -8,6 +8,7 @@ mod fields;
 mod heartbeat;
 mod identity;
 mod lint;
+mod pacing;
 mod presets;
 mod queue;
 mod retry;
@@ -27,6 +28,7 @@ pub use fields::{Changed, Counts};
 pub use heartbeat::HeartbeatPolicy;
 pub use identity::{ClientId, Identity};
 pub use lint::Finding;
+pub use pacing::{Bucket, PacingPolicy};
 pub use queue::{Overflow, QueuePolicy, Window};
 pub use retry::{FirstAttempt, Jitter, RetryPolicy};
 pub use subscriptions::{Restore, SubscriptionPolicy};
@@ -89,6 +91,8 @@ pub struct Config {
     pub connect: ConnectPolicy,
     /// When a credential is used, and where it comes from.
     pub credentials: CredentialPolicy,
+    /// How fast we speak.
+    pub pacing: PacingPolicy,
     /// What is done about failures, where it differs from the table.
     pub errors: ErrorPolicy,
     /// What is done about topics.
@@ -136,6 +140,7 @@ impl Default for Config {
             window: Window::default(),
             connect: ConnectPolicy::default(),
             credentials: CredentialPolicy::default(),
+            pacing: PacingPolicy::default(),
             errors: ErrorPolicy::default(),
             subscriptions: SubscriptionPolicy::default(),
             identity: Identity::default(),

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use serde_json::{Value, from_str, to_string, to_value};
 
-use super::{ClientId, Config, CredentialUse, FirstAttempt, Jitter, Overflow, fields::FIELDS};
+use super::{Bucket, ClientId, Config, CredentialUse, FirstAttempt, Jitter, Overflow, fields::FIELDS};
 use crate::{Kind, Match, Occasion, Recovery, Remedy, Row, Stage};
 
 /// Nothing in it is as in the default where it can be otherwise.
@@ -20,6 +20,12 @@ fn unusual() -> Config {
     (config.retry.max_attempts, config.retry.max_elapsed) = (Some(7), Some(Duration::MAX));
     config.retry.first = FirstAttempt::FailFast;
     config.queue.overflow = Overflow::ReplaceByKey;
+    config.pacing.gap = Duration::from_millis(3);
+    config.pacing.per_link = true;
+    config.pacing.buckets = vec![
+        Bucket::new(5, Duration::from_secs(1)),
+        Bucket::new(100, Duration::from_secs(60)).named("orders").slack(Duration::from_millis(7)).reserve(3),
+    ];
     config.credentials.when = CredentialUse::AtDial;
     config.identity.client_id = ClientId::Given("till \"4\"".into());
     config.identity.metadata = vec![("z".into(), "first".into()), ("a".into(), "second".into())];
@@ -49,6 +55,7 @@ fn a_config_written_by_hand() {
         "retry": { "base": "250 ms", "jitter": { "additive": "1 s" }, "max_attempts": 5, "first": "fail_fast" },
         "heartbeat": { "keepalive": "never" },
         "queue": { "max_messages": 100, "overflow": "drop_oldest" },
+        "pacing": { "buckets": [{ "limit": 5, "per": "1 s" }, { "name": "orders", "limit": 100, "per": "1 min", "slack": "2 s" }] },
         "credentials": { "when": "at_dial", "asked": true },
         "identity": { "client_id": { "given": "till-4" }, "metadata": { "region": "eu" } },
         "errors": { "rows": [
@@ -66,6 +73,8 @@ fn a_config_written_by_hand() {
     config.heartbeat.keepalive = Duration::MAX;
     config.queue.max_messages = 100;
     config.queue.overflow = Overflow::DropOldest;
+    let orders = Bucket::new(100, Duration::from_secs(60)).named("orders");
+    config.pacing.buckets = vec![Bucket::new(5, Duration::from_secs(1)), orders.slack(Duration::from_secs(2))];
     (config.credentials.when, config.credentials.asked) = (CredentialUse::AtDial, true);
     config.identity.client_id = ClientId::Given("till-4".into());
     config.identity.metadata = vec![("region".into(), "eu".into())];

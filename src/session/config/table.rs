@@ -11,7 +11,7 @@ use core::{fmt, time::Duration};
 use std::{env, fs, path::Path};
 
 use super::{
-    Alike, ClientId, Config, Counts, CredentialUse, FirstAttempt, Jitter, Overflow, Restore,
+    Alike, Bucket, ClientId, Config, Counts, CredentialUse, FirstAttempt, Jitter, Overflow, Restore,
     fields::{FIELDS, Field},
 };
 use crate::{Row, Text, written::span::Span};
@@ -65,6 +65,12 @@ impl Shown for Text {
 impl Shown for Vec<Row> {
     fn shown(&self) -> String {
         if self.is_empty() { "none".into() } else { format!("{} rows", self.len()) }
+    }
+}
+
+impl Shown for Vec<Bucket> {
+    fn shown(&self) -> String {
+        if self.is_empty() { "none".into() } else { format!("{} buckets", self.len()) }
     }
 }
 

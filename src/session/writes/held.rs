@@ -1,0 +1,161 @@
+//! What may not leave yet, though there is a link and room: because too much was said lately.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use super::{
+    super::{Actions, Link, SendOptions, Session, Stage, Stir, Timer},
+    Writer,
+};
+use crate::{
+    Protocol, Timestamp, Why,
+    part::{Draw, Next, Pacing, Whose},
+};
+
+/// What is said for the session itself, by one slot.
+pub(super) const OURS: Draw<'static> = Draw { whose: Whose::Ours, bucket: None, slots: 1 };
+
+impl<P: Protocol> Session<P> {
+    /// The way to write where something may hold it back.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn writes_held(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        if let Some(pacing) = &mut self.pacing {
+            pacing.begin();
+        }
+        let online = self.writes_owed(now, out);
+        if let Some(mut writer) = self.writer(now, out) {
+            if online {
+                writer.queue_held();
+            }
+            writer.flush();
+        }
+        // It may be due before all else, and not every turn looks at all timers.
+        let (_, until) = self.hold();
+        self.not_before = self.not_before.min(until.unwrap_or(Timestamp::MAX));
+    }
+
+    /// What holds back what waits to be said, and until when if only time has to pass.
+    pub(in super::super) fn hold(&self) -> (Timer, Option<Timestamp>) {
+        let is_open = self.link.as_ref().is_some_and(Link::is_open);
+        (Timer::Pacing, self.pacing.as_ref().filter(|_| is_open).and_then(|pacing| pacing.until()))
+    }
+
+    /// Other settings. What was said stays said.
+    pub(in super::super) fn adopt_pacing(&mut self) {
+        let new = Pacing::new(&self.config.pacing);
+        self.pacing = match (self.pacing.take(), new) {
+            (_, None) => None,
+            (None, Some(new)) => Some(Box::new(new)),
+            (Some(mut old), Some(_)) => {
+                old.adopt(&self.config.pacing);
+                Some(old)
+            }
+        };
+    }
+
+    /// A new link, and perhaps a server that counts by connection.
+    pub(in super::super) fn forget_pace(&mut self) {
+        if let Some(pacing) = self.pacing.as_mut().filter(|_| self.config.pacing.per_link) {
+            pacing.forget();
+        }
+    }
+
+    /// The transport answers a ping of the peer's by itself.
+    pub(in super::super) fn on_echo(&mut self, now: Timestamp) {
+        if let Some(pacing) = &mut self.pacing {
+            pacing.on_echo(now);
+        }
+    }
+
+    /// How many frames of the session's own may leave now. If it is none, one waits.
+    pub(in super::super) fn may_say(&mut self, now: Timestamp) -> u32 {
+        let Some(pacing) = &mut self.pacing else { return u32::MAX };
+        if pacing.may_leave(now, OURS) { pacing.free(now, OURS) } else { 0 }
+    }
+
+    /// Whether what a message draws on is there.
+    #[cold]
+    pub(in super::super) fn admit_draw(&self, options: &SendOptions) -> Result<(), Why> {
+        let (bucket, weight) = (options.draws_on(), options.slots());
+        let knows = |bucket| self.pacing.as_ref().is_some_and(|pacing| pacing.knows(bucket));
+        if !bucket.is_none_or(knows) {
+            return Err(Why::NoBucket);
+        }
+        match self.pacing.as_ref().and_then(|pacing| pacing.most(bucket)).filter(|most| weight > *most) {
+            Some(limit) => Err(Why::TooHeavy { weight, limit }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a message that is to leave in this turn may.
+    pub(in super::super) fn has_slot_now(&mut self, options: &SendOptions) -> bool {
+        let Some(pacing) = &mut self.pacing else { return true };
+        // A sign of life may take the slot before it; then it ends, and somebody has to look for it.
+        self.stir = Stir::All;
+        let draw = Draw { whose: Whose::Theirs, bucket: options.draws_on(), slots: options.slots() };
+        pacing.has_slot(self.last_now, draw)
+    }
+}
+
+impl<P: Protocol> Writer<'_, P> {
+    /// Whether something of the session's own may leave now. It is asked where there is something
+    /// to say, in order of priority: what may not leave waits, and all behind it with it, until there are slots. Signs of
+    /// life and goodbyes are not asked for. What becomes several frames takes as many slots.
+    /// [`control`](Self::control) notes what has left.
+    pub(super) fn may_leave(&mut self) -> bool {
+        let now = self.now;
+        self.pacing.as_mut().is_none_or(|pacing| pacing.may_leave(now, OURS))
+    }
+
+    /// Something was handed over, as these frames: each takes a slot, if it does not take more.
+    pub(super) fn note_slots(&mut self, frames: (u64, u64), draw: Draw<'_>) {
+        let count = u32::try_from(frames.1.saturating_sub(frames.0).saturating_add(1)).unwrap_or(u32::MAX);
+        let draw = Draw { slots: draw.slots.max(count), ..draw };
+        if let Some(pacing) = &mut self.pacing {
+            let had_slots = pacing.on_handed(self.now, self.link.id.0, frames, draw);
+            self.stats.unpaced += u64::from(!had_slots);
+        }
+    }
+
+    /// Whether the login has no slot yet. The server cannot answer what it was not told, so its time begins then.
+    pub(super) fn login_waits(&mut self, timeout: Duration) -> bool {
+        let login = match &mut self.link.stage {
+            Stage::LoggingIn(login) => Some(login),
+            Stage::Online { refresh: Some(refresh), .. } | Stage::Restoring { refresh: Some(refresh), .. } => {
+                refresh.login_mut()
+            }
+            Stage::Asking(_)
+            | Stage::Dialing { .. }
+            | Stage::Restoring { .. }
+            | Stage::Online { .. }
+            | Stage::Closing { .. } => None,
+        };
+        let (Some(pacing), Some(login)) = (&mut self.pacing, login.filter(|login| login.is_our_turn())) else {
+            return false;
+        };
+        let may_leave = pacing.may_leave(self.now, OURS);
+        if let Some(until) = pacing.until() {
+            *login.deadline_mut() = until.after(timeout);
+        }
+        !may_leave
+    }
+
+    /// The queue, one by one as pacing lets them go.
+    pub(super) fn queue_held(&mut self) {
+        while let Some(Next { bytes, .. }) = self.outbox.next() {
+            let (bucket, slots) = self.outbox.next_draw();
+            let draw = Draw { whose: Whose::Theirs, bucket: bucket.as_ref(), slots };
+            let is_taken = self.link.tuning.max_message.is_none_or(|most| bytes <= most);
+            let now = self.now;
+            let may_leave = |pacing: &mut &mut Pacing| pacing.may_leave(now, draw);
+            let waits = is_taken && self.link.flights.has_room(bytes) && !self.pacing.as_mut().is_none_or(may_leave);
+            if waits || !self.hand_next() {
+                return;
+            }
+            if is_taken {
+                self.note_slots(self.link.flights.last_handed(), draw);
+            }
+        }
+    }
+}
