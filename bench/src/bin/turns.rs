@@ -1,10 +1,11 @@
 //! The core alone, for an instruction counter: `turns out|in|alone N` sends, hears, or sends one by one
-//! so many messages of 128 bytes. See `bench/instructions.sh`.
+//! so many messages of 128 bytes; `turns few|many N` sends as many that differ, and remembers 1 or 4,096 of them. See `bench/instructions.sh`.
 
 use std::{env, process::ExitCode};
 
 use steadfast::{
-    Action, Command, Config, Frame, Input, LinkId, Machine, Never, Plain, Report, SendOptions, Session, Timestamp,
+    Action, Alike, Command, Config, Frame, Input, LinkId, Machine, Never, Plain, Report, SendOptions, Session,
+    Timestamp,
 };
 
 /// Messages that leave with one flush, or came with one read.
@@ -15,10 +16,11 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let [way, count] = words[..] else { return usage() };
     let Ok(count) = count.parse() else { return usage() };
-    let mut wire = Wire::online();
+    let mut wire = Wire::online(config(way));
     match way {
-        "out" => wire.send(count, BURST),
-        "alone" => wire.send(count, 1),
+        "out" => wire.send(count, BURST, message()),
+        "alone" => wire.send(count, 1, message()),
+        "few" | "many" => wire.send_different(count),
         "in" => wire.hear(count),
         _ => return usage(),
     }
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("turns: say out, in or alone, and how many messages");
+    eprintln!("turns: say out, in, alone, few or many, and how many messages");
     ExitCode::from(2)
 }
 
@@ -41,8 +43,8 @@ struct Wire {
 }
 
 impl Wire {
-    fn online() -> Self {
-        let session = Session::new(Plain, Config::default(), 7).expect("the defaults are sound");
+    fn online(config: Config) -> Self {
+        let session = Session::new(Plain, config, 7).expect("the defaults are sound");
         let mut wire = Self { session, actions: Vec::new(), link: LinkId(0), now: 1_000_000, written: 0 };
         wire.turn(Input::Command(Command::Connect));
         wire.link = wire.actions.drain(..).find_map(dialled).expect("connect dials");
@@ -58,12 +60,26 @@ impl Wire {
         self.session.handle(Timestamp::from_micros(self.now), input, &mut self.actions);
     }
 
-    fn send(&mut self, count: u64, burst: u64) {
-        let message = message();
-        for _ in 0..count / burst {
-            for _ in 0..burst {
-                let options = SendOptions::default();
-                self.turn(Input::Command(Command::Send { message: message.clone(), options }));
+    #[inline(always)]
+    fn send(&mut self, count: u64, burst: u64, message: Frame) {
+        self.send_made(count, burst, |_| message.clone());
+    }
+
+    /// No two are the same.
+    fn send_different(&mut self, count: u64) {
+        self.send_made(count, BURST, |number| {
+            let mut bytes = [0; 128];
+            bytes[..8].copy_from_slice(&number.to_be_bytes());
+            Frame::from(bytes.to_vec())
+        });
+    }
+
+    #[inline(always)]
+    fn send_made(&mut self, count: u64, burst: u64, make: impl Fn(u64) -> Frame) {
+        for round in 0..count / burst {
+            for number in 0..burst {
+                let (message, options) = (make(round * burst + number), SendOptions::default());
+                self.turn(Input::Command(Command::Send { message, options }));
             }
             self.written +=
                 self.actions.drain(..).map(|action| u64::from(matches!(action, Action::Send { .. }))).sum::<u64>();
@@ -80,6 +96,18 @@ impl Wire {
             self.actions.clear();
         }
     }
+}
+
+fn config(way: &str) -> Config {
+    let mut config = Config::default();
+    if let Some(count) = match way {
+        "few" => Some(1),
+        "many" => Some(4_096),
+        _ => None,
+    } {
+        (config.dedup.outgoing, config.dedup.count) = (Alike::ByContent, count);
+    }
+    config
 }
 
 fn dialled(action: Action<Frame, Never>) -> Option<LinkId> {

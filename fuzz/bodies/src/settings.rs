@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use steadfast::{Bucket, Config, CredentialUse, Jitter, Overflow, Pings};
+use steadfast::{Alike, Bucket, Config, CredentialUse, Jitter, Overflow, Pings};
 use steadfast_sim::Toy;
 
 /// Everything that is fixed when a session is made.
@@ -31,6 +31,10 @@ impl<'a> Arbitrary<'a> for Settings {
                 vec![Bucket::new(4, Duration::from_millis(400)), Bucket::new(9, Duration::from_secs(2))];
             config.pacing.per_link = seed % 8 == 7;
         }
+        // The peer's ids and our lengths are few, so much is the same as something.
+        config.dedup.outgoing = if seed % 4 == 1 { Alike::ByContent } else { Alike::Off };
+        config.dedup.incoming = seed % 8 == 3;
+        (config.dedup.within, config.dedup.count) = (Duration::from_secs(1), 4);
         Ok(Self { seed: seed.into(), protocol, config })
     }
 }
