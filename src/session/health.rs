@@ -289,8 +289,7 @@ impl<P: Protocol> Session<P> {
     /// How the session does. Asking changes nothing.
     pub fn health(&self, now: Timestamp) -> Health {
         let Seeing { latency, queueing, presence, quality, .. } = &self.seeing;
-        let (answers, queue_times) = (latency.percentiles(), queueing.percentiles());
-        let (queued, queued_bytes) = self.kept();
+        let (answers, waits, (queued, queued_bytes)) = (latency.percentiles(), queueing.percentiles(), self.kept());
         Health {
             client_id: self.ids.client_id().cloned(),
             kind: self.config.identity.kind.clone(),
@@ -316,8 +315,8 @@ impl<P: Protocol> Session<P> {
             queued,
             queued_bytes,
             queue_high: self.stats.queue_high,
-            queue_time_p50: queue_times.map(|found| found.p50),
-            queue_time_p99: queue_times.map(|found| found.p99),
+            queue_time_p50: waits.map(|found| found.p50),
+            queue_time_p99: waits.map(|found| found.p99),
             waiting: queueing.waiting(now),
             drops: self.stats.drops,
             in_doubt: self.stats.in_doubt,

@@ -33,6 +33,7 @@ mod sending;
 mod state;
 mod stir;
 mod subscribing;
+mod telling;
 mod timers;
 mod topics;
 mod veil;
@@ -66,13 +67,14 @@ use seeing::Seeing;
 use state::{End, Facts, Place, Wants};
 use stir::Stir;
 pub use subscribing::{SubscribeOptions, Subscription, TopicNews, TopicState};
+use telling::{tell, tell_passing};
 pub use timers::Timer;
 
 use crate::{
     BadEndpoints, Frame, Heard, Machine, Never, Protocol, Rng, Secret, Text, Timestamp, Who,
     part::{
-        Activity, Backoff, Credentials, Dedup, Ended, Endpoints, History, Ids, Network, Outbox, Pacing, Patience,
-        Proof, Subscriptions,
+        Activity, Backoff, Credentials, Dedup, Endpoints, History, Ids, Network, Outbox, Pacing, Patience, Proof,
+        Subscriptions,
     },
 };
 
@@ -162,9 +164,7 @@ impl<P: Protocol> Session<P> {
     /// Settings that are zero or contradict each other, see [`Config::check`]; or de-duplication by content, of which this
     /// protocol cannot say what it is.
     pub fn new(protocol: P, config: Config, seed: u64) -> Result<Self, BadConfig> {
-        config.check()?;
-        can_compare(&config, protocol.abilities())?;
-        let ids = Ids::new(&config.identity.client_id, seed);
+        config.check().and_then(|()| can_compare(&config, protocol.abilities()))?;
         let mut session = Self {
             protocol,
             rng: Rng::new(seed),
@@ -184,7 +184,7 @@ impl<P: Protocol> Session<P> {
             network: Network::default(),
             activity: Activity::new(config.connect.lazy),
             credentials: Credentials::default(),
-            ids,
+            ids: Ids::new(&config.identity.client_id, seed),
             proof: Proof::default(),
             dedup: Dedup::new(seed),
             history: History::new(config.history),
@@ -363,43 +363,6 @@ impl<P: Protocol> Machine for Session<P> {
 #[inline(always)]
 fn append<T, A>(out: &mut Vec<A>, from: T, make: impl FnMut(T) -> A) {
     out.extend(iter::once(from).map(make));
-}
-
-/// Takes the outcomes of messages: counts them, and tells those that somebody wants to know or should.
-#[inline]
-fn tell<'a, I, T>(
-    stats: &'a mut Stats,
-    dedup: &'a mut Dedup,
-    out: &'a mut Vec<Action<I, T>>,
-) -> impl FnMut(Ended) + 'a {
-    #[inline(always)]
-    |ended| {
-        if ended.outcome.is_never_there() {
-            dedup.on_never_there(ended.id);
-        }
-        tell_one(stats, out, ended);
-    }
-}
-
-#[inline(always)]
-fn tell_one<I, T>(stats: &mut Stats, out: &mut Vec<Action<I, T>>, ended: Ended) {
-    let Ended { id, tracked, outcome, label } = ended;
-    let bad_news = stats.count(&outcome);
-    if tracked || bad_news {
-        out.push(Action::Emit(Event::Outcome { id, outcome, label }));
-    }
-}
-
-/// The same for those that pass the queue by: they are the same as none.
-fn tell_passing<'a, I, T, M>(
-    stats: &'a mut Stats,
-    dead: &'a mut Vec<M>,
-    out: &'a mut Vec<Action<I, T>>,
-) -> impl FnMut(Ended, M) + 'a {
-    move |ended, message| {
-        tell_one(stats, out, ended);
-        dead.push(message);
-    }
 }
 
 #[cfg(test)]
