@@ -126,6 +126,6 @@ pub use session::{
     Alike, Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, DedupPolicy, Finding,
     FirstAttempt, Identity,
 };
-pub use session::{BadKeepsake, Bucket, Keepsake, PacingPolicy};
+pub use session::{BadKeepsake, BatchPolicy, Bucket, Keepsake, PacingPolicy};
 pub use session::{Restore, SubscribeOptions, Subscription, SubscriptionPolicy, TopicNews, TopicState};
 pub use time::Timestamp;

@@ -249,6 +249,9 @@ fn settings(mut config: Config, bits: u8) -> Config {
         if on(7) { vec![Bucket::new(5, TWO_SECONDS), Bucket::new(2, TWO_SECONDS).named("few")] } else { vec![] };
     config.pacing.gap = Duration::from_millis(if on(7) && on(1) { 30 } else { 0 });
     config.pacing.per_link = on(2);
+    config.batching.enabled = on(5);
+    (config.batching.count, config.batching.bytes) = (3, 250);
+    config.batching.linger = Duration::from_millis(40);
     config.retry.first = if bits == 255 { FirstAttempt::FailFast } else { FirstAttempt::Retry };
     config
 }
@@ -345,10 +348,10 @@ impl<const POLICY: usize> Subject for OfChecked<POLICY> {
     type Machine = Checked<Session<Toy>, Toy>;
 
     fn make() -> Self::Machine {
-        let mut config = config();
+        let (mut config, toy) = (config(), Toy { batches: true, ..Toy::default() });
         config.queue.overflow = POLICIES[POLICY];
-        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
-        Checked::new(session, Toy::default(), config)
+        let session = Session::new(toy, config.clone(), 7).expect("a sound configuration");
+        Checked::new(session, toy, config)
     }
 
     fn settings(bits: u8) -> Config {

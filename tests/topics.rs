@@ -12,6 +12,7 @@ use steadfast::{
 use steadfast_sim::{Checked, Toy};
 
 const MANY: Toy = Toy {
+    batches: false,
     hello: false,
     login: true,
     acks: true,

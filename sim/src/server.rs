@@ -20,9 +20,9 @@ pub(crate) struct Peer {
 #[derive(Debug, Default)]
 pub(crate) struct Reply {
     /// What is said in return.
-    pub(crate) frame: Option<Frame>,
-    /// The message that was received.
-    pub(crate) received: Option<OpId>,
+    pub(crate) frames: Vec<Frame>,
+    /// The messages that were received.
+    pub(crate) received: Vec<OpId>,
     /// The credential that was shown.
     pub(crate) shown: Option<String>,
     /// It was accepted.
@@ -43,21 +43,20 @@ impl Peer {
         self.heard_at = now;
         let mut reply = self.answer(now, frame, script, toy);
         if self.then == Then::Mute {
-            reply.frame = None;
+            reply.frames.clear();
         }
         reply
     }
 
     fn answer(&mut self, now: Timestamp, frame: &Frame, script: &Script, toy: Toy) -> Reply {
-        let say = |line: String| Reply { frame: Some(line.into()), ..Reply::default() };
+        let say = |line: String| Reply { frames: vec![line.into()], ..Reply::default() };
         match (toy.sent(frame), frame) {
-            (_, Frame::Ping(payload)) => Reply { frame: Some(Frame::Pong(payload.clone())), ..Reply::default() },
+            (_, Frame::Ping(payload)) => Reply { frames: vec![Frame::Pong(payload.clone())], ..Reply::default() },
             (Sent::Login, _) => self.login(now, frame.as_str().unwrap_or_default(), script),
-            (Sent::Message(Some(op)), _) if self.logged_in => {
-                Reply { frame: toy.acks.then(|| format!("got {op}").into()), received: Some(op), ..Reply::default() }
-            }
+            (Sent::Message(Some(op)), _) if self.logged_in => receive(vec![op], toy),
+            (Sent::Batch, _) if self.logged_in => receive(toy.members(frame), toy),
             (Sent::Control, _) if frame.as_str() == Some("ping") => say("pong".into()),
-            (Sent::Message(_) | Sent::Control | Sent::Pong, _) => Reply::default(),
+            (Sent::Message(_) | Sent::Batch | Sent::Control | Sent::Pong, _) => Reply::default(),
         }
     }
 
@@ -68,7 +67,7 @@ impl Peer {
         let asked = answer.map_or(0, |_| self.challenges);
         let is_answer = answer.is_none_or(|answer| answer == format!("nonce{asked}"));
         let shown = Some(credential.to_owned());
-        let say = |line: String| Reply { frame: Some(line.into()), shown, ..Reply::default() };
+        let say = |line: String| Reply { frames: vec![line.into()], shown, ..Reply::default() };
         if credential != script.password || !is_answer {
             return say("no bad password".into());
         }
@@ -80,4 +79,11 @@ impl Peer {
         let ok = self.login_until.map_or_else(|| "ok".into(), |at| format!("ok {}", at.as_micros() / 1_000));
         Reply { has_logged_in: true, ..say(ok) }
     }
+}
+
+/// Messages have come; each is acknowledged by itself.
+fn receive(received: Vec<OpId>, toy: Toy) -> Reply {
+    let got = |op: &OpId| format!("got {op}").into();
+    let frames = if toy.acks { received.iter().map(got).collect() } else { Vec::new() };
+    Reply { frames, received, ..Reply::default() }
 }

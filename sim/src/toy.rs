@@ -15,6 +15,7 @@ use crate::{Got, Sent, Spy};
 /// | `login SECRET` | `hello`, `ok`, `ok EXPIRES` (milliseconds), `kept` (the session is as it was), `challenge WORD`, `no REASON` |
 /// | `login SECRET WORD` (the answer to a challenge) | |
 /// | `m 7 some text` (our message 7) | `got 7`, `deny 7 REASON` |
+/// | `b 7:some text|8:more` (our messages 7 and 8 in a batch, without bars in their text) | `got 7`, `deny 8 REASON` (each by itself) |
 /// | `ping`, `pong TOKEN` | `ping TOKEN`, `pong` |
 /// | `ack ID` | `m some text`, `m! ID some text` (wants an ack) |
 /// | `sub 7 a b` (our operation 7: the topics a and b), `unsub 8 a` | `sub-ok 7`, `sub-no 7 REASON`, `sub-no 7 MILLIS REASON` (come again then) |
@@ -37,13 +38,15 @@ pub struct Toy {
     pub topics: Topics,
     /// Whether the server confirms them.
     pub confirms: bool,
+    /// Whether several messages can leave as one.
+    pub batches: bool,
 }
 
 impl Default for Toy {
-    /// With a login, acknowledgements and the WebSocket's own pings, and without topics.
+    /// With a login, acknowledgements and the WebSocket's own pings, and without topics and batches.
     fn default() -> Self {
         let (topics, confirms) = (Topics::None, true);
-        Self { hello: false, login: true, acks: true, pings: Pings::Frames, topics, confirms }
+        Self { hello: false, login: true, acks: true, pings: Pings::Frames, topics, confirms, batches: false }
     }
 }
 
@@ -61,6 +64,7 @@ impl Protocol for Toy {
             pings: self.pings,
             topics: self.topics,
             confirms: self.confirms,
+            batches: self.batches,
             contents: true,
             replies: true,
             ..Abilities::default()
@@ -107,8 +111,12 @@ impl Protocol for Toy {
             Say::Bye => "bye".into(),
             Say::Subscribe { op, topics } => format!("sub {op} {}", words(topics)),
             Say::Unsubscribe { op, topics } => format!("unsub {op} {}", words(topics)),
+            Say::Batch(members) => {
+                let member = |out: Outgoing<'_, Text>| format!("{}:{}", out.op, out.message);
+                format!("b {}", members.map(member).collect::<Vec<_>>().join("|"))
+            }
             // The abilities promise none of these.
-            Say::Batch(_) | Say::Cancel { .. } | Say::Reply { .. } | Say::Ack { .. } => return,
+            Say::Cancel { .. } | Say::Reply { .. } | Say::Ack { .. } => return,
         };
         frames.push(line.into());
     }
@@ -198,8 +206,15 @@ impl Spy for Toy {
             (Some("login"), _) => Sent::Login,
             (Some("pong"), _) => Sent::Pong,
             (Some("m"), Some(Ok(op))) => Sent::Message(Some(OpId(op))),
+            (Some("b"), _) => Sent::Batch,
             _ => Sent::Control,
         }
+    }
+
+    fn members(&self, frame: &Frame) -> Vec<OpId> {
+        let Some(members) = frame.as_str().and_then(|line| line.strip_prefix("b ")) else { return Vec::new() };
+        let op = |member: &str| Some(OpId(member.split_once(':')?.0.parse().ok()?));
+        members.split('|').filter_map(op).collect()
     }
 
     fn got(&self, frame: &Frame) -> Got {

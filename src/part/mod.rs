@@ -3,6 +3,7 @@
 
 mod activity;
 mod backoff;
+mod batching;
 mod credentials;
 mod dedup;
 mod endpoints;
@@ -29,6 +30,7 @@ mod window;
 
 pub(crate) use activity::Activity;
 pub(crate) use backoff::Backoff;
+pub(crate) use batching::{Batch, Batching};
 pub use credentials::AskWhy;
 pub(crate) use credentials::{Ask, CONCEALED, Credentials, Refusal};
 pub(crate) use dedup::{Dedup, Known, Span};

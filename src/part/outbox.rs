@@ -15,6 +15,7 @@ mod label;
 mod overflow;
 mod read;
 mod times;
+mod waiting;
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
@@ -25,6 +26,7 @@ use overflow::{Alarm, Droppable};
 pub(crate) use overflow::{Newcomer, Room};
 use read::Read;
 use times::Times;
+use waiting::Waiting;
 
 use crate::{Class, Dropped, OpId, Outcome, Rejected, Text, Timestamp, session::Rare};
 
@@ -174,6 +176,23 @@ impl<M> Outbox<M> {
             self.cursor += 1;
         }
         None
+    }
+
+    /// What waits, oldest first, and whether it has a bucket or a weight of its own.
+    pub(crate) fn waiting(&self) -> Waiting<'_, M> {
+        let (entries, books) = (self.entries.range(self.cursor..), &self.books);
+        Waiting { entries, books, doubtful_below: self.doubtful_below }
+    }
+
+    /// Since when the message that [`next`](Self::next) showed has been waiting, or the one whose place it took; up to a
+    /// millisecond before that.
+    pub(crate) fn waits_since(&self) -> Timestamp {
+        self.entries.get(self.cursor).map_or(Timestamp::MAX, |entry| self.times.at(entry.label.place))
+    }
+
+    /// Whether the newest message is to leave at once.
+    pub(crate) fn is_in_a_hurry(&self) -> bool {
+        self.entries.back().is_some_and(|entry| entry.label.class == Class::Volatile && entry.message.is_some())
     }
 
     /// What the message that [`next`](Self::next) showed draws on beside what all do, and how many slots it takes.

@@ -86,6 +86,16 @@ impl Flights {
         }
     }
 
+    /// A message was handed over within the frames of the one before it.
+    pub(crate) fn hand_within(&mut self, id: OpId, place: Place, bytes: u32) {
+        let Some(Flight { last, frames, .. }) = self.flights.back().copied() else { return };
+        self.bytes += u64::from(bytes);
+        self.flights.push_back(Flight { place, last, frames, bytes });
+        if place != Place::of(id) {
+            self.moved.push((id, place));
+        }
+    }
+
     /// The numbers of the first and the last frame of the message that was handed over last.
     pub(crate) fn last_handed(&self) -> (u64, u64) {
         self.flights.back().map_or((0, 0), |flight| (flight.last + 1 - u64::from(flight.frames), flight.last))
@@ -185,6 +195,20 @@ mod tests {
         assert_eq!(flights.take_flushed(), Some(place(7)));
         assert_eq!(flights.take_flushed(), None);
         assert!(!flights.is_busy());
+    }
+
+    #[test]
+    fn members_of_a_batch_share_the_fate_of_its_frame() {
+        let mut flights = flights();
+        flights.hand(OpId(8), place(8), 1, 10);
+        flights.hand_within(OpId(9), place(9), 20);
+        flights.hand(OpId(10), place(10), 1, 10);
+        for (left, unsent) in [(0, Some(7)), (3, Some(8)), (4, Some(10)), (5, None)] {
+            assert_eq!(flights.first_unsent(left), unsent.map(place), "{left}");
+        }
+        flights.on_answered(OpId(8));
+        assert_eq!(flights.take_flushed(), Some(place(9)), "who has the one has the other");
+        assert_eq!(flights.bytes, 10);
     }
 
     #[test]

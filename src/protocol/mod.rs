@@ -26,6 +26,7 @@ pub use words::{Complaint, GoAway, Mark, Marks, Never, Outgoing, Resumed, Tuning
 /// * [`decode`](Self::decode) yields at most [`Limits::heard_max`] meanings a frame; more is a complaint.
 /// * A protocol keeps at most [`Limits::max_message`] bytes in its [`Link`](Self::Link).
 /// * A message, a request and a batch become at least one frame each: their outcome hangs on it.
+/// * What is put around the members of a batch takes at most 256 bytes, and a member no more than it would alone.
 /// * What arrives before the login is answered and does not belong to the login is reported as a
 ///   complaint by the session, unless the protocol held it back itself.
 /// * `Heard` for an id that the session does not know is counted, and is never an error.

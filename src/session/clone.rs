@@ -36,6 +36,8 @@ where
             leaving: self.leaving.clone(),
             outbox: self.outbox.clone(),
             pacing: self.pacing.clone(),
+            batching: self.batching,
+            lingers: self.lingers,
             taken: self.taken.clone(),
             topics: self.topics.clone(),
             kept_topics: self.kept_topics.clone(),

@@ -70,7 +70,7 @@ impl<P: Protocol> Session<P> {
         self.config = Arc::new(*config);
         self.on_dedup_policy(alike);
         self.outbox.on_policy();
-        self.adopt_pacing();
+        self.adopt_holds();
         if self.facts.ended.is_some() && !self.config.keep_on_stop {
             self.outbox.end_all(&mut tell(&mut self.stats, &mut self.dedup, out));
         }

@@ -52,7 +52,8 @@ pub use config::{
     FirstAttempt, Identity,
 };
 pub use config::{
-    BadConfig, Bucket, Config, HeartbeatPolicy, Jitter, Overflow, PacingPolicy, QueuePolicy, RetryPolicy, Window,
+    BadConfig, BatchPolicy, Bucket, Config, HeartbeatPolicy, Jitter, Overflow, PacingPolicy, QueuePolicy, RetryPolicy,
+    Window,
 };
 pub use config::{Restore, SubscriptionPolicy};
 use dedup::can_compare;
@@ -73,8 +74,8 @@ pub use timers::Timer;
 use crate::{
     BadEndpoints, Frame, Heard, Machine, Never, Protocol, Rng, Secret, Text, Timestamp, Who,
     part::{
-        Activity, Backoff, Credentials, Dedup, Endpoints, History, Ids, Network, Outbox, Pacing, Patience, Proof,
-        Subscriptions,
+        Activity, Backoff, Batching, Credentials, Dedup, Endpoints, History, Ids, Network, Outbox, Pacing, Patience,
+        Proof, Subscriptions,
     },
 };
 
@@ -125,6 +126,10 @@ pub struct Session<P: Protocol> {
     outbox: Outbox<P::Message>,
     /// What was said lately, if somebody limits that.
     pacing: Option<Box<Pacing>>,
+    /// How messages are put together, if they are.
+    batching: Option<Batching>,
+    /// Until when the queue waits for more.
+    lingers: Option<Timestamp>,
     /// Ids of the peer's messages that the application has taken and the peer does not know of yet.
     taken: VecDeque<Bytes>,
     /// The topics that are wanted.
@@ -174,7 +179,9 @@ impl<P: Protocol> Session<P> {
             next: None,
             leaving: None,
             outbox: Outbox::new(),
-            pacing: Pacing::new(&config.pacing).map(Box::new),
+            pacing: None,
+            batching: None,
+            lingers: None,
             taken: VecDeque::new(),
             topics: Subscriptions::new(),
             kept_topics: None,
@@ -200,6 +207,7 @@ impl<P: Protocol> Session<P> {
             frames: Vec::new(),
             config: Arc::new(config),
         };
+        session.adopt_holds();
         session.introduce();
         Ok(session)
     }

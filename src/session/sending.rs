@@ -140,9 +140,11 @@ impl<P: Protocol> Session<P> {
     fn admit_special(&mut self, options: &SendOptions, bytes: u32) -> Result<(), Why> {
         match options.class {
             Class::Volatile => {
-                let is_next = self.outbox.next().is_none() && self.outbox.fits(&self.config.queue, bytes);
-                let link = self.link.as_ref().filter(|link| is_next && link.is_online());
-                let has_room = link.is_some_and(|link| link.flights.has_room(bytes));
+                let fits = self.outbox.fits(&self.config.queue, bytes);
+                let before = if self.outbox.next().is_none() { Some(0) } else { self.bytes_to_join(bytes, options) };
+                let link = self.link.as_ref().filter(|link| fits && link.is_online());
+                let all = before.map(|before| before.saturating_add(bytes));
+                let has_room = link.zip(all).is_some_and(|(link, all)| link.flights.has_room(all));
                 if has_room && self.has_slot_now(options) { Ok(()) } else { Err(Why::NotNow) }
             }
             Class::Latest if options.keyed().is_none() => Err(Why::NoKey),

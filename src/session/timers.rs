@@ -45,6 +45,8 @@ pub enum Timer {
     Topic,
     /// Something waits to be said, because too much was said lately: see [`PacingPolicy`](super::PacingPolicy).
     Pacing,
+    /// What waits to leave with more has waited for long enough: see [`BatchPolicy`](super::BatchPolicy).
+    Linger,
 }
 
 impl<P: Protocol> Session<P> {
@@ -132,7 +134,7 @@ impl<P: Protocol> Session<P> {
     fn fire(&mut self, timer: Timer, now: Timestamp, out: &mut Actions<P>) {
         match timer {
             // Settling dials and writes, and looks anew how it all does.
-            Timer::Dial | Timer::Degraded | Timer::Level | Timer::Pacing => {}
+            Timer::Dial | Timer::Degraded | Timer::Level | Timer::Pacing | Timer::Linger => {}
             Timer::Refresh => self.on_refresh(now, out),
             Timer::Ask => self.on_overdue(now, Failure::CredentialTimeout, out),
             Timer::Connect => self.on_overdue(now, Failure::ConnectTimeout, out),

@@ -14,7 +14,7 @@ use held::OURS;
 use super::{Action, Actions, Dropped, Link, LinkOf, Session, Stage, Stats, append, tell};
 use crate::{
     CredentialPolicy, Frame, Outgoing, Pings, Protocol, Say, Timestamp,
-    part::{Credentials, Dedup, Draw, Next, Outbox, Pacing, Passing, Whose},
+    part::{Batching, Credentials, Dedup, Draw, Next, Outbox, Pacing, Passing, Whose},
 };
 
 impl<P: Protocol> Session<P> {
@@ -24,7 +24,7 @@ impl<P: Protocol> Session<P> {
         if !link.is_open() {
             return;
         }
-        if self.pacing.is_some() {
+        if self.pacing.is_some() | self.batching.is_some() {
             return self.writes_held(now, out);
         }
         let mut online = link.is_online();
@@ -67,6 +67,8 @@ impl<P: Protocol> Session<P> {
             taken: &mut self.taken,
             outbox: &mut self.outbox,
             pacing: self.pacing.as_deref_mut(),
+            batching: self.batching,
+            lingers: &mut self.lingers,
             frames: &mut self.frames,
             stats: &mut self.stats,
             dedup: &mut self.dedup,
@@ -81,9 +83,23 @@ impl<P: Protocol> Session<P> {
             let (protocol, frames) = (&mut self.protocol, &mut self.frames);
             let (stats, dedup) = (&mut self.stats, &mut self.dedup);
             let (credentials, taken, outbox) = (&self.credentials, &mut self.taken, &mut self.outbox);
-            let pacing = self.pacing.as_deref_mut();
-            Writer { protocol, link, credentials, taken, outbox, pacing, frames, stats, dedup, now, out }
-                .control(Say::Bye, false);
+            let (pacing, lingers, batching) = (self.pacing.as_deref_mut(), &mut self.lingers, None);
+            let mut writer = Writer {
+                protocol,
+                link,
+                credentials,
+                taken,
+                outbox,
+                pacing,
+                batching,
+                lingers,
+                frames,
+                stats,
+                dedup,
+                now,
+                out,
+            };
+            writer.control(Say::Bye, false);
         }
     }
 }
@@ -96,6 +112,9 @@ pub(super) struct Writer<'a, P: Protocol> {
     taken: &'a mut VecDeque<Bytes>,
     outbox: &'a mut Outbox<P::Message>,
     pacing: Option<&'a mut Pacing>,
+    batching: Option<Batching>,
+    /// Until when the queue waits for more.
+    lingers: &'a mut Option<Timestamp>,
     frames: &'a mut Vec<Frame>,
     stats: &'a mut Stats,
     dedup: &'a mut Dedup,

@@ -86,6 +86,7 @@ impl Case {
         settings.config.credentials = Config::default().credentials;
         // Nor is time to pass where nobody waits for it.
         settings.config.pacing = Config::default().pacing;
+        settings.config.batching = Config::default().batching;
         let mut rig = Rig::new(settings);
         rig.watch_arrivals();
         rig.command(Command::Connect);

@@ -35,6 +35,11 @@ impl<'a> Arbitrary<'a> for Settings {
         config.dedup.outgoing = if seed % 4 == 1 { Alike::ByContent } else { Alike::Off };
         config.dedup.incoming = seed % 8 == 3;
         (config.dedup.within, config.dedup.count) = (Duration::from_secs(1), 4);
+        if seed % 4 == 2 {
+            protocol.batches = true;
+            (config.batching.enabled, config.batching.count) = (true, 3);
+            config.batching.linger = Duration::from_millis(50);
+        }
         Ok(Self { seed: seed.into(), protocol, config })
     }
 }

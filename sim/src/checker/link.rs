@@ -227,7 +227,7 @@ impl Link {
     /// A frame is handed to the transport. Messages have to fit the window, one of any size does; what the
     /// protocol says for itself has as much room again.
     pub(super) fn sent(&mut self, op: Option<OpId>, passes: bool, bytes: u64, window: &Window) -> Result<(), String> {
-        let (frames, limit) = (self.flight.len() as u64, u64::from(window.frames));
+        let (frames, limit) = (self.sent - self.flushed, u64::from(window.frames));
         let fits = match op {
             Some(_) if passes => frames < 2 * limit,
             Some(_) => {
@@ -246,6 +246,12 @@ impl Link {
         self.sent += 1;
         self.flight.push_back(Flying { number: self.sent, bytes, op, passes });
         if fits { Ok(()) } else { Err(format!("window: {op:?} is sent behind {frames} frames, and does not fit")) }
+    }
+
+    /// One more message within the last frame.
+    pub(super) fn sent_within(&mut self, op: Option<OpId>) {
+        self.messages += 1;
+        self.flight.push_back(Flying { number: self.sent, bytes: 0, op, passes: false });
     }
 
     /// The first so many frames are with the operating system.

@@ -73,6 +73,7 @@ impl<S: Spy> Checker<S> {
         let (op, verdict) = match sent {
             Sent::Login | Sent::Pong | Sent::Control => (None, Ok(())),
             Sent::Message(op) => self.ledger.hand_over(now, id, op),
+            Sent::Batch => return self.send_batch(now, id, frame, secret),
         };
         let passes = op.is_some_and(|op| self.ledger.passes(op));
         let may_send = may_send || passes;
@@ -82,6 +83,30 @@ impl<S: Spy> Checker<S> {
         self.check(secret == is_secret, || "login first: what is secret is not marked, or what is not is".into());
         self.note(verdict);
         self.note(fits);
+    }
+
+    /// Several messages in one frame: each in its turn, and all with the frame.
+    fn send_batch(&mut self, now: Timestamp, id: LinkId, frame: &Frame, secret: bool) {
+        let members = self.spy.members(frame);
+        let most = self.config.batching.count as usize;
+        self.check((2..=most).contains(&members.len()), || format!("order: a batch of {}", members.len()));
+        let mut is_secret = false;
+        for (at, op) in members.into_iter().enumerate() {
+            let (op, verdict) = self.ledger.hand_over(now, id, Some(op));
+            self.note(verdict);
+            is_secret |= op.is_some_and(|op| self.ledger.is_secret(op));
+            let Some(link) = self.links.get(id) else { return };
+            let may_send = link.is_logged_in();
+            let fits = if at == 0 {
+                link.sent(op, false, frame.len() as u64, &self.on_link.window)
+            } else {
+                link.sent_within(op);
+                Ok(())
+            };
+            self.note(fits);
+            self.check(may_send, || format!("login first: sends {frame:?} before the login is accepted"));
+        }
+        self.check(secret == is_secret, || "login first: what is secret is not marked, or what is not is".into());
     }
 
     fn error(&mut self, now: Timestamp, error: &Error) {

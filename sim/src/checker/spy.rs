@@ -11,6 +11,10 @@ pub trait Spy {
     fn finds_silence(&self, can_ping: bool) -> bool;
     /// What a frame says that the session sends.
     fn sent(&self, frame: &Frame) -> Sent;
+    /// The messages of a batch, in their order.
+    fn members(&self, _: &Frame) -> Vec<OpId> {
+        Vec::new()
+    }
     /// What a frame says that the session receives.
     fn got(&self, frame: &Frame) -> Got;
 }
@@ -27,6 +31,8 @@ pub enum Sent {
     /// It is a message of the application; its id, if the frame tells. Without it the checker takes it for
     /// the one whose turn it is.
     Message(Option<OpId>),
+    /// It is several of them: see [`Spy::members`].
+    Batch,
 }
 
 /// What a frame says that the session receives.

@@ -21,11 +21,11 @@ impl World {
                 let reply = peer.hear(self.now, &frame, &self.script, self.scenario.toy);
                 let expires = peer.login_until;
                 self.story.shown.extend(reply.shown);
-                if let Some(op) = reply.received {
+                for op in reply.received {
                     self.story.received.push(op);
                     self.session.arrived(op);
                 }
-                if let Some(frame) = reply.frame {
+                for frame in reply.frames {
                     self.say(link, Parcel::Frame(frame));
                 }
                 if let Some(at) = expires.filter(|_| reply.has_logged_in) {

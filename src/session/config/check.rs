@@ -139,8 +139,8 @@ impl Config {
         ]
     }
 
-    fn pace_problems(&self) -> [Problem; 5] {
-        let buckets = &self.pacing.buckets;
+    fn pace_problems(&self) -> [Problem; 8] {
+        let (buckets, batching) = (&self.pacing.buckets, &self.batching);
         let any = |bad: fn(&Bucket) -> bool| buckets.iter().any(bad);
         let no_room = "keeps all of a limit in reserve: leave at least one slot to messages";
         [
@@ -149,6 +149,9 @@ impl Config {
             (any(|bucket| is_zero(bucket.per)), "pacing.buckets", "has a limit within no time: say within which"),
             (any(|bucket| bucket.reserve.is_some_and(|kept| kept >= bucket.limit)), "pacing.buckets", no_room),
             (any(|bucket| bucket.name.len() > LONGEST_ID), "pacing.buckets", "has a name over 256 bytes: shorten it"),
+            (batching.count == 0, "batching.count", "is zero: nothing could be sent; batching.enabled switches it off"),
+            (batching.bytes == 0, "batching.bytes", "is zero: nothing could be sent; batching.enabled switches it off"),
+            (batching.linger == Duration::MAX, "batching.linger", "is never: the last messages would not be sent"),
         ]
     }
 
@@ -199,7 +202,7 @@ mod tests {
     /// One config for each way to be wrong.
     #[test]
     fn every_problem_is_named() {
-        let cases: [Case; 45] = [
+        let cases: [Case; 48] = [
             ("retry.base is zero", |c| c.retry.base = Duration::ZERO),
             ("retry.factor is zero", |c| c.retry.factor = 0),
             ("retry.floor is zero", |c| c.retry.floor = Duration::from_nanos(999)),
@@ -233,6 +236,9 @@ mod tests {
             ("pacing.buckets has a name over 256 bytes", |c| {
                 c.pacing.buckets = vec![Bucket::new(9, MINUTE).named("x".repeat(257).as_str())];
             }),
+            ("batching.count is zero", |c| c.batching.count = 0),
+            ("batching.bytes is zero", |c| c.batching.bytes = 0),
+            ("batching.linger is never", |c| c.batching.linger = Duration::MAX),
             ("identity.client_id is empty", |c| c.identity.client_id = ClientId::Given(Text::default())),
             ("identity.client_id is over 256 bytes", |c| {
                 c.identity.client_id = ClientId::Given("x".repeat(257).as_str().into());

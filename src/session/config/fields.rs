@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    Config, ConnectPolicy, CredentialPolicy, DedupPolicy, ErrorPolicy, HeartbeatPolicy, Identity, PacingPolicy,
-    QueuePolicy, RetryPolicy, SubscriptionPolicy, Window,
+    BatchPolicy, Config, ConnectPolicy, CredentialPolicy, DedupPolicy, ErrorPolicy, HeartbeatPolicy, Identity,
+    PacingPolicy, QueuePolicy, RetryPolicy, SubscriptionPolicy, Window,
 };
 
 /// A setting that was changed.
@@ -133,6 +133,12 @@ fields! {
         gap AtOnce,
         buckets AtOnce,
         per_link NextLink,
+    }
+    batching: BatchPolicy {
+        enabled AtOnce,
+        count AtOnce,
+        bytes AtOnce,
+        linger AtOnce,
     }
     errors: ErrorPolicy {
         strict AtOnce,

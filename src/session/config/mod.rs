@@ -1,5 +1,6 @@
 //! All that can be set, as plain data.
 
+mod batch;
 mod check;
 mod connect;
 mod credentials;
@@ -20,6 +21,7 @@ mod table;
 
 use core::time::Duration;
 
+pub use batch::BatchPolicy;
 pub use check::BadConfig;
 pub use connect::ConnectPolicy;
 pub use credentials::{CredentialPolicy, CredentialUse};
@@ -93,6 +95,8 @@ pub struct Config {
     pub credentials: CredentialPolicy,
     /// How fast we speak.
     pub pacing: PacingPolicy,
+    /// What leaves together.
+    pub batching: BatchPolicy,
     /// What is done about failures, where it differs from the table.
     pub errors: ErrorPolicy,
     /// What is done about topics.
@@ -141,6 +145,7 @@ impl Default for Config {
             connect: ConnectPolicy::default(),
             credentials: CredentialPolicy::default(),
             pacing: PacingPolicy::default(),
+            batching: BatchPolicy::default(),
             errors: ErrorPolicy::default(),
             subscriptions: SubscriptionPolicy::default(),
             identity: Identity::default(),

@@ -12,6 +12,10 @@ use crate::Text;
 /// The least slack of a bucket that names none.
 const LEAST_SLACK: Duration = Duration::from_millis(20);
 
+/// Whoever looks at something notices that it waits (Nielsen, Usability Engineering, 1993: after a second the thread of
+/// thought is lost).
+const LONG_LINGER: Duration = Duration::from_secs(1);
+
 /// How fast we speak. Nothing is limited by default.
 ///
 /// Servers that limit their clients count what arrives within a time, and close a link that passes the limit, often with
@@ -132,8 +136,8 @@ impl Bucket {
 
 impl Config {
     // A table: one rule, one row.
-    pub(super) fn pace_rules(&self) -> [Rule; 5] {
-        let (pacing, beat) = (&self.pacing, &self.heartbeat);
+    pub(super) fn pace_rules(&self) -> [Rule; 8] {
+        let (pacing, beat, batching) = (&self.pacing, &self.heartbeat, &self.batching);
         let every = beat.interval.min(beat.keepalive);
         let any = |found: &dyn Fn(&Bucket) -> bool| pacing.buckets.iter().any(found);
         [
@@ -166,6 +170,24 @@ impl Config {
                 &["pacing.buckets"],
                 "a limit for some messages is never reached, because one for all that is shorter or as long is tighter",
                 "leave it out, or lower it",
+            ),
+            (
+                batching.enabled && batching.count == 1,
+                &["batching.count", "batching.enabled"],
+                "a batch of one is none, and messages wait for nothing",
+                "raise the count, or switch it off",
+            ),
+            (
+                batching.enabled && batching.bytes > self.window.bytes,
+                &["batching.bytes", "window.bytes"],
+                "a batch of that size leaves only when nothing else is with the transport",
+                "lower it below the window",
+            ),
+            (
+                batching.enabled && batching.linger > LONG_LINGER,
+                &["batching.linger"],
+                "a message may wait for seconds for others that do not come",
+                "choose some tens or hundreds of milliseconds",
             ),
         ]
     }

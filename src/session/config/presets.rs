@@ -38,9 +38,9 @@ impl Config {
     /// and then twice as long each time up to 30 s, up to a second more by chance, a ping after 30 s of silence; a
     /// normal closure ends the session, and a refused credential is not tried again.
     ///
-    /// Not in a config are the health report every 30 s (ask [`Session::health`](crate::Session::health) as often as
-    /// you like), both spellings of names (`Json::both_spellings`), and, as long as there is no batching, batches of ten
-    /// messages or 100 ms. That 1011 is followed by 5 s of waiting says the table of errors.
+    /// What is sent leaves in batches of ten messages or after 100 ms, where the protocol has batches. Not in a config are
+    /// the health report every 30 s (ask [`Session::health`](crate::Session::health) as often as you like) and both
+    /// spellings of names (`Json::both_spellings`). That 1011 is followed by 5 s of waiting says the table of errors.
     #[must_use]
     pub fn dashboard() -> Self {
         let mut config = Self::default();
@@ -48,6 +48,9 @@ impl Config {
         config.retry.max_attempts = Some(5);
         config.heartbeat.interval = Duration::from_secs(30);
         config.heartbeat.keepalive = Duration::from_secs(30);
+        config.batching.enabled = true;
+        config.batching.count = 10;
+        config.batching.linger = Duration::from_millis(100);
         config.errors.rows = vec![
             Row::new(Match::LoginRefused, Recovery::Fatal),
             Row::close(1000, Recovery::Fatal).at(Stage::LoggingIn),
@@ -148,7 +151,7 @@ mod tests {
         }
     }
 
-    /// What hand-written dashboards do, as far as a config says it. Batches of ten or 100 ms come with batching.
+    /// What hand-written dashboards do, as far as a config says it.
     #[test]
     fn the_numbers_of_a_dashboard() {
         let (config, second) = (Config::dashboard(), Duration::from_secs(1));
@@ -156,6 +159,8 @@ mod tests {
         assert_eq!(config.retry.jitter, Jitter::Additive(second));
         assert_eq!(config.retry.max_attempts, Some(5));
         assert_eq!((config.heartbeat.interval, config.heartbeat.keepalive), (30 * second, 30 * second));
+        let batching = config.batching;
+        assert_eq!((batching.enabled, batching.count, batching.linger), (true, 10, second / 10));
         assert!(!config.long_lived, "1000 stops");
         for row in [
             "close 1000 | online, stable | connection_failed | Fatal",

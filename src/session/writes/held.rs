@@ -1,4 +1,5 @@
-//! What may not leave yet, though there is a link and room: because too much was said lately.
+//! What may not leave yet, though there is a link and room: because too much was said lately, or because more may come
+//! that leaves with it.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -8,8 +9,8 @@ use super::{
     Writer,
 };
 use crate::{
-    Protocol, Timestamp, Why,
-    part::{Draw, Next, Pacing, Whose},
+    Outgoing, Protocol, Say, Timestamp, Why,
+    part::{Batch, Batching, Draw, Next, Outbox, Pacing, Whose},
 };
 
 /// What is said for the session itself, by one slot.
@@ -20,13 +21,15 @@ impl<P: Protocol> Session<P> {
     #[cold]
     #[inline(never)]
     pub(super) fn writes_held(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        self.lingers = None;
         if let Some(pacing) = &mut self.pacing {
             pacing.begin();
         }
         let online = self.writes_owed(now, out);
+        let hurries = self.wants.end.is_some() || self.outbox.is_in_a_hurry();
         if let Some(mut writer) = self.writer(now, out) {
             if online {
-                writer.queue_held();
+                writer.queue_held(hurries);
             }
             writer.flush();
         }
@@ -38,11 +41,17 @@ impl<P: Protocol> Session<P> {
     /// What holds back what waits to be said, and until when if only time has to pass.
     pub(in super::super) fn hold(&self) -> (Timer, Option<Timestamp>) {
         let is_open = self.link.as_ref().is_some_and(Link::is_open);
-        (Timer::Pacing, self.pacing.as_ref().filter(|_| is_open).and_then(|pacing| pacing.until()))
+        let lingers = self.lingers.filter(|_| is_open);
+        match self.pacing.as_ref().filter(|_| is_open).and_then(|pacing| pacing.until()) {
+            Some(until) if lingers.is_none_or(|at| until <= at) => (Timer::Pacing, Some(until)),
+            Some(_) | None => (Timer::Linger, lingers),
+        }
     }
 
     /// Other settings. What was said stays said.
-    pub(in super::super) fn adopt_pacing(&mut self) {
+    pub(in super::super) fn adopt_holds(&mut self) {
+        self.lingers = None;
+        self.batching = Batching::new(&self.config.batching).filter(|_| self.protocol.abilities().batches);
         let new = Pacing::new(&self.config.pacing);
         self.pacing = match (self.pacing.take(), new) {
             (_, None) => None,
@@ -88,8 +97,22 @@ impl<P: Protocol> Session<P> {
         }
     }
 
+    /// How many bytes wait for more, if all of it could leave with one more message of this size.
+    #[cold]
+    pub(in super::super) fn bytes_to_join(&self, bytes: u32, options: &SendOptions) -> Option<u32> {
+        let (batching, link) = (self.batching?, self.link.as_ref()?);
+        let mut batch = gather(&batching, link, &self.outbox);
+        let (before, waiting) = (batch.bytes(), self.outbox.waiting().take(batch.members() as usize + 1).count());
+        let is_all = waiting == batch.members() as usize;
+        let alone = options.draws_on().is_some() || options.slots() > 1;
+        (is_all && batch.takes(bytes, alone)).then_some(before)
+    }
+
     /// Whether a message that is to leave in this turn may.
     pub(in super::super) fn has_slot_now(&mut self, options: &SendOptions) -> bool {
+        if self.batching.is_some() {
+            self.stir = Stir::All;
+        }
         let Some(pacing) = &mut self.pacing else { return true };
         // A sign of life may take the slot before it; then it ends, and somebody has to look for it.
         self.stir = Stir::All;
@@ -141,21 +164,76 @@ impl<P: Protocol> Writer<'_, P> {
         !may_leave
     }
 
-    /// The queue, one by one as pacing lets them go.
-    pub(super) fn queue_held(&mut self) {
+    /// The queue: as pacing lets it go, and together where that is to be. `hurries`: nothing waits for more.
+    pub(super) fn queue_held(&mut self, hurries: bool) {
         while let Some(Next { bytes, .. }) = self.outbox.next() {
-            let (bucket, slots) = self.outbox.next_draw();
-            let draw = Draw { whose: Whose::Theirs, bucket: bucket.as_ref(), slots };
-            let is_taken = self.link.tuning.max_message.is_none_or(|most| bytes <= most);
-            let now = self.now;
-            let may_leave = |pacing: &mut &mut Pacing| pacing.may_leave(now, draw);
-            let waits = is_taken && self.link.flights.has_room(bytes) && !self.pacing.as_mut().is_none_or(may_leave);
-            if waits || !self.hand_next() {
+            if self.link.tuning.max_message.is_some_and(|most| bytes > most) {
+                if !self.hand_next() {
+                    return;
+                }
+                continue;
+            }
+            let batch = self.gather();
+            if !hurries && self.waits_for_more(batch.as_ref()) {
                 return;
             }
-            if is_taken {
-                self.note_slots(self.link.flights.last_handed(), draw);
+            let (members, bytes) = batch.map_or((1, bytes), |batch| (batch.members(), batch.bytes()));
+            let (bucket, slots) = self.outbox.next_draw();
+            let draw = Draw { whose: Whose::Theirs, bucket: bucket.as_ref(), slots };
+            let now = self.now;
+            let may_leave = |pacing: &mut &mut Pacing| pacing.may_leave(now, draw);
+            if !self.link.flights.has_room(bytes) || !self.pacing.as_mut().is_none_or(may_leave) {
+                return;
             }
+            if members > 1 {
+                self.hand_batch(members as usize);
+            } else {
+                self.hand_next();
+            }
+            self.note_slots(self.link.flights.last_handed(), draw);
         }
     }
+
+    /// What would leave together now.
+    fn gather(&self) -> Option<Batch> {
+        self.batching.map(|batching| gather(&batching, self.link, self.outbox))
+    }
+
+    fn waits_for_more(&mut self, batch: Option<&Batch>) -> bool {
+        let Some((batching, batch)) = self.batching.zip(batch) else { return false };
+        *self.lingers = batching.lingers(self.now, batch, self.outbox.waits_since());
+        self.lingers.is_some()
+    }
+
+    /// Hands over so many messages of the queue as one.
+    fn hand_batch(&mut self, members: usize) {
+        let secret = self.outbox.waiting().take(members).any(|(next, _)| next.secret);
+        let mut batch = self.outbox.waiting().take(members).map(|(next, _)| outgoing(next));
+        self.protocol.encode(&mut self.link.protocol, self.now, Say::Batch(&mut batch), self.frames);
+        let frames = self.send(secret);
+        for member in 0..members {
+            let Some(Next { id, place, bytes, again, .. }) = self.outbox.next() else { return };
+            if member == 0 {
+                self.link.flights.hand(id, place, frames, bytes);
+            } else {
+                self.link.flights.hand_within(id, place, bytes);
+            }
+            self.stats.sent += 1;
+            self.stats.resent += u64::from(again);
+            self.outbox.on_handed();
+        }
+    }
+}
+
+const fn outgoing<M>(next: Next<'_, M>) -> Outgoing<'_, M> {
+    let Next { id, place: _, message, bytes: _, secret: _, ack, again } = next;
+    Outgoing { op: id, message, number: None, ack, again }
+}
+
+/// What would leave together from the head of the queue on.
+fn gather<L, M, I>(batching: &Batching, link: &Link<L, M, I>, outbox: &Outbox<M>) -> Batch {
+    let theirs = link.tuning.max_message.unwrap_or(u32::MAX);
+    let mut batch = batching.begin(theirs.min(link.limits.max_message));
+    let _ = outbox.waiting().take_while(|(next, draws)| batch.takes(next.bytes, *draws)).count();
+    batch
 }
