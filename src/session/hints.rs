@@ -70,12 +70,11 @@ impl<P: Protocol> Session<P> {
         self.config = Arc::new(*config);
         self.on_dedup_policy(alike);
         self.outbox.on_policy();
-        self.adopt_holds();
         if self.facts.ended.is_some() && !self.config.keep_on_stop {
             self.outbox.end_all(&mut tell(&mut self.stats, &mut self.dedup, out));
         }
         self.history.keep(self.config.history);
-        self.introduce();
+        self.adopt_config();
         if was.lazy || is.idle_close > was.idle_close {
             self.wake_unless_lazy();
         }

@@ -164,7 +164,7 @@ impl<P: Protocol> Session<P> {
     /// What became of what a link was given.
     fn let_go(&mut self, now: Timestamp, mut link: LinkOf<P>, left: u64, out: &mut Actions<P>) {
         let left = left.max(link.flights.flushed());
-        if let Some(pacing) = &mut self.pacing {
+        if let Some(pacing) = &mut self.holds.pacing {
             pacing.on_lost(now, link.id.0, left);
         }
         self.outbox.on_lost(link.flights.first_unsent(left), &mut tell(&mut self.stats, &mut self.dedup, out));

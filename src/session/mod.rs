@@ -39,7 +39,7 @@ mod topics;
 mod veil;
 mod writes;
 
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::iter;
 
 use bytes::Bytes;
@@ -70,12 +70,12 @@ use stir::Stir;
 pub use subscribing::{SubscribeOptions, Subscription, TopicNews, TopicState};
 use telling::{tell, tell_passing};
 pub use timers::Timer;
+use writes::Holds;
 
 use crate::{
     BadEndpoints, Frame, Heard, Machine, Never, Protocol, Rng, Secret, Text, Timestamp, Who,
     part::{
-        Activity, Backoff, Batching, Credentials, Dedup, Endpoints, History, Ids, Network, Outbox, Pacing, Patience,
-        Proof, Subscriptions,
+        Activity, Backoff, Credentials, Dedup, Endpoints, History, Ids, Network, Outbox, Patience, Proof, Subscriptions,
     },
 };
 
@@ -124,12 +124,8 @@ pub struct Session<P: Protocol> {
     /// Its predecessor: it only waits for the peer's goodbye.
     leaving: Option<LinkOf<P>>,
     outbox: Outbox<P::Message>,
-    /// What was said lately, if somebody limits that.
-    pacing: Option<Box<Pacing>>,
-    /// How messages are put together, if they are.
-    batching: Option<Batching>,
-    /// Until when the queue waits for more.
-    lingers: Option<Timestamp>,
+    /// What may hold back what waits.
+    holds: Holds,
     /// Ids of the peer's messages that the application has taken and the peer does not know of yet.
     taken: VecDeque<Bytes>,
     /// The topics that are wanted.
@@ -179,9 +175,7 @@ impl<P: Protocol> Session<P> {
             next: None,
             leaving: None,
             outbox: Outbox::new(),
-            pacing: None,
-            batching: None,
-            lingers: None,
+            holds: Holds::default(),
             taken: VecDeque::new(),
             topics: Subscriptions::new(),
             kept_topics: None,
@@ -207,9 +201,14 @@ impl<P: Protocol> Session<P> {
             frames: Vec::new(),
             config: Arc::new(config),
         };
-        session.adopt_holds();
-        session.introduce();
+        session.adopt_config();
         Ok(session)
+    }
+
+    /// The settings count from now on.
+    fn adopt_config(&mut self) {
+        self.adopt_holds();
+        self.introduce();
     }
 
     /// Tells the protocol who we are.

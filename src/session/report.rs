@@ -148,7 +148,7 @@ impl<P: Protocol> Session<P> {
             Place::Leaving => &mut self.leaving,
         };
         let Some(link) = link else { return };
-        if let Some(pacing) = &mut self.pacing {
+        if let Some(pacing) = &mut self.holds.pacing {
             pacing.on_flushed(now, link.id.0, link.flights.flushed());
         }
         if let Some(place) = link.flights.take_flushed() {

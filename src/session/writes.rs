@@ -9,6 +9,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 use core::{mem, time::Duration};
 
 use bytes::Bytes;
+pub(super) use held::Holds;
 use held::OURS;
 
 use super::{Action, Actions, Dropped, Link, LinkOf, Session, Stage, Stats, append, tell};
@@ -24,7 +25,7 @@ impl<P: Protocol> Session<P> {
         if !link.is_open() {
             return;
         }
-        if self.pacing.is_some() | self.batching.is_some() {
+        if self.holds.pacing.is_some() | self.holds.batching.is_some() {
             return self.writes_held(now, out);
         }
         let mut online = link.is_online();
@@ -66,9 +67,9 @@ impl<P: Protocol> Session<P> {
             credentials: &self.credentials,
             taken: &mut self.taken,
             outbox: &mut self.outbox,
-            pacing: self.pacing.as_deref_mut(),
-            batching: self.batching,
-            lingers: &mut self.lingers,
+            pacing: self.holds.pacing.as_deref_mut(),
+            batching: self.holds.batching,
+            lingers: &mut self.holds.lingers,
             frames: &mut self.frames,
             stats: &mut self.stats,
             dedup: &mut self.dedup,
@@ -83,7 +84,7 @@ impl<P: Protocol> Session<P> {
             let (protocol, frames) = (&mut self.protocol, &mut self.frames);
             let (stats, dedup) = (&mut self.stats, &mut self.dedup);
             let (credentials, taken, outbox) = (&self.credentials, &mut self.taken, &mut self.outbox);
-            let (pacing, lingers, batching) = (self.pacing.as_deref_mut(), &mut self.lingers, None);
+            let (pacing, lingers, batching) = (self.holds.pacing.as_deref_mut(), &mut self.holds.lingers, None);
             let mut writer = Writer {
                 protocol,
                 link,

@@ -16,13 +16,24 @@ use crate::{
 /// What is said for the session itself, by one slot.
 pub(super) const OURS: Draw<'static> = Draw { whose: Whose::Ours, bucket: None, slots: 1 };
 
+/// What may hold back what waits, and until when.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Holds {
+    /// What was said lately, if somebody limits that.
+    pub(in super::super) pacing: Option<Box<Pacing>>,
+    /// How messages are put together, if they are.
+    pub(super) batching: Option<Batching>,
+    /// Until when the queue waits for more.
+    pub(super) lingers: Option<Timestamp>,
+}
+
 impl<P: Protocol> Session<P> {
     /// The way to write where something may hold it back.
     #[cold]
     #[inline(never)]
     pub(super) fn writes_held(&mut self, now: Timestamp, out: &mut Actions<P>) {
-        self.lingers = None;
-        if let Some(pacing) = &mut self.pacing {
+        self.holds.lingers = None;
+        if let Some(pacing) = &mut self.holds.pacing {
             pacing.begin();
         }
         let online = self.writes_owed(now, out);
@@ -41,8 +52,8 @@ impl<P: Protocol> Session<P> {
     /// What holds back what waits to be said, and until when if only time has to pass.
     pub(in super::super) fn hold(&self) -> (Timer, Option<Timestamp>) {
         let is_open = self.link.as_ref().is_some_and(Link::is_open);
-        let lingers = self.lingers.filter(|_| is_open);
-        match self.pacing.as_ref().filter(|_| is_open).and_then(|pacing| pacing.until()) {
+        let lingers = self.holds.lingers.filter(|_| is_open);
+        match self.holds.pacing.as_ref().filter(|_| is_open).and_then(|pacing| pacing.until()) {
             Some(until) if lingers.is_none_or(|at| until <= at) => (Timer::Pacing, Some(until)),
             Some(_) | None => (Timer::Linger, lingers),
         }
@@ -50,10 +61,10 @@ impl<P: Protocol> Session<P> {
 
     /// Other settings. What was said stays said.
     pub(in super::super) fn adopt_holds(&mut self) {
-        self.lingers = None;
-        self.batching = Batching::new(&self.config.batching).filter(|_| self.protocol.abilities().batches);
+        self.holds.lingers = None;
+        self.holds.batching = Batching::new(&self.config.batching).filter(|_| self.protocol.abilities().batches);
         let new = Pacing::new(&self.config.pacing);
-        self.pacing = match (self.pacing.take(), new) {
+        self.holds.pacing = match (self.holds.pacing.take(), new) {
             (_, None) => None,
             (None, Some(new)) => Some(Box::new(new)),
             (Some(mut old), Some(_)) => {
@@ -65,21 +76,21 @@ impl<P: Protocol> Session<P> {
 
     /// A new link, and perhaps a server that counts by connection.
     pub(in super::super) fn forget_pace(&mut self) {
-        if let Some(pacing) = self.pacing.as_mut().filter(|_| self.config.pacing.per_link) {
+        if let Some(pacing) = self.holds.pacing.as_mut().filter(|_| self.config.pacing.per_link) {
             pacing.forget();
         }
     }
 
     /// The transport answers a ping of the peer's by itself.
     pub(in super::super) fn on_echo(&mut self, now: Timestamp) {
-        if let Some(pacing) = &mut self.pacing {
+        if let Some(pacing) = &mut self.holds.pacing {
             pacing.on_echo(now);
         }
     }
 
     /// How many frames of the session's own may leave now. If it is none, one waits.
     pub(in super::super) fn may_say(&mut self, now: Timestamp) -> u32 {
-        let Some(pacing) = &mut self.pacing else { return u32::MAX };
+        let Some(pacing) = &mut self.holds.pacing else { return u32::MAX };
         if pacing.may_leave(now, OURS) { pacing.free(now, OURS) } else { 0 }
     }
 
@@ -87,11 +98,11 @@ impl<P: Protocol> Session<P> {
     #[cold]
     pub(in super::super) fn admit_draw(&self, options: &SendOptions) -> Result<(), Why> {
         let (bucket, weight) = (options.draws_on(), options.slots());
-        let knows = |bucket| self.pacing.as_ref().is_some_and(|pacing| pacing.knows(bucket));
+        let knows = |bucket| self.holds.pacing.as_ref().is_some_and(|pacing| pacing.knows(bucket));
         if !bucket.is_none_or(knows) {
             return Err(Why::NoBucket);
         }
-        match self.pacing.as_ref().and_then(|pacing| pacing.most(bucket)).filter(|most| weight > *most) {
+        match self.holds.pacing.as_ref().and_then(|pacing| pacing.most(bucket)).filter(|most| weight > *most) {
             Some(limit) => Err(Why::TooHeavy { weight, limit }),
             None => Ok(()),
         }
@@ -100,7 +111,7 @@ impl<P: Protocol> Session<P> {
     /// How many bytes wait for more, if all of it could leave with one more message of this size.
     #[cold]
     pub(in super::super) fn bytes_to_join(&self, bytes: u32, options: &SendOptions) -> Option<u32> {
-        let (batching, link) = (self.batching?, self.link.as_ref()?);
+        let (batching, link) = (self.holds.batching?, self.link.as_ref()?);
         let mut batch = gather(&batching, link, &self.outbox);
         let (before, waiting) = (batch.bytes(), self.outbox.waiting().take(batch.members() as usize + 1).count());
         let is_all = waiting == batch.members() as usize;
@@ -110,10 +121,10 @@ impl<P: Protocol> Session<P> {
 
     /// Whether a message that is to leave in this turn may.
     pub(in super::super) fn has_slot_now(&mut self, options: &SendOptions) -> bool {
-        if self.batching.is_some() {
+        if self.holds.batching.is_some() {
             self.stir = Stir::All;
         }
-        let Some(pacing) = &mut self.pacing else { return true };
+        let Some(pacing) = &mut self.holds.pacing else { return true };
         // A sign of life may take the slot before it; then it ends, and somebody has to look for it.
         self.stir = Stir::All;
         let draw = Draw { whose: Whose::Theirs, bucket: options.draws_on(), slots: options.slots() };
