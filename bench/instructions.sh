@@ -44,4 +44,9 @@ done
 few=$(each few) many=$(each many) verdict="at most twice"
 [[ $many -le $((2 * few)) ]] || { verdict="MISS, at most twice" status=1; }
 printf '%5d instructions a message that is compared with 4,096 others, %d with one (%s)\n' "$many" "$few" "$verdict"
+
+# A message of a topic costs at most twice with ten thousand of them what it costs with one.
+few=$(each topics) many=$(each topics-many) verdict="at most twice"
+[[ $many -le $((2 * few)) ]] || { verdict="MISS, at most twice" status=1; }
+printf '%5d instructions a message of one of 10,000 topics, %d of the only one (%s)\n' "$many" "$few" "$verdict"
 exit $status

@@ -11,8 +11,8 @@ use std::time::Duration;
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
     Action, Alike, Answer, Bucket, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, FirstAttempt, Frame,
-    Health, HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery, Report, Secret,
-    SendOptions, Session, Text, Timestamp,
+    Health, HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery, Report, Restore,
+    Secret, SendOptions, Session, SubscribeOptions, Text, Timestamp, Topics,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -74,6 +74,9 @@ enum What {
     Paused(Which),
     Resumed(Which),
     Down(Which, u8, u8),
+    Subscribe(u8),
+    Unsubscribe(u8),
+    Resync(u8),
 }
 
 /// How something is sent.
@@ -120,7 +123,10 @@ impl Arbitrary for Pass {
 
 impl Arbitrary for What {
     fn arbitrary(g: &mut Gen) -> Self {
-        match u8::arbitrary(g) % 36 {
+        match u8::arbitrary(g) % 38 {
+            36 => Self::Subscribe(u8::arbitrary(g)),
+            37 if u8::arbitrary(g) < 60 => Self::Resync(u8::arbitrary(g)),
+            37 => Self::Unsubscribe(u8::arbitrary(g)),
             0..=2 => Self::Wake,
             32 => Self::Endpoints(u8::arbitrary(g) % 4, bool::arbitrary(g)),
             33 if bool::arbitrary(g) => Self::NetworkLost,
@@ -211,6 +217,10 @@ trait Subject {
 
     fn make() -> Self::Machine;
     fn message(long: bool) -> Self::Message;
+    /// The topic of this number, if there are any.
+    fn topic(_: u8) -> Option<Self::Topic> {
+        None
+    }
     fn line(number: u8, last_op: u64) -> Frame;
     fn settings(bits: u8) -> Config {
         settings(config(), bits)
@@ -464,6 +474,71 @@ impl Subject for OfTwins {
     }
 }
 
+/// With topics, in operations of several.
+struct OfTopics;
+
+impl Subject for OfTopics {
+    type Message = Text;
+    type Incoming = Text;
+    type Topic = Text;
+    type Machine = Session<Toy>;
+
+    fn make() -> Self::Machine {
+        let mut config = Self::settings(0);
+        (config.subscriptions.batch, config.subscriptions.held_max) = (2, 2);
+        config.subscriptions.max_topics = 4;
+        let toy = Toy { topics: Topics::Many, ..Toy::default() };
+        Session::new(toy, config, 7).expect("a sound configuration")
+    }
+
+    fn settings(bits: u8) -> Config {
+        let mut config = settings(config(), bits);
+        config.subscriptions.restore = if bits & 1 == 0 { Restore::Before } else { Restore::Alongside };
+        config
+    }
+
+    fn message(long: bool) -> Text {
+        if long { OfToy::message(true) } else { "!all".into() }
+    }
+
+    fn topic(number: u8) -> Option<Text> {
+        Some(["a", "b", "c", "#local", "e"][usize::from(number % 5)].into())
+    }
+
+    fn health(machine: &Self::Machine, now: Timestamp) -> Health {
+        machine.health(now)
+    }
+
+    fn line(number: u8, last_op: u64) -> Frame {
+        let op = last_op.saturating_sub(u64::from(number / 64));
+        let topic = ["a", "b", "c", "#local"][usize::from(number / 64)];
+        match number % 16 {
+            0 | 1 => "ok".into(),
+            2 => "kept".into(),
+            3..=5 => format!("sub-ok {op}").into(),
+            6 => format!("sub-no {op} no").into(),
+            7 => format!("sub-no {op} 900 later").into(),
+            8 => format!("item {op} text").into(),
+            9 => format!("on {topic}").into(),
+            10 => format!("off {topic} why").into(),
+            11 => format!("gone {topic} why").into(),
+            12 | 13 => format!("t# {number} {topic} text").into(),
+            _ => OfToy::line(number, last_op),
+        }
+    }
+
+    /// What is wanted is there, once, and counted.
+    fn fault(machine: &mut Self::Machine, _: Timestamp) -> Option<String> {
+        let mut seen = std::collections::BTreeSet::new();
+        let twice =
+            machine.subscriptions().find(|known| !seen.insert(known.topic.clone())).map(|known| known.topic.clone());
+        if let Some(topic) = twice {
+            return Some(format!("{topic} is there twice"));
+        }
+        (seen.len() > 4).then(|| "more topics than there may be".into())
+    }
+}
+
 /// A machine on its way through a sequence.
 struct Run<S: Subject> {
     machine: S::Machine,
@@ -587,6 +662,19 @@ impl<S: Subject> Run<S> {
                 return Input::Command(Command::Credential { ask, answer });
             }
             What::Taken => return Input::Command(Command::Taken { id: vec![b'i', b'd'].into() }),
+            What::Subscribe(number) => {
+                let Some(topic) = S::topic(number) else { return Input::Wake };
+                let mut options = SubscribeOptions::default();
+                options.snapshot = (number & 8 > 0).then(|| S::message(false));
+                options.stale_after = (number & 16 > 0).then(|| Duration::from_millis(700));
+                return Input::Command(Command::Subscribe { topic, options: Box::new(options) });
+            }
+            What::Unsubscribe(number) => {
+                return S::topic(number).map_or(Input::Wake, |topic| Input::Command(Command::Unsubscribe { topic }));
+            }
+            What::Resync(number) => {
+                return S::topic(number).map_or(Input::Wake, |topic| Input::Command(Command::Resync { topic }));
+            }
             What::Up(which) => (which, Report::Up(Box::default())),
             What::Hear(which, number) => (which, Report::Frame(S::line(number, self.last_op))),
             What::Flushed(which, frames) => (which, Report::Flushed { frames: frames.into() }),
@@ -773,6 +861,7 @@ fn the_same_inputs_give_the_same_actions() {
             determinism::<OfToy>,
             determinism::<OfChecked>,
             determinism::<OfAsked>,
+            determinism::<OfTopics>,
             determinism::<OfTwins>,
         ],
     );
@@ -780,14 +869,29 @@ fn the_same_inputs_give_the_same_actions() {
 
 #[test]
 fn a_deadline_is_later_than_now_and_waking_advances() {
-    hold("deadlines", &[deadlines::<OfPlain>, deadlines::<OfToy>, deadlines::<OfChecked>, deadlines::<OfAsked>]);
+    hold(
+        "deadlines",
+        &[
+            deadlines::<OfPlain>,
+            deadlines::<OfToy>,
+            deadlines::<OfChecked>,
+            deadlines::<OfAsked>,
+            deadlines::<OfTopics>,
+        ],
+    );
 }
 
 #[test]
 fn stale_reports_change_nothing() {
     hold(
         "stale reports",
-        &[stale_reports::<OfPlain>, stale_reports::<OfToy>, stale_reports::<OfChecked>, stale_reports::<OfAsked>],
+        &[
+            stale_reports::<OfPlain>,
+            stale_reports::<OfToy>,
+            stale_reports::<OfChecked>,
+            stale_reports::<OfAsked>,
+            stale_reports::<OfTopics>,
+        ],
     );
 }
 
@@ -800,6 +904,7 @@ fn waking_early_changes_nothing() {
             early_wakes::<OfToy>,
             early_wakes::<OfChecked>,
             early_wakes::<OfAsked>,
+            early_wakes::<OfTopics>,
             early_wakes::<OfTwins>,
         ],
     );
@@ -807,14 +912,20 @@ fn waking_early_changes_nothing() {
 
 #[test]
 fn asking_how_it_does_changes_nothing() {
-    hold("looking", &[looking::<OfPlain>, looking::<OfToy>, looking::<OfChecked>]);
+    hold("looking", &[looking::<OfPlain>, looking::<OfToy>, looking::<OfChecked>, looking::<OfTopics>]);
 }
 
 #[test]
 fn a_turn_is_bounded() {
     hold(
         "bounded turns",
-        &[bounded_turns::<OfPlain>, bounded_turns::<OfToy>, bounded_turns::<OfChecked>, bounded_turns::<OfAsked>],
+        &[
+            bounded_turns::<OfPlain>,
+            bounded_turns::<OfToy>,
+            bounded_turns::<OfChecked>,
+            bounded_turns::<OfAsked>,
+            bounded_turns::<OfTopics>,
+        ],
     );
 }
 
@@ -827,5 +938,5 @@ fn silence_ends_every_link() {
 fn no_promise_is_broken() {
     hold("no fault", &[no_fault::<OfChecked<0>>, no_fault::<OfChecked<1>>, no_fault::<OfChecked<2>>]);
     hold("no fault", &[no_fault::<OfChecked<3>>, no_fault::<OfChecked<4>>]);
-    hold("no fault", &[no_fault::<OfAsked>, no_fault::<OfTwins>]);
+    hold("no fault", &[no_fault::<OfAsked>, no_fault::<OfTwins>, no_fault::<OfTopics>]);
 }

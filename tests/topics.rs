@@ -2,12 +2,15 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use steadfast::{
     Action, Answer, Cause, CloseCode, Command, Config, Down, Event, Frame, Input, Kind, LinkId, Machine, Phase,
-    Recovery, Report, Restore, SendOptions, Session, SubscribeOptions, Text, Timestamp, TopicNews, TopicState, Topics,
-    Why,
+    Recovery, Report, Restore, Rng, SendOptions, Session, SubscribeOptions, Text, Timestamp, TopicNews, TopicState,
+    Topics, Why,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -681,4 +684,128 @@ fn what_was_left_is_a_stranger_again() {
     assert_eq!(talk.told(), ["message a unasked"], "it is passed on, as from a server that sends what it likes");
     talk.hear("on a");
     assert_eq!((talk.told(), talk.session.machine().stats().unexpected), (vec![], 1));
+}
+
+/// A server that does what it is told, in its own time, and forgets with each link unless it keeps the session.
+#[derive(Default)]
+struct Server {
+    has: BTreeSet<String>,
+    /// What it was asked and has not answered: the operation, whether it is to subscribe, and the topics.
+    open: Vec<(String, bool, Vec<String>)>,
+    /// Topics that were asked for on this link and nothing is known of from the last one.
+    asked: BTreeMap<String, u32>,
+}
+
+impl Server {
+    fn take(&mut self, frames: &[&str]) {
+        for frame in frames {
+            let mut words = frame.split(' ').map(str::to_owned);
+            let (verb, op) = (words.next(), words.next().unwrap_or_default());
+            let topics: Vec<_> = words.collect();
+            match verb.as_deref() {
+                Some("sub") => {
+                    for topic in &topics {
+                        assert!(!self.has.contains(topic), "{topic} is asked for, and is there");
+                        *self.asked.entry(topic.clone()).or_default() += 1;
+                    }
+                    self.open.push((op, true, topics));
+                }
+                Some("unsub") => self.open.push((op, false, topics)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Carries out one of its operations: the answer.
+    fn answer(&mut self, which: u64) -> Option<String> {
+        if self.open.is_empty() {
+            return None;
+        }
+        let (op, subscribes, topics) = self.open.remove(which as usize % self.open.len());
+        // It never lets anybody have this one.
+        if subscribes && topics.iter().any(|topic| topic == "no") {
+            return Some(format!("sub-no {op} forbidden"));
+        }
+        for topic in topics {
+            let was_there = if subscribes { !self.has.insert(topic.clone()) } else { !self.has.remove(&topic) };
+            assert!(!was_there, "{topic}: nothing is done twice");
+        }
+        Some(format!("sub-ok {op}"))
+    }
+}
+
+/// Whatever is wanted and lost in whatever order: when all is answered the server has what is wanted, without what it
+/// refused, and was asked for each once.
+#[test]
+fn after_every_restore_the_server_has_what_is_wanted() {
+    const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "no"];
+    for seed in 0..if cfg!(debug_assertions) { 60 } else { 2_000 } {
+        let mut rng = Rng::new(seed);
+        let mut talk =
+            Talk::new(Toy { topics: if seed % 2 == 0 { Topics::One } else { Topics::Many }, ..MANY }, |config| {
+                config.subscriptions.batch = 3;
+                config.subscriptions.restore = if seed % 3 == 0 { Restore::Alongside } else { Restore::Before };
+            });
+        let (mut server, mut wanted) = (Server::default(), BTreeMap::<&str, u32>::new());
+        let mut is_up = false;
+        for _ in 0..200 {
+            match rng.up_to(9) {
+                0..=2 => {
+                    let name = NAMES[rng.up_to(5) as usize];
+                    // Alone, so that one refusal is not for others.
+                    assert_eq!(talk.subscribe(name), Answer::Done);
+                    *wanted.entry(name).or_default() += 1;
+                }
+                3..=5 => {
+                    let name = NAMES[rng.up_to(5) as usize];
+                    let known = wanted.get_mut(name).filter(|count| **count > 0);
+                    assert_eq!(talk.unsubscribe(name) == Answer::Done, known.is_some());
+                    known.into_iter().for_each(|count| *count -= 1);
+                }
+                6 | 7 if is_up => {
+                    if let Some(line) = server.answer(rng.up_to(99)) {
+                        talk.hear(&line);
+                    }
+                }
+                8 if is_up => {
+                    talk.down();
+                    is_up = false;
+                    server.open.clear();
+                }
+                _ if !is_up => {
+                    server.has.clear();
+                    server.asked.clear();
+                    talk.log_in("ok");
+                    is_up = true;
+                }
+                _ => talk.flushed(),
+            }
+            server.take(&talk.sent());
+            while is_up && rng.up_to(3) == 0 {
+                let Some(line) = server.answer(rng.up_to(99)) else { break };
+                assert!(talk.phase() != Phase::Restoring || !talk.sent().iter().any(|frame| frame.starts_with("m ")));
+                talk.hear(&line);
+                server.take(&talk.sent());
+            }
+        }
+        if !is_up {
+            server.has.clear();
+            talk.log_in("ok");
+            server.take(&talk.sent());
+        }
+        while let Some(line) = server.answer(0) {
+            talk.hear(&line);
+            server.take(&talk.sent());
+        }
+        let expected: BTreeSet<_> =
+            wanted.iter().filter(|(_, count)| **count > 0).map(|(name, _)| (*name).to_owned()).collect();
+        let refused: BTreeSet<_> = (talk.session.machine().subscriptions())
+            .filter(|known| known.state == TopicState::Over)
+            .map(|known| known.topic.to_string())
+            .collect();
+        let known: BTreeSet<_> = talk.session.machine().subscriptions().map(|known| known.topic.to_string()).collect();
+        assert_eq!(server.has, expected.difference(&refused).cloned().collect(), "seed {seed}");
+        assert_eq!(known, expected, "seed {seed}: nothing is forgotten, and nothing stays behind");
+        assert_eq!(talk.phase(), Phase::Online);
+    }
 }

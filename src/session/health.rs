@@ -287,6 +287,7 @@ impl<P: Protocol> Session<P> {
     }
 
     /// How the session does. Asking changes nothing.
+    // A table: one field, one line.
     pub fn health(&self, now: Timestamp) -> Health {
         let Seeing { latency, queueing, presence, quality, .. } = &self.seeing;
         let (answers, waits, (queued, queued_bytes)) = (latency.percentiles(), queueing.percentiles(), self.kept());

@@ -154,6 +154,8 @@ impl Peer {
             Heard::Done { op, result: Err(_) } => format!("message {op} is refused"),
             Heard::Item { op, .. } => format!("a part of the answer to {op}"),
             Heard::TopicEnded { .. } => "the channel has ended".into(),
+            Heard::TopicLost { .. } => "the channel is lost".into(),
+            Heard::Confirmed { .. } => "the channel is confirmed".into(),
             Heard::Trouble(_) => "trouble".into(),
             Heard::Bad(_) => "bad".into(),
             Heard::Pong => "a pong".into(),
@@ -161,9 +163,7 @@ impl Peer {
                 self.ping = Some(ping.clone());
                 "a ping".into()
             }
-            Heard::Confirmed { .. }
-            | Heard::TopicLost { .. }
-            | Heard::AckedUpTo { .. }
+            Heard::AckedUpTo { .. }
             | Heard::Track { .. }
             | Heard::Challenge(_)
             | Heard::LoginLost(_)

@@ -1,12 +1,14 @@
 //! The core alone, for an instruction counter: `turns out|in|alone N` sends, hears, or sends one by one
-//! so many messages of 128 bytes; `turns few|many N` sends as many that differ, and remembers 1 or 4,096 of them. See `bench/instructions.sh`.
+//! so many messages of 128 bytes; `turns few|many N` sends as many that differ, and remembers 1 or 4,096 of them;
+//! `turns topics|topics-many N` hears as many of one topic, or of ten thousand in turn. See `bench/instructions.sh`.
 
 use std::{env, process::ExitCode};
 
 use steadfast::{
-    Action, Alike, Command, Config, Frame, Input, LinkId, Machine, Never, Plain, Report, SendOptions, Session,
-    Timestamp,
+    Action, Alike, Command, Config, Frame, Input, LinkId, Machine, Never, Plain, Report, SendOptions, Session, Text,
+    Timestamp, Topics,
 };
+use steadfast_sim::Toy;
 
 /// Messages that leave with one flush, or came with one read.
 const BURST: u64 = 64;
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
         "alone" => wire.send(count, 1, message()),
         "few" | "many" => wire.send_different(count),
         "in" => wire.hear(count),
+        "topics" => return topics(count, 1),
+        "topics-many" => return topics(count, 10_000),
         _ => return usage(),
     }
     println!("{:?}", wire.session.stats());
@@ -29,8 +33,37 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("turns: say out, in, alone, few or many, and how many messages");
+    eprintln!("turns: say out, in, alone, few, many, topics or topics-many, and how many messages");
     ExitCode::from(2)
+}
+
+/// Messages of so many topics in turn.
+fn topics(count: u64, topics: u64) -> ExitCode {
+    let name = |number: u64| Text::from(format!("instrument-{number:05}"));
+    let names: Vec<_> = (0..topics).map(name).collect();
+    let toy = Toy { login: false, topics: Topics::Many, confirms: false, ..Toy::default() };
+    let mut config = Config::default();
+    config.subscriptions.batch = 10_000;
+    let mut session = Session::new(toy, config, 7).expect("the defaults are sound");
+    let (mut actions, mut now) = (Vec::new(), 1_000_000);
+    let mut turn = |input, actions: &mut Vec<_>| {
+        now += 1;
+        session.handle(Timestamp::from_micros(now), input, actions);
+    };
+    turn(Input::Command(Command::Connect), &mut actions);
+    turn(Input::Report(LinkId(1), Report::Up(Box::default())), &mut actions);
+    for topic in &names {
+        turn(Input::Command(Command::Subscribe { topic: topic.clone(), options: Box::default() }), &mut actions);
+        turn(Input::Report(LinkId(1), Report::Flushed { frames: u64::MAX }), &mut actions);
+        actions.clear();
+    }
+    let lines: Vec<_> = names.iter().map(|name| Frame::from(format!("t {name} {}", "x".repeat(100)))).collect();
+    for line in lines.iter().cycle().take(usize::try_from(count).unwrap_or(usize::MAX)) {
+        turn(Input::Report(LinkId(1), Report::Frame(line.clone())), &mut actions);
+        actions.clear();
+    }
+    println!("{:?}", session.stats());
+    ExitCode::SUCCESS
 }
 
 /// A session on a link, and what a driver would keep beside it.

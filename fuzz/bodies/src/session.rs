@@ -5,6 +5,7 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use steadfast::{
     Cause, Class, CloseCode, Command, Down, Frame, HttpAnswer, Input, LinkId, OpId, Recovery, Report, SendOptions,
+    SubscribeOptions, Text,
 };
 
 use crate::{
@@ -35,6 +36,9 @@ enum Step<'a> {
     Paused(Which),
     Resumed(Which),
     Down(Which, End, u8, Option<u8>),
+    Subscribe { topic: u8, snapshot: bool, stale: Option<u16> },
+    Unsubscribe(u8),
+    Resync(u8),
 }
 
 /// Which link a report is about.
@@ -63,6 +67,14 @@ enum Line {
     Trouble,
     Junk,
     Nonsense,
+    Kept,
+    SubOk(u8),
+    SubNo(u8, u16),
+    On(u8),
+    Off(u8),
+    Gone(u8),
+    Of(u8, u8),
+    Item(u8),
 }
 
 /// How a link ends.
@@ -100,6 +112,7 @@ fn next<'a>(u: &mut Unstructured<'a>) -> Result<(Pause, Step<'a>)> {
     Ok((u.arbitrary()?, u.arbitrary()?))
 }
 
+// A table: one step, one arm.
 fn take(rig: &mut Rig, step: Step<'_>) {
     match step {
         Step::Wake => drop(rig.turn(Input::Wake)),
@@ -138,7 +151,19 @@ fn take(rig: &mut Rig, step: Step<'_>) {
             let down = Down { cause: cause(end), left, verdict: verdict.map(recovery) };
             tell(rig, which, Report::Down(Box::new(down)));
         }
+        Step::Subscribe { topic: number, snapshot, stale } => {
+            let mut options = SubscribeOptions::default();
+            options.snapshot = snapshot.then(|| "!all".into());
+            options.stale_after = stale.map(|millis| Duration::from_millis(millis.into()));
+            rig.command(Command::Subscribe { topic: topic(number), options: Box::new(options) });
+        }
+        Step::Unsubscribe(number) => drop(rig.command(Command::Unsubscribe { topic: topic(number) })),
+        Step::Resync(number) => drop(rig.command(Command::Resync { topic: topic(number) })),
     }
+}
+
+fn topic(number: u8) -> Text {
+    ["a", "b", "c", "#local"][usize::from(number) % 4].into()
 }
 
 fn options(kept: bool, tracked: bool, ttl: Option<u16>) -> SendOptions {
@@ -186,6 +211,14 @@ fn frame(line: Line) -> Frame {
         Line::Trouble => "trouble here".to_owned(),
         Line::Junk => "junk".to_owned(),
         Line::Nonsense => "what".to_owned(),
+        Line::Kept => "kept".to_owned(),
+        Line::SubOk(op) => format!("sub-ok {op}"),
+        Line::SubNo(op, millis) => format!("sub-no {op} {millis} later"),
+        Line::On(number) => format!("on {}", topic(number)),
+        Line::Off(number) => format!("off {} over", topic(number)),
+        Line::Gone(number) => format!("gone {} moved", topic(number)),
+        Line::Of(number, position) => format!("t# {position} {} text", topic(number)),
+        Line::Item(op) => format!("item {op} text"),
     };
     line.into()
 }

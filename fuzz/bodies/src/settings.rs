@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use steadfast::{Alike, Bucket, Config, CredentialUse, Jitter, Overflow, Pings};
+use steadfast::{Alike, Bucket, Config, CredentialUse, Jitter, Overflow, Pings, Topics};
 use steadfast_sim::Toy;
 
 /// Everything that is fixed when a session is made.
@@ -23,6 +23,7 @@ impl<'a> Arbitrary<'a> for Settings {
         protocol.hello &= protocol.login;
         let seed = u.arbitrary::<u8>()?;
         let mut config = config(u)?;
+        protocol.topics = [Topics::None, Topics::One, Topics::Many][usize::from(seed / 3) % 3];
         config.credentials.asked = seed >= 192;
         config.credentials.when =
             [CredentialUse::AtLogin, CredentialUse::AtDial, CredentialUse::Both][usize::from(seed) % 3];

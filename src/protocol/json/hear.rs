@@ -64,7 +64,14 @@ impl Json {
             }
             Word::Pong => heard.push(Heard::Pong),
             Word::Subscribed => heard.push(settled(op, packet, |topic| Heard::Confirmed { topic })),
-            Word::Unsubscribed => heard.push(settled(op, packet, |topic| Heard::TopicEnded { topic, why: None })),
+            Word::Unsubscribed => {
+                let why = reason(&packet);
+                heard.push(settled(op, packet, |topic| match why {
+                    // Who says when to come again has not ended.
+                    Some(why) if why.retry_after.is_some() => Heard::TopicLost { topic, why },
+                    why => Heard::TopicEnded { topic, why },
+                }));
+            }
             Word::Batch => heard.push(Heard::Bad(Complaint::minor("a batch without messages, or in a batch"))),
             Word::Other => match op {
                 Some(op) => heard
@@ -132,24 +139,35 @@ impl Json {
             Some(id) => Mark::new(Marks { id: Some(id.as_bytes().clone()), ack: self.acks, ..Marks::default() }),
             None => Mark::NONE,
         };
-        Heard::Message { topic: packet.channel.clone(), message: Incoming::new(packet), mark }
+        let topic = packet.channel.clone().or_else(|| self.local_topic(packet.kind.as_str()).cloned());
+        Heard::Message { topic, message: Incoming::new(packet), mark }
     }
 }
 
 /// An error: of what we sent, of the login, or of nothing in particular.
 fn refused(link: &mut Link, op: Option<OpId>, packet: &Packet) -> Heard<Incoming, Text> {
-    let why = Box::new(Rejected {
-        code: plain(packet, "code").map(beginning),
-        message: plain(packet, "message").or_else(|| sentence(packet)).map(beginning).unwrap_or_default(),
-        retry_after: said(packet, "retry_after").and_then(|value| value.parse().ok()).map(Duration::from_millis),
-        recovery: None,
-        data: packet.data.as_ref().map(|data| beginning(data.as_text().clone()).into_bytes()),
-    });
+    let why = rejection(packet);
     match op {
         Some(op) => Heard::Done { op, result: Err(why) },
         None if core::mem::take(&mut link.logging_in) => Heard::LoginRefused(why),
         None => Heard::Trouble(why),
     }
+}
+
+fn rejection(packet: &Packet) -> Box<Rejected> {
+    Box::new(Rejected {
+        code: plain(packet, "code").map(beginning),
+        message: plain(packet, "message").or_else(|| sentence(packet)).map(beginning).unwrap_or_default(),
+        retry_after: said(packet, "retry_after").and_then(|value| value.parse().ok()).map(Duration::from_millis),
+        recovery: None,
+        data: packet.data.as_ref().map(|data| beginning(data.as_text().clone()).into_bytes()),
+    })
+}
+
+/// Why a channel is no longer ours, if the server says so.
+fn reason(packet: &Packet) -> Option<Box<Rejected>> {
+    let why = rejection(packet);
+    (why.code.is_some() || !why.message.is_empty() || why.retry_after.is_some()).then_some(why)
 }
 
 /// How much of a refusal is kept, in bytes: refusals wait for the application, and they may be many.
@@ -166,7 +184,11 @@ fn sentence(packet: &Packet) -> Option<Text> {
 }
 
 /// The answer to a subscription operation, or news about a channel.
-fn settled(op: Option<OpId>, packet: Packet, news: impl Fn(Text) -> Heard<Incoming, Text>) -> Heard<Incoming, Text> {
+fn settled(
+    op: Option<OpId>,
+    packet: Packet,
+    news: impl FnOnce(Text) -> Heard<Incoming, Text>,
+) -> Heard<Incoming, Text> {
     match (op, packet.channel) {
         (Some(op), _) => Heard::Done { op, result: Ok(()) },
         (None, Some(channel)) => news(channel),

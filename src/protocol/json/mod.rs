@@ -18,7 +18,7 @@
 //! | `connected`, while logging in | [`Heard::LoginOk`]; the content may have `client_id` and `expires_at` |
 //! | `error` | with `reply_to` the refusal of what we sent, while logging in that of the login, otherwise [`Heard::Trouble`]; `code`, `message` and `retry_after` (milliseconds) from the content or beside it |
 //! | `ack`, if acknowledgements are on | [`Heard::Acked`] |
-//! | `subscribed`, `unsubscribed` | the answer to our operation, or news about the channel |
+//! | `subscribed`, `unsubscribed` | the answer to our operation, or news about the channel: it is confirmed, or has ended; with `retry_after` it is lost, and asked for again |
 //! | `ping`, `pong` | the protocol's own heartbeat |
 //! | `batch` | its members in their order; a batch in a batch is a complaint |
 //! | anything else | with a `reply_to` of ours the answer to it, otherwise a message for the application |
@@ -79,6 +79,9 @@ pub struct Json {
     both_spellings: bool,
     stamps: Stamps,
     client_id: ClientId,
+    /// Names of messages that are topics of their own.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    local_topics: Vec<Text>,
 }
 
 /// Whether the server greets before the login.
@@ -181,6 +184,7 @@ impl Json {
             both_spellings: false,
             stamps: Stamps::Iso,
             client_id: ClientId::Assigned(None),
+            local_topics: Vec::new(),
         }
     }
 
@@ -223,6 +227,27 @@ impl Json {
     #[must_use]
     pub fn both_spellings(self, both_spellings: bool) -> Self {
         Self { both_spellings, ..self }
+    }
+
+    /// Names of messages that can be subscribed to without asking the server, because it sends them anyway. A message of
+    /// such a name that belongs to no channel is of the topic of its name. **none**
+    ///
+    /// ```
+    /// use steadfast::protocol::json::Json;
+    ///
+    /// let protocol = Json::default().local_topics(["metrics", "alarm"]);
+    /// ```
+    #[must_use]
+    pub fn local_topics<N: Into<Text>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        Self { local_topics: names.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// The local topic of this name.
+    fn local_topic(&self, name: &str) -> Option<&Text> {
+        let is = |topic: &&Text| {
+            if self.both_spellings { same_name(topic.as_str(), name) } else { topic.as_str() == name }
+        };
+        self.local_topics.iter().find(is)
     }
 
     /// How timestamps are written. **ISO 8601**
@@ -315,6 +340,10 @@ impl Protocol for Json {
 
     fn encode(&mut self, link: &mut Link, now: Timestamp, say: Say<'_, Message, Text>, frames: &mut Vec<Frame>) {
         self.say(link, now, say, frames);
+    }
+
+    fn is_local(&self, topic: &Text) -> bool {
+        self.local_topics.contains(topic)
     }
 
     fn introduce(&mut self, who: &Who<'_>) {
