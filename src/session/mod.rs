@@ -164,6 +164,7 @@ impl<P: Protocol> Session<P> {
     ///
     /// Settings that are zero or contradict each other, see [`Config::check`]; or de-duplication by content, of which this
     /// protocol cannot say what it is.
+    // A table: one field, one line.
     pub fn new(protocol: P, config: Config, seed: u64) -> Result<Self, BadConfig> {
         config.check().and_then(|()| can_compare(&config, protocol.abilities()))?;
         let mut session = Self {

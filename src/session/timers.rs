@@ -49,6 +49,9 @@ pub enum Timer {
     Linger,
 }
 
+/// The timer of a stage, that of its heart, of its stability, of its idleness.
+type LinkTimers = ((Timer, Option<Timestamp>), Option<Timestamp>, Option<Timestamp>, Option<Timestamp>);
+
 impl<P: Protocol> Session<P> {
     /// The next timer, and when it is due.
     pub fn next_timer(&self) -> Option<(Timestamp, Timer)> {
@@ -111,9 +114,9 @@ impl<P: Protocol> Session<P> {
         ]
     }
 
-    /// Those of the stage of the present link: of the stage itself, of its heart, of its stability, of its idleness.
+    /// Those of the present link.
     #[inline]
-    fn link_timers(&self) -> ((Timer, Option<Timestamp>), Option<Timestamp>, Option<Timestamp>, Option<Timestamp>) {
+    fn link_timers(&self) -> LinkTimers {
         match self.link.as_ref().map(|link| &link.stage) {
             Some(Stage::Asking(ask)) => ((Timer::Ask, ask.deadline()), None, None, None),
             Some(Stage::Dialing { deadline }) => ((Timer::Connect, *deadline), None, None, None),

@@ -168,7 +168,7 @@ impl<P: Protocol> Session<P> {
             Errand::Snapshot => {
                 let held = self.link.as_mut().filter(|link| link.id == id).and_then(|link| link.topics.release(op));
                 match held {
-                    Some((no, held)) => self.on_snapshot(no, Some(message), held, out),
+                    Some((no, held)) => self.on_snapshot(no, Some(message), *held, out),
                     None => self.stats.unexpected += 1,
                 }
             }
@@ -182,7 +182,7 @@ impl<P: Protocol> Session<P> {
         &mut self,
         no: TopicNo,
         message: Option<P::Incoming>,
-        held: Box<Held<P::Incoming>>,
+        held: Held<P::Incoming>,
         out: &mut Actions<P>,
     ) {
         let (held, has_lost) = held.into_parts();
@@ -208,7 +208,7 @@ impl<P: Protocol> Session<P> {
             wanted.has_gap = true;
         }
         self.tell_gap(no, out);
-        self.on_snapshot(no, None, held, out);
+        self.on_snapshot(no, None, *held, out);
     }
 
     /// The answer to an operation; it comes back, if it is not one of topics.
@@ -236,7 +236,7 @@ impl<P: Protocol> Session<P> {
             (Errand::Unsubscribe, Ok(()) | Err(_)) => self.on_left(op, out),
             (Errand::Snapshot, Ok(())) => {
                 if let Some((no, held)) = self.link.as_mut().and_then(|link| link.topics.release(op)) {
-                    self.on_snapshot(no, None, held, out);
+                    self.on_snapshot(no, None, *held, out);
                 }
             }
             (Errand::Snapshot, Err(why)) => self.on_no_snapshot(op, Some(why), out),
