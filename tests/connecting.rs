@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use steadfast::{
-    Action, Answer, BadEndpoints, Cause, Change, Class, CloseCode, Command, Config, Dropped, Event, FirstAttempt,
-    Frame, HttpAnswer, Input, Jitter, Limit, LinkId, Machine, OpId, Outcome, Phase, Queued, Recovery, Report,
-    SendOptions, Session, Status, StopCause, Text, Timer, Timestamp,
+    Action, Answer, BadEndpoints, Cause, Change, Class, ClientId, CloseCode, Command, Config, Dropped, Event,
+    FirstAttempt, Frame, HttpAnswer, Input, Jitter, Limit, LinkId, Machine, OpId, Outcome, Phase, Pings, Queued,
+    Recovery, Report, SendOptions, Session, Status, StopCause, Text, Timer, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -22,9 +23,13 @@ struct Talk {
 
 impl Talk {
     fn new(config: Config) -> Self {
-        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
+        Self::with(Toy::default(), config)
+    }
+
+    fn with(toy: Toy, config: Config) -> Self {
+        let session = Session::new(toy, config.clone(), 7).expect("a sound configuration");
         Self {
-            session: Checked::new(session, Toy::default(), config),
+            session: Checked::new(session, toy, config),
             now: at(1_000),
             link: LinkId(0),
             said: Vec::new(),
@@ -135,6 +140,19 @@ impl Talk {
     fn change(&self) -> &Change {
         let change = |action| if let &Action::Emit(Event::Phase(ref change)) = action { Some(&**change) } else { None };
         self.said.iter().find_map(change).expect("a change of phase")
+    }
+
+    /// The ping that was sent.
+    fn pinged(&self) -> Option<Bytes> {
+        self.said.iter().find_map(|action| {
+            let Action::Send { frame: Frame::Ping(number), .. } = action else { return None };
+            Some(number.clone())
+        })
+    }
+
+    fn error(&self) -> &steadfast::Error {
+        let error = |action| if let &Action::EmitError(ref error) = action { Some(&**error) } else { None };
+        self.said.iter().find_map(error).expect("an error")
     }
 
     fn frames(&self) -> Vec<String> {
@@ -262,6 +280,25 @@ fn a_connect_after_giving_up_dials_however_it_was_given_up() {
             talk.after(FLOOR).command(command.clone());
             assert!(talk.says(|action| matches!(action, Action::Connect(_))), "{number} {command:?}: {:?}", talk.said);
         }
+    }
+}
+
+/// The last failure comes on a link that is open, and its goodbye takes a while.
+#[test]
+fn a_connect_during_the_last_goodbye_after_giving_up_starts_anew() {
+    for command in [Command::Connect, Command::ConnectNow] {
+        let mut talk = Talk::new(config(|config| config.retry.max_elapsed = Some(seconds(5))));
+        talk.command(Command::Connect);
+        talk.refused();
+        talk.until_dialled();
+        talk.report(Report::Up(Box::default()));
+        talk.after(seconds(5)).hear("no way");
+        assert_eq!(talk.phase(), Phase::Draining, "given up, and not gone yet");
+        talk.command(command.clone());
+        talk.closed();
+        talk.until_dialled();
+        talk.refused();
+        assert_eq!(talk.phase(), Phase::Waiting, "{command:?}: its time counts from now");
     }
 }
 
@@ -432,6 +469,116 @@ fn a_goodbye_leads_nobody_from_the_dialers_own_endpoint_into_the_clear() {
     }
 }
 
+fn busy(long: Duration) -> Cause {
+    Cause::Http(Box::new(HttpAnswer { status: 503, retry_after: Some(long), ..HttpAnswer::default() }))
+}
+
+/// One that answers 503 for an hour, beside one that works.
+#[test]
+fn a_busy_endpoint_does_not_hold_back_the_others() {
+    let mut talk = Talk::new(Config::default());
+    talk.endpoints(&["ws://a", "ws://b"], Queued::GoAlong);
+    talk.command(Command::Connect);
+    let since = talk.now;
+    talk.down(busy(hours(1)));
+    assert_eq!(talk.error().recovery, Recovery::Retry, "b did not ask for it");
+    talk.until_dialled();
+    assert_eq!((talk.dialled(), talk.now.since(since)), (vec!["ws://a", "ws://b"], Config::default().retry.floor));
+    while talk.now.since(since) < hours(1) {
+        talk.refused();
+        talk.until_dialled();
+    }
+    let first_again = talk.dials.iter().skip(1).find(|(_, address)| address.as_deref() == Some("ws://a"));
+    assert!(first_again.is_none_or(|(at, _)| at.since(since) >= hours(1)), "{first_again:?}");
+    assert!(talk.dials.len() > 60, "and b is tried all the while: {}", talk.dials.len());
+}
+
+#[test]
+fn when_all_endpoints_are_busy_the_first_that_will_have_us_back_is_waited_for() {
+    let mut talk = Talk::new(Config::default());
+    talk.endpoints(&["ws://a", "ws://b"], Queued::GoAlong);
+    talk.command(Command::Connect);
+    talk.down(busy(hours(1)));
+    talk.until_dialled();
+    let since = talk.now;
+    talk.down(busy(seconds(600)));
+    assert_eq!(talk.error().recovery, Recovery::RetryAfter(seconds(600)));
+    talk.until_dialled();
+    assert!((seconds(600)..=seconds(660)).contains(&talk.now.since(since)), "{}", talk.now);
+    assert_eq!(talk.dialled().last(), Some(&"ws://b"));
+}
+
+/// A server that goes down says it twice: when to come back, and then where.
+#[test]
+fn a_goodbye_without_a_time_takes_back_no_time_that_was_said() {
+    let mut talk = Talk::connected(Config::default());
+    talk.hear("away 3600000 deploy");
+    talk.hear("go wss://b");
+    let since = talk.now;
+    talk.down(Cause::Ended);
+    talk.until_dialled();
+    assert!((hours(1)..hours(2)).contains(&talk.now.since(since)), "{:?}", talk.now.since(since));
+    assert_eq!(talk.dialled(), ["own", "wss://b"]);
+}
+
+#[test]
+fn whoever_leaves_before_the_server_does_comes_back_when_it_said_unless_it_goes_elsewhere() {
+    let idle = config(|config| config.connect.idle_close = seconds(300));
+    let ways: [(fn(&mut Talk), bool); 3] = [
+        (
+            |talk| {
+                talk.command(Command::Suspend);
+                talk.closed();
+                talk.command(Command::Resume);
+            },
+            true,
+        ),
+        (
+            |talk| {
+                while talk.phase() == Phase::Online {
+                    talk.now = talk.session.next_deadline().expect("a deadline");
+                    talk.wake();
+                    talk.hear("pong");
+                }
+                talk.closed();
+                talk.send("wakes it", Class::AtMostOnce);
+            },
+            true,
+        ),
+        (
+            |talk| {
+                talk.endpoints(&["ws://other"], Queued::GoAlong);
+                talk.closed();
+            },
+            false,
+        ),
+    ];
+    for (leave, waits) in ways {
+        let mut talk = Talk::connected(idle.clone());
+        talk.hear("away 3600000 deploy");
+        let since = talk.now;
+        leave(&mut talk);
+        if talk.dials.len() == 1 {
+            talk.until_dialled();
+        }
+        let took = talk.now.since(since);
+        assert_eq!(took >= hours(1), waits, "{took:?}");
+    }
+}
+
+#[test]
+fn the_hosts_verdict_comes_before_what_the_server_said_when_it_went() {
+    let mut talk = Talk::connected(Config::default());
+    talk.hear("away 3600000 deploy");
+    let since = talk.now;
+    let mut down = steadfast_sim_down(Cause::Ended, 0);
+    down.verdict = Some(Recovery::Retry);
+    talk.report(Report::Down(down));
+    assert_eq!((talk.error().recovery, talk.error().retry_after), (Recovery::Retry, None));
+    talk.until_dialled();
+    assert!(talk.now.since(since) <= seconds(1), "{:?}", talk.now.since(since));
+}
+
 #[test]
 fn a_lazy_session_dials_with_the_first_message() {
     let mut talk = Talk::new(config(|config| config.connect.lazy = true));
@@ -445,6 +592,29 @@ fn a_lazy_session_dials_with_the_first_message() {
 }
 
 #[test]
+fn a_lazy_session_that_lost_its_link_waits_for_the_next_message() {
+    let mut talk = Talk::new(config(|config| config.connect.lazy = true));
+    talk.command(Command::Connect);
+    talk.send("1", Class::AtMostOnce);
+    talk.report(Report::Up(Box::default()));
+    talk.hear("ok");
+    talk.flushed();
+    talk.after(seconds(10)).down(Cause::Ended);
+    let change = talk.change().clone();
+    assert_eq!((change.to, change.error, change.retry_at), (Phase::Idle, Some(1), None));
+    talk.wait(hours(24));
+    assert_eq!(talk.dials.len(), 1, "nothing is to be sent");
+    talk.send("2", Class::AtLeastOnce);
+    assert_eq!(talk.dials.len(), 2);
+    talk.report(Report::Up(Box::default()));
+    talk.hear("ok");
+    talk.flushed();
+    talk.down(Cause::Ended);
+    talk.until_dialled();
+    assert_eq!(talk.dials.len(), 3, "it is not acknowledged");
+}
+
+#[test]
 fn a_session_that_closes_when_idle_comes_back_with_the_next_message_and_signs_of_life_are_none() {
     let mut talk = Talk::connected(config(|config| config.connect.idle_close = seconds(300)));
     talk.after(seconds(10)).hear("m hello");
@@ -452,9 +622,9 @@ fn a_session_that_closes_when_idle_comes_back_with_the_next_message_and_signs_of
     while !talk.says(|action| matches!(action, Action::Close { .. })) {
         talk.now = talk.session.next_deadline().expect("a deadline");
         talk.wake();
-        if talk.frames() == ["ping"] {
+        if let Some(ping) = talk.pinged() {
             talk.flushed();
-            talk.report(Report::Frame(Frame::Pong(b"".as_slice().into())));
+            talk.report(Report::Frame(Frame::Pong(ping)));
         }
     }
     assert_eq!(talk.now.since(since), seconds(300));
@@ -917,6 +1087,35 @@ fn settings_change_while_running_and_are_checked_like_the_first_ones() {
     talk.until_dialled();
     talk.refused();
     assert_eq!(talk.phase(), Phase::Stopped(StopCause::Failed));
+}
+
+#[test]
+fn the_client_id_of_new_settings_counts_from_the_next_link() {
+    let named = |id: &'static str| config(|config| config.identity.client_id = ClientId::Given(Text::from_static(id)));
+    let mut talk = Talk::new(named("first"));
+    talk.endpoints(&["ws://h/{client_id}"], Queued::GoAlong);
+    talk.command(Command::Connect);
+    assert_eq!(talk.command(Command::Configure(Box::new(named("second")))), Answer::Done);
+    talk.refused();
+    talk.until_dialled();
+    assert_eq!(talk.dialled(), ["ws://h/first", "ws://h/second"]);
+    let health = talk.session.machine().health(talk.now);
+    assert_eq!(health.client_id, Some("second".into()));
+}
+
+/// A server that pings every second for a minute, and sends nothing else.
+#[test]
+fn where_the_server_pings_its_pings_are_proof_enough() {
+    let toy = Toy { pings: Pings::Theirs, ..Toy::default() };
+    let mut talk = Talk::with(toy, config(|config| config.heartbeat.pong_only = true));
+    talk.command(Command::Connect);
+    talk.online();
+    for _ in 0..60 {
+        talk.after(seconds(1)).hear("ping x");
+        assert_eq!(talk.phase(), Phase::Online, "{:?}", talk.said);
+    }
+    talk.wait(seconds(35));
+    assert_eq!(talk.session.machine().stats().silent, 1, "silence is still found");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use steadfast::{
-    Action, Answer, Cause, Class, CloseCode, Command, Commands, Config, Down, Dropped, Event, Frame, Input, LinkId,
-    Machine, OpId, Outcome, Overflow, Phase, Recovery, Report, SendOptions, Session, Text, Timestamp, Why,
+    Action, Answer, Cause, Class, CloseCode, Command, Commands, Config, Down, Dropped, Event, Frame, Input, Level,
+    LinkId, Machine, OpId, Outcome, Overflow, Phase, Recovery, Report, SendOptions, Session, Text, Timer, Timestamp,
+    Why,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -114,6 +115,22 @@ impl Talk {
         self.out.iter().filter_map(outcome).collect()
     }
 
+    fn suspects(&self) -> Vec<u64> {
+        let suspect = |action: &Action<_, _>| match action {
+            Action::Emit(Event::Phase(change)) => Some(change.suspect),
+            _ => None,
+        };
+        self.out.iter().filter_map(suspect).collect()
+    }
+
+    fn levels(&self) -> Vec<Level> {
+        let level = |action: &Action<_, _>| match action {
+            Action::Emit(Event::Level(level)) => Some(*level),
+            _ => None,
+        };
+        self.out.iter().filter_map(level).collect()
+    }
+
     fn marks(&self) -> Vec<bool> {
         let mark = |action: &Action<_, _>| match action {
             Action::Emit(Event::Watermark { high }) => Some(*high),
@@ -179,6 +196,34 @@ fn the_latest_price_stands_where_the_first_stood() {
     talk.hear("got 101");
     assert_eq!(talk.ended(), [(101, Outcome::Written)], "it is found by its own id");
     assert_eq!(talk.send("no key", SendOptions::new(Class::Latest)), Err(Why::NoKey));
+}
+
+/// Another class may use the key for what it is about, and hides nothing.
+#[test]
+fn the_latest_price_is_found_behind_a_newer_message_of_another_class_with_its_key() {
+    let mut talk = Talk::new(|_| {});
+    talk.send("price 1", SendOptions::latest("k").tracked()).expect("accepted");
+    talk.send("order", SendOptions::default().key("k")).expect("accepted");
+    talk.send("price 2", SendOptions::latest("k").tracked()).expect("accepted");
+    assert_eq!(talk.ended(), [dropped(1, Dropped::Replaced)]);
+    talk.command(Command::Connect);
+    talk.report(Report::Up(Box::default()));
+    talk.hear("ok");
+    assert_eq!(talk.sent(), ["m 3 price 2", "m 2 order"]);
+}
+
+/// A window of one frame, and a ping that is due in the turn that takes the message.
+#[test]
+fn volatile_that_was_taken_leaves_before_what_became_due_since() {
+    let mut talk = Talk::online(|config| config.window.frames = 1);
+    while talk.session.machine().next_timer().map(|(_, timer)| timer) != Some(Timer::Heartbeat) {
+        talk.now = talk.session.next_deadline().expect("a probe");
+        talk.turn(Input::Wake);
+    }
+    talk.now = talk.session.next_deadline().expect("a probe");
+    talk.send("cursor", SendOptions::volatile().tracked()).expect("accepted");
+    assert_eq!((talk.sent(), talk.ended()), (vec!["m 1 cursor"], vec![]));
+    assert!(talk.out.iter().any(|action| matches!(action, Action::Send { frame: Frame::Ping(_), .. })));
 }
 
 #[test]
@@ -259,6 +304,40 @@ fn the_marks_are_told_once_for_each_crossing() {
 }
 
 #[test]
+fn a_queue_that_is_high_is_shaky_and_one_that_is_low_is_good_after_a_while() {
+    let mut talk = Talk::online(|config| (config.queue.max_messages, config.window.frames) = (10, 1));
+    for told in [&[][..], &[], &[], &[], &[], &[], &[], &[Level::Shaky], &[]] {
+        talk.send("waits", SendOptions::at_least_once()).expect("accepted");
+        assert_eq!(talk.levels(), told);
+    }
+    talk.command(Command::TakeQueued);
+    assert_eq!((talk.marks(), talk.levels()), (vec![false], vec![]), "better is told later");
+    let since = talk.now;
+    while talk.levels().is_empty() {
+        talk.now = talk.session.next_deadline().expect("a level that gets better");
+        talk.turn(Input::Wake);
+    }
+    assert_eq!(talk.levels(), [Level::Good]);
+    assert!(talk.now.since(since) <= Duration::from_millis(10_010), "{:?}", talk.now.since(since));
+}
+
+#[test]
+fn who_was_refused_hears_of_a_bound_that_was_raised() {
+    let mut talk = Talk::new(|config| config.queue.max_messages = 2);
+    for _ in 0..2 {
+        talk.send("waits", SendOptions::default()).expect("accepted");
+    }
+    assert_eq!(talk.send("one more", SendOptions::default()), Err(Why::Full));
+    let mut config = talk.session.machine().config().clone();
+    for (most, room) in [(2, 0), (1_000, 1), (2_000, 0)] {
+        config.queue.max_messages = most;
+        talk.command(Command::Configure(Box::new(config.clone())));
+        let told = talk.out.iter().filter(|action| matches!(action, Action::Emit(Event::Room))).count();
+        assert_eq!(told, room, "{most}");
+    }
+}
+
+#[test]
 fn all_that_has_not_left_comes_back_and_nothing_else() {
     let mut talk = Talk::online(|config| config.window.frames = 1);
     talk.send("on its way", SendOptions::default()).expect("accepted");
@@ -306,6 +385,52 @@ fn what_no_pong_has_proven_is_suspect() {
         _ => None,
     });
     assert_eq!((change, talk.ended()), (Some(3), vec![(6, Outcome::InDoubt)]));
+}
+
+/// RFC 6455 section 5.5.3 lets a server send pongs as a heartbeat of its own, before it has read anything.
+#[test]
+fn a_pong_that_nobody_asked_for_proves_nothing() {
+    let mut talk = Talk::online(|_| {});
+    for _ in 0..3 {
+        talk.send("written", SendOptions::default()).expect("accepted");
+    }
+    talk.flushed();
+    while !talk.out.iter().any(|action| matches!(action, Action::Send { frame: Frame::Ping(_), .. })) {
+        talk.now = talk.session.next_deadline().expect("a probe");
+        talk.turn(Input::Wake);
+    }
+    for beat in ["", "a beat", "beat-now", "a long beat of theirs"] {
+        talk.report(Report::Frame(Frame::Pong(beat.as_bytes().into())));
+    }
+    assert_eq!(talk.session.machine().health(talk.now).latency, None);
+    talk.down(None, u64::MAX);
+    assert_eq!(talk.suspects(), [3]);
+}
+
+/// Three that end written after the goodbye, and a peer that never answers it, or does.
+#[test]
+fn what_was_written_after_our_goodbye_is_suspect_unless_the_peer_answers_it() {
+    for (answers, suspect) in [(false, 3), (true, 0)] {
+        for command in [Command::Stop, Command::Suspend] {
+            let mut talk = Talk::online(|_| {});
+            for _ in 0..3 {
+                talk.send("written", SendOptions::default()).expect("accepted");
+            }
+            talk.command(command.clone());
+            let mut told = talk.suspects();
+            talk.flushed();
+            if answers {
+                talk.down(Some(CloseCode::NORMAL), u64::MAX);
+            } else {
+                talk.now = talk.session.next_deadline().expect("the goodbye takes too long");
+                talk.turn(Input::Wake);
+            }
+            told.append(&mut talk.suspects());
+            talk.command(Command::ConnectNow);
+            told.append(&mut talk.suspects());
+            assert_eq!(told.iter().sum::<u64>(), suspect, "{answers} {command:?}: {told:?}");
+        }
+    }
 }
 
 #[test]
@@ -386,4 +511,30 @@ fn a_full_queue_of_a_hundred_thousand_is_as_quick_as_a_short_one() {
         }
         assert_eq!(session.health(now).queued, u64::from(MOST), "{overflow:?}");
     }
+}
+
+/// What cannot be had is not looked for again each time.
+#[test]
+fn a_refusal_costs_the_same_however_much_waits() {
+    let mut took = Vec::new();
+    for most in [1_000_u32, 100_000] {
+        let mut config = Config::default();
+        (config.queue.max_messages, config.queue.max_bytes) = (u32::MAX, u64::from(most) * 33 + 30);
+        config.queue.overflow = Overflow::DropLowest;
+        let mut session = Session::new(Toy::default(), config, 7).expect("a sound configuration");
+        let (now, mut actions) = (Timestamp::from_millis(1), Vec::new());
+        session.send_with(now, "".into(), SendOptions::latest("k"), &mut actions).expect("accepted");
+        for _ in 0..most {
+            session.send_with(now, "0123456789".into(), SendOptions::at_least_once(), &mut actions).expect("accepted");
+        }
+        let mut refused = || {
+            let large = "x".repeat(100).into();
+            session.send_with(now, large, SendOptions::at_most_once(), &mut actions).expect_err("it does not fit");
+        };
+        refused();
+        let from = Instant::now();
+        (0..2_000).for_each(|_| refused());
+        took.push(from.elapsed());
+    }
+    assert!(took[1] < 10 * took[0], "{took:?}");
 }

@@ -37,13 +37,10 @@ impl Backoff {
         delay
     }
 
-    /// One more failure, after which the server said how long to wait: at least that, spread upwards by a tenth
-    /// (at least by up to 1 s), within `[floor, directed_cap]`.
+    /// One more failure, after which the server said how long to wait; see [`directed`].
     pub(crate) fn on_directed(&mut self, asked: Duration, policy: &RetryPolicy, rng: &mut Rng) -> Duration {
         self.failures = self.failures.saturating_add(1);
-        let asked = asked.max(policy.floor);
-        let spread = (asked / 10).max(Duration::from_secs(1));
-        rng.between(asked, asked.saturating_add(spread)).min(policy.directed_cap)
+        directed(asked, policy, rng)
     }
 
     /// `min(base * factor^failures, cap)`.
@@ -65,6 +62,14 @@ impl Backoff {
             Jitter::None => delay,
         }
     }
+}
+
+/// A wait that the server asked for: at least that, spread upwards by a tenth (at least by up to 1 s), within
+/// `[floor, directed_cap]`.
+pub(crate) fn directed(asked: Duration, policy: &RetryPolicy, rng: &mut Rng) -> Duration {
+    let asked = asked.max(policy.floor);
+    let spread = (asked / 10).max(Duration::from_secs(1));
+    rng.between(asked, asked.saturating_add(spread)).min(policy.directed_cap)
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@
 //! between; when each has failed once, the round is over, and the backoff counts one. After a link that held, a new
 //! round starts with the endpoint that was good.
 //!
+//! One that asks us to stay away for a while is passed over for so long, as if it had failed again: it speaks for itself
+//! and not for the others. When all have asked, the first that will have us back is waited for.
+//!
 //! An address that the server names when it sends us away is the next to be dialed. One of the list becomes the start
 //! of a new round. Any other is a guest: a round of its own, which the backoff counts. Servers that send us in a
 //! circle are slowed down like one that accepts and drops. A guest that holds is good, and is tried once more when it
@@ -12,7 +15,7 @@
 use alloc::{string::String, vec, vec::Vec};
 use core::{fmt, mem};
 
-use crate::Text;
+use crate::{Text, Timestamp};
 
 /// The most endpoints of one session.
 pub(crate) const MOST_ENDPOINTS: usize = 64;
@@ -28,6 +31,8 @@ const PLACEHOLDER: &str = "{client_id}";
 pub(crate) struct Endpoints {
     /// Never empty: no list is one entry, the dialer's own.
     list: Vec<Endpoint>,
+    /// Until when each of them wants us away.
+    busy: Vec<Option<Timestamp>>,
     /// Where in the list the round stands.
     at: usize,
     /// How many of this round have failed.
@@ -52,6 +57,18 @@ pub(crate) enum Round {
     GoesOn,
     /// All have failed: the backoff counts one, and there is a wait.
     Over,
+    /// The same, and the next has asked not to be dialed before this.
+    Held(Timestamp),
+}
+
+impl Round {
+    /// Whether the failure ends a round.
+    pub(crate) const fn is_over(self) -> bool {
+        match self {
+            Self::GoesOn => false,
+            Self::Over | Self::Held(_) => true,
+        }
+    }
 }
 
 /// What a new list means for the present link.
@@ -90,7 +107,8 @@ impl core::error::Error for BadEndpoints {}
 
 impl Default for Endpoints {
     fn default() -> Self {
-        Self { list: vec![None], at: 0, failed: 0, guest: None, named: None, holds: false, good: None }
+        let (list, busy) = (vec![None], vec![None]);
+        Self { list, busy, at: 0, failed: 0, guest: None, named: None, holds: false, good: None }
     }
 }
 
@@ -119,16 +137,53 @@ impl Endpoints {
         self.good = self.current().cloned();
     }
 
-    /// The link was lost, or the attempt has failed.
-    pub(crate) fn on_failed(&mut self) -> Round {
+    /// The link was lost, or the attempt has failed; until `busy` its endpoint wants us away.
+    pub(crate) fn on_failed(&mut self, now: Timestamp, busy: Option<Timestamp>) -> Round {
         let held = mem::take(&mut self.holds);
-        if self.named.is_some() || held || self.guest.take().is_some() {
+        // Where we are sent we come when we are told to, and a guest that held once more.
+        if self.named.is_some() || (held && self.guest.is_some()) {
             self.failed = 0;
-            return Round::Over;
+            return busy.map_or(Round::Over, Round::Held);
         }
+        let was_guest = self.guest.take().is_some();
+        if !was_guest {
+            self.busy[self.at] = busy;
+        }
+        if held || was_guest {
+            self.failed = 0;
+            return self.pass_over(now).map_or(Round::Over, Round::Held);
+        }
+        self.move_on();
+        let was_last = self.failed == 0;
+        match self.pass_over(now) {
+            Some(until) => Round::Held(until),
+            None if was_last || self.failed == 0 => Round::Over,
+            None => Round::GoesOn,
+        }
+    }
+
+    fn move_on(&mut self) {
         self.at = (self.at + 1) % self.list.len();
         self.failed = (self.failed + 1) % self.list.len();
-        if self.failed == 0 { Round::Over } else { Round::GoesOn }
+    }
+
+    /// Goes on to one that does not want us away. If all do: to the first that will have us back, and when that is.
+    fn pass_over(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let is_busy = |busy: &Option<Timestamp>| busy.is_some_and(|until| now < until);
+        if self.busy.iter().all(is_busy) {
+            let (until, at) = self.busy.iter().enumerate().filter_map(|(at, until)| Some(((*until)?, at))).min()?;
+            (self.at, self.failed) = (at, 0);
+            return Some(until);
+        }
+        let mut is_over = false;
+        while is_busy(&self.busy[self.at]) {
+            self.move_on();
+            is_over |= self.failed == 0;
+        }
+        if is_over {
+            self.failed = 0;
+        }
+        None
     }
 
     /// The server named an address to go to. `false` if it is not followed: because it is empty or too long, or would
@@ -163,7 +218,10 @@ impl Endpoints {
         let place_of = |address: Option<&Text>| new.iter().position(|endpoint| endpoint.as_ref() == address);
         let kept = place_of(self.current());
         let at = kept.or_else(|| place_of(self.good.as_ref())).unwrap_or(0);
-        *self = Self { list: new, at, holds: self.holds && kept.is_some(), good: self.good.take(), ..Self::default() };
+        let was_at = |endpoint: &Endpoint| self.list.iter().position(|old| old == endpoint);
+        let busy = new.iter().map(|endpoint| was_at(endpoint).and_then(|at| self.busy[at])).collect();
+        let (holds, good) = (self.holds && kept.is_some(), self.good.take());
+        *self = Self { list: new, busy, at, holds, good, ..Self::default() };
         Ok(if kept.is_some() { Destination::Kept } else { Destination::Gone })
     }
 
@@ -250,11 +308,15 @@ mod tests {
         endpoints.take_next(None).map(|address| address.to_string())
     }
 
+    fn failed(endpoints: &mut Endpoints) -> Round {
+        endpoints.on_failed(Timestamp::ZERO, None)
+    }
+
     /// Dials and fails, so many times: where, and whether the round was over.
     fn walk(endpoints: &mut Endpoints, dials: usize) -> String {
         (0..dials).fold(String::new(), |mut walk, _| {
             walk += &next(endpoints).unwrap_or_else(|| "own".into());
-            walk += if endpoints.on_failed() == Round::Over { "|" } else { " " };
+            walk += if failed(endpoints) == Round::Over { "|" } else { " " };
             walk
         })
     }
@@ -276,7 +338,7 @@ mod tests {
         assert_eq!(walk(&mut endpoints, 1), "a ");
         assert_eq!(next(&mut endpoints).as_deref(), Some("b"));
         endpoints.on_stable();
-        assert_eq!(endpoints.on_failed(), Round::Over);
+        assert_eq!(failed(&mut endpoints), Round::Over);
         assert_eq!(walk(&mut endpoints, 5), "b c a|b c ");
         assert_eq!(endpoints.good(), Some(&Text::from("b")));
     }
@@ -286,7 +348,7 @@ mod tests {
     fn a_short_life_is_a_failure_like_any_other() {
         let mut endpoints = endpoints(&["a", "b"]);
         next(&mut endpoints);
-        assert_eq!(endpoints.on_failed(), Round::GoesOn);
+        assert_eq!(failed(&mut endpoints), Round::GoesOn);
         assert_eq!(walk(&mut endpoints, 2), "b|a ");
     }
 
@@ -296,7 +358,7 @@ mod tests {
         assert_eq!(walk(&mut endpoints, 1), "a ");
         next(&mut endpoints);
         assert!(endpoints.on_named(&"x".into()));
-        assert_eq!(endpoints.on_failed(), Round::Over);
+        assert_eq!(failed(&mut endpoints), Round::Over);
         assert_eq!(walk(&mut endpoints, 4), "x|b c a|");
     }
 
@@ -305,10 +367,10 @@ mod tests {
         let mut endpoints = endpoints(&["a", "b"]);
         next(&mut endpoints);
         endpoints.on_named(&"x".into());
-        endpoints.on_failed();
+        failed(&mut endpoints);
         next(&mut endpoints);
         endpoints.on_stable();
-        assert_eq!(endpoints.on_failed(), Round::Over);
+        assert_eq!(failed(&mut endpoints), Round::Over);
         assert_eq!(walk(&mut endpoints, 3), "x|a b|");
     }
 
@@ -317,7 +379,7 @@ mod tests {
         let mut endpoints = endpoints(&["a", "b", "c"]);
         next(&mut endpoints);
         endpoints.on_named(&"c".into());
-        endpoints.on_failed();
+        failed(&mut endpoints);
         assert_eq!(walk(&mut endpoints, 4), "c a b|c ");
         endpoints.on_named(&"x".into());
         next(&mut endpoints);
@@ -342,7 +404,7 @@ mod tests {
         for to in ["x", "y", "x", "y", "a", "b"] {
             next(&mut endpoints);
             assert!(endpoints.on_named(&to.into()));
-            assert_eq!(endpoints.on_failed(), Round::Over, "{to}");
+            assert_eq!(failed(&mut endpoints), Round::Over, "{to}");
         }
     }
 
@@ -390,7 +452,7 @@ mod tests {
             endpoints.on_stable();
             assert_eq!(endpoints.set(texts(list)), Ok(destination), "{list:?}");
             if destination == Destination::Kept {
-                assert_eq!(endpoints.on_failed(), Round::Over);
+                assert_eq!(failed(&mut endpoints), Round::Over);
             }
             let dials = walked.split(['|', ' ']).filter(|dial| !dial.is_empty()).count();
             assert_eq!(walk(&mut endpoints, dials), walked, "{list:?}");
@@ -402,7 +464,7 @@ mod tests {
         let mut endpoints = endpoints(&["a", "b", "c"]);
         next(&mut endpoints);
         endpoints.on_stable();
-        assert_eq!(endpoints.on_failed(), Round::Over);
+        assert_eq!(failed(&mut endpoints), Round::Over);
         assert_eq!(walk(&mut endpoints, 1), "a ");
         assert_eq!(endpoints.set(texts(&["x"])), Ok(Destination::Gone));
         assert_eq!(endpoints.set(texts(&["y", "a"])), Ok(Destination::Gone));
@@ -452,5 +514,63 @@ mod tests {
         endpoints.prefer(&"b".into());
         endpoints.prefer(&"gone".into());
         assert_eq!(walk(&mut endpoints, 4), "b c a|b ");
+    }
+
+    const fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    /// Dials and fails, at this time: where, and what comes after it.
+    fn fail(endpoints: &mut Endpoints, now: u64, busy: Option<u64>) -> (String, Round) {
+        let address = next(endpoints).expect("a list of the test's own");
+        (address, endpoints.on_failed(at(now), busy.map(at)))
+    }
+
+    #[test]
+    fn who_asks_us_to_stay_away_is_passed_over_for_so_long() {
+        let mut endpoints = endpoints(&["a", "b", "c"]);
+        assert_eq!(fail(&mut endpoints, 0, Some(3_600)), ("a".into(), Round::GoesOn), "it speaks for itself");
+        assert_eq!(fail(&mut endpoints, 1, None), ("b".into(), Round::GoesOn));
+        assert_eq!(fail(&mut endpoints, 2, None), ("c".into(), Round::Over), "a counts as if it had failed again");
+        assert_eq!(walk(&mut endpoints, 4), "b c|b c|");
+        assert_eq!(fail(&mut endpoints, 3_599, None), ("b".into(), Round::GoesOn));
+        assert_eq!(fail(&mut endpoints, 3_600, None), ("c".into(), Round::Over));
+        assert_eq!(fail(&mut endpoints, 3_601, None), ("a".into(), Round::GoesOn), "its time is over");
+    }
+
+    #[test]
+    fn when_all_have_asked_the_first_that_will_have_us_back_is_waited_for() {
+        let mut endpoints = endpoints(&["a", "b"]);
+        assert_eq!(fail(&mut endpoints, 0, Some(3_600)).1, Round::GoesOn);
+        assert_eq!(fail(&mut endpoints, 0, Some(600)), ("b".into(), Round::Held(at(600))));
+        assert_eq!(fail(&mut endpoints, 600, Some(4_000)), ("b".into(), Round::Held(at(3_600))));
+        assert_eq!(next(&mut endpoints).as_deref(), Some("a"));
+        let mut alone = Endpoints::default();
+        assert_eq!(alone.on_failed(at(0), Some(at(9))), Round::Held(at(9)));
+    }
+
+    /// Who held and says goodbye for an hour is busy; who names another address says when to come there.
+    #[test]
+    fn a_goodbye_with_a_time_is_of_that_endpoint_unless_it_sends_us_somewhere() {
+        let mut endpoints = endpoints(&["a", "b"]);
+        next(&mut endpoints);
+        endpoints.on_stable();
+        assert_eq!(endpoints.on_failed(at(0), Some(at(3_600))), Round::Over);
+        assert_eq!(walk(&mut endpoints, 2), "b|b|");
+        next(&mut endpoints);
+        endpoints.on_named(&"x".into());
+        assert_eq!(endpoints.on_failed(at(0), Some(at(60))), Round::Held(at(60)));
+        assert_eq!(next(&mut endpoints).as_deref(), Some("x"));
+        assert_eq!(endpoints.on_failed(at(60), Some(at(9_000))), Round::Over, "a guest does not speak for the list");
+        assert_eq!(next(&mut endpoints).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_new_list_does_not_forget_who_asked() {
+        let mut endpoints = endpoints(&["a", "b"]);
+        assert_eq!(fail(&mut endpoints, 0, Some(3_600)).1, Round::GoesOn);
+        next(&mut endpoints);
+        endpoints.set(texts(&["c", "b", "a"])).expect("sound");
+        assert_eq!(walk(&mut endpoints, 3), "b c|b ");
     }
 }

@@ -49,6 +49,8 @@ impl Beat {
             interval => interval.saturating_sub(rng.between(Duration::ZERO, interval / 10)),
         };
         let HeartbeatPolicy { timeout, keepalive, pong_only, .. } = *policy;
+        // Where nobody is asked, nothing is an answer.
+        let pong_only = pong_only && probes == Probes::Sent;
         Self { probes, interval, timeout, keepalive, pong_only }
     }
 
@@ -120,8 +122,11 @@ impl Heartbeat {
         probed
     }
 
-    /// A pong came: to this probe, or to one that cannot be told. How long did it take?
+    /// A pong came: to the probe of this number, or to one that cannot be told. How long did it take?
     pub(crate) fn on_pong(&mut self, now: Timestamp, number: Option<u64>) -> Option<Duration> {
+        if number.is_some_and(|number| number > self.asked) {
+            return None;
+        }
         self.on_alive(now);
         if number.is_some_and(|number| number != self.asked) {
             return None;
@@ -325,6 +330,28 @@ mod tests {
         assert_eq!(heart.on_due(ms(1_000)), Some(Pulse::Ping));
         heart.on_heard(ms(1_100));
         assert_eq!(heart.on_due(ms(1_300)), Some(Pulse::Dead));
+    }
+
+    /// RFC 6455 section 5.5.3: it may come unasked, and then answers nothing.
+    #[test]
+    fn a_pong_that_nobody_asked_for_answers_nothing() {
+        let mut heart = heart(Pings::Frames);
+        heart.beat.pong_only = true;
+        heart.on_due(ms(1_000));
+        let number = heart.on_asked(ms(1_000));
+        assert_eq!(heart.on_pong(ms(1_100), Some(number + 1)), None);
+        assert_eq!(heart.deadline(), Some(ms(1_300)), "and is no proof where only answers are");
+        assert_eq!(heart.on_pong(ms(1_100), Some(number)), Some(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn where_the_server_pings_no_pong_can_be_asked_for() {
+        let policy = HeartbeatPolicy { pong_only: true, ..HeartbeatPolicy::default() };
+        let beat = Beat::new(&policy, Pings::Theirs, true, &mut Rng::new(1));
+        let mut heart = Heartbeat::new(beat, false, ms(0));
+        let first = heart.deadline();
+        heart.on_heard(ms(20_000));
+        assert_eq!(heart.deadline(), first.and_then(|at| at.after(Duration::from_secs(20))));
     }
 
     #[test]

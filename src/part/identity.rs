@@ -17,6 +17,7 @@ const OWN_STREAM: u64 = 0x6964_656e_7469_7479;
 pub(crate) struct Ids {
     choice: ClientId,
     client_id: Option<Text>,
+    generated: u64,
     incarnation: u64,
 }
 
@@ -25,12 +26,14 @@ impl Ids {
     pub(crate) fn new(choice: &ClientId, seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ OWN_STREAM);
         let (incarnation, generated) = (rng.next(), rng.next());
-        let client_id = match choice {
-            ClientId::Assigned => None,
-            ClientId::Generated => Some(base36(generated)),
-            ClientId::Given(id) => Some(id.clone()),
-        };
-        Self { choice: choice.clone(), client_id, incarnation }
+        Self { choice: choice.clone(), client_id: chosen(choice, generated), generated, incarnation }
+    }
+
+    /// Another choice. One that is as it was changes nothing: what the server has given stays.
+    pub(crate) fn on_choice(&mut self, choice: &ClientId) {
+        if self.choice != *choice {
+            (self.choice, self.client_id) = (choice.clone(), chosen(choice, self.generated));
+        }
     }
 
     /// The client id, once there is one.
@@ -68,6 +71,14 @@ impl Ids {
     }
 }
 
+fn chosen(choice: &ClientId, generated: u64) -> Option<Text> {
+    match choice {
+        ClientId::Assigned => None,
+        ClientId::Generated => Some(base36(generated)),
+        ClientId::Given(id) => Some(id.clone()),
+    }
+}
+
 /// A number in base 36, without leading zeros.
 pub(crate) fn base36(mut number: u64) -> Text {
     let (mut digits, mut from) = ([b'0'; 13], 13);
@@ -82,6 +93,20 @@ pub(crate) fn base36(mut number: u64) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_choice_counts_and_the_same_one_forgets_nothing() {
+        let mut ids = Ids::new(&ClientId::Assigned, 7);
+        ids.on_assigned(&"the server's".into());
+        ids.on_choice(&ClientId::Assigned);
+        assert_eq!(ids.client_id(), Some(&"the server's".into()));
+        ids.on_choice(&ClientId::Given("ours".into()));
+        assert_eq!(ids.own_client_id(), Some(&"ours".into()));
+        ids.on_choice(&ClientId::Generated);
+        assert_eq!(ids.client_id(), Ids::new(&ClientId::Generated, 7).client_id());
+        ids.on_choice(&ClientId::Assigned);
+        assert_eq!(ids.client_id(), None, "it is the server's to give");
+    }
 
     #[test]
     fn the_seed_decides() {

@@ -39,6 +39,7 @@ struct Passer<M> {
 pub(crate) struct Passing<'a, M> {
     pub(crate) id: OpId,
     pub(crate) message: &'a M,
+    pub(crate) bytes: u32,
     pub(crate) secret: bool,
     /// What it draws on beside what all do, and how many slots it takes.
     pub(crate) bucket: Option<&'a Text>,
@@ -82,7 +83,7 @@ impl<M> Lane<M> {
     pub(crate) fn push(&mut self, id: OpId, message: M, bytes: u32, standing: Standing) {
         let Standing { now, class: _, tracked, secret, rare } = standing;
         let rare = rare.map(|rare| *rare).unwrap_or_default();
-        let expires = rare.ttl.and_then(|ttl| now.after(ttl.duration()));
+        let expires = rare.expires(now);
         let (since, slots, frames) = (now, rare.slots(), (0, 0));
         let Rare { label, bucket, .. } = rare;
         let passer = Passer { id, message, bytes, tracked, secret, since, expires, label, bucket, slots, frames };
@@ -92,8 +93,8 @@ impl<M> Lane<M> {
 
     /// The next message to hand over.
     pub(crate) fn next(&self) -> Option<Passing<'_, M>> {
-        let Passer { id, message, secret, bucket, slots, .. } = self.passers.get(self.handed)?;
-        Some(Passing { id: *id, message, secret: *secret, bucket: bucket.as_ref(), slots: *slots })
+        let Passer { id, message, bytes, secret, bucket, slots, .. } = self.passers.get(self.handed)?;
+        Some(Passing { id: *id, message, bytes: *bytes, secret: *secret, bucket: bucket.as_ref(), slots: *slots })
     }
 
     /// The message that [`next`](Self::next) showed was handed over, as the frames of these numbers.
@@ -102,6 +103,11 @@ impl<M> Lane<M> {
             passer.frames = frames;
             self.handed += 1;
         }
+    }
+
+    /// The message that [`next`](Self::next) showed is not handed over, now or later.
+    pub(crate) fn drop_next(&mut self, why: Dropped, end: &mut impl FnMut(Ended, M)) {
+        self.end(self.handed, Outcome::Dropped(why), end);
     }
 
     /// The first so many frames of the link are with the operating system.

@@ -29,7 +29,7 @@ mod subscriptions;
 mod window;
 
 pub(crate) use activity::Activity;
-pub(crate) use backoff::Backoff;
+pub(crate) use backoff::{Backoff, directed};
 pub(crate) use batching::{Batch, Batching};
 pub use credentials::AskWhy;
 pub(crate) use credentials::{Ask, CONCEALED, Credentials, Refusal};

@@ -20,9 +20,10 @@ mod waiting;
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use books::{Books, Wanted};
+use extras::Extra;
 pub(crate) use label::Place;
 use label::{Is, Label};
-use overflow::{Alarm, Droppable};
+use overflow::Alarm;
 pub(crate) use overflow::{Newcomer, Room};
 use read::Read;
 use times::Times;
@@ -38,9 +39,8 @@ pub(crate) struct Outbox<M> {
     cursor: usize,
     /// Index of the first entry that is not known to be with the operating system. Never beyond the cursor.
     flushed: usize,
-    /// Every message below may have left on an earlier link.
+    /// Every message below may have left on an earlier link of this process.
     doubtful_below: Place,
-    droppable: Droppable,
     times: Times,
     /// What this link has proven.
     read: Read,
@@ -100,7 +100,6 @@ impl<M> Outbox<M> {
             cursor: 0,
             flushed: 0,
             doubtful_below: Place::FIRST,
-            droppable: Droppable::NEW,
             times: Times::new(),
             read: Read::NEW,
             largest: 0,
@@ -131,13 +130,17 @@ impl<M> Outbox<M> {
         let Standing { now, class, tracked, secret, rare } = standing;
         let (place, mut is) = (Place::of(id), Is::new(tracked, secret));
         if let Some(rare) = rare {
-            is.0 |= self.books.note(place, id, *rare, now, None);
+            is.0 |= self.books.note(place, rare.expires(now), Extra::new(id, class, *rare, None));
         }
-        self.times.on_pushed(now, place, || self.entries.front().map(|entry| entry.label.place));
-        let label = Label { place, bytes, class, is, attempts: 0, charges: 0 };
+        self.append(now, message, Label { place, bytes, class, is, attempts: 0, charges: 0 });
+    }
+
+    #[inline(always)]
+    fn append(&mut self, now: Timestamp, message: M, label: Label) {
+        self.times.on_pushed(now, label.place, || self.entries.front().map(|entry| entry.label.place));
         self.entries.push_back(Entry { message: Some(message), label });
         self.books.live += 1;
-        self.books.bytes += u64::from(bytes);
+        self.books.bytes += u64::from(label.bytes);
     }
 
     /// Takes a message in the place of another, which ends replaced.
@@ -155,12 +158,13 @@ impl<M> Outbox<M> {
         let Standing { now, class, tracked, secret, rare } = standing;
         self.end_in_place(at, Outcome::Dropped(Dropped::Replaced), end);
         let mut is = Is::new(tracked, secret);
-        is.0 |= self.books.note(place, id, rare.map(|rare| *rare).unwrap_or_default(), now, Some(now));
+        let rare = rare.map(|rare| *rare).unwrap_or_default();
+        is.0 |= self.books.note(place, rare.expires(now), Extra::new(id, class, rare, Some(now)));
         let label = Label { place, bytes, class, is, attempts: 0, charges: 0 };
         self.entries[at] = Entry { message: Some(message), label };
         self.books.live += 1;
         self.books.bytes += u64::from(bytes);
-        self.droppable.on_replaced(place, class);
+        self.books.droppable.on_replaced(&label);
     }
 
     /// The next message to hand over.
@@ -170,7 +174,7 @@ impl<M> Outbox<M> {
             if let Some(message) = message {
                 let id = self.books.id_of(label);
                 let (place, bytes, secret) = (label.place, label.bytes, label.is.any(Is::SECRET));
-                let (ack, again) = (label.class == Class::AtLeastOnce, place < self.doubtful_below);
+                let (ack, again) = (label.class == Class::AtLeastOnce, self.is_doubtful(label));
                 return Some(Next { id, place, message, bytes, secret, ack, again });
             }
             self.cursor += 1;
@@ -299,7 +303,13 @@ impl<M> Outbox<M> {
 
     /// Whether it has certainly not left.
     fn is_here(&self, at: usize) -> bool {
-        at >= self.cursor && self.entries[at].label.place >= self.doubtful_below
+        at >= self.cursor && !self.is_doubtful(&self.entries[at].label)
+    }
+
+    /// Whether it may have left on an earlier link.
+    #[inline]
+    const fn is_doubtful(&self, label: &Label) -> bool {
+        label.place.0 < self.doubtful_below.0 || label.is.any(Is::DOUBTFUL)
     }
 
     /// Where a message stands, if it has not ended.

@@ -255,7 +255,8 @@ pub struct Change {
     /// Whether the peer kept our session (entering `Online` only).
     pub resumed: Resumed,
     /// Messages that ended written on the link that was lost, and of which no pong proves that the peer has read them
-    /// (leaving `Online` only). Those of class `Bypass` are not counted.
+    /// (leaving `Online`). Those that ended written after our goodbye are told with the next change, unless the peer has
+    /// answered it. Those of class `Bypass` are not counted.
     pub suspect: u64,
     /// What it was given up with (entering `Stopped(Failed)` only).
     pub gave_up: Option<Box<GaveUp>>,

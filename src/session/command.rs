@@ -14,7 +14,7 @@ use crate::{Frame, Never, OpId, Protocol, Secret, Text, Timestamp, Why};
 #[repr(u64)]
 pub enum Command<M, T = Never> {
     /// Be online. Changes nothing while a link is there or on its way; starts a stopped session again, and takes back
-    /// a stop or a drain that is not over. It wakes a session that closed its link because it was idle, unless it is a
+    /// a stop or a drain that is not over, as a giving up. It wakes a session that closed its link because it was idle, unless it is a
     /// lazy one. It takes back no hint: a session that is suspended stays so.
     Connect,
     /// Be online, and do not wait out the backoff: dial now (at the floor after the last dial, and when the last link
@@ -222,8 +222,8 @@ impl<P: Protocol> Session<P> {
 
     fn want_online(&mut self) {
         self.wants.online = true;
-        self.wants.end = None;
-        if self.facts.ended.take().is_some() {
+        let gives_up = self.wants.end.take().is_some_and(|end| end.cause == StopCause::Failed);
+        if self.facts.ended.take().is_some() || gives_up {
             self.patience.restart();
             self.endpoints.restart();
             (self.facts.failure, self.facts.limit) = (0, None);

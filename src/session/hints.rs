@@ -70,10 +70,8 @@ impl<P: Protocol> Session<P> {
         self.config = Arc::new(*config);
         self.on_dedup_policy(alike);
         self.outbox.on_policy();
-        if self.facts.ended.is_some() && !self.config.keep_on_stop {
-            self.outbox.end_all(&mut tell(&mut self.stats, &mut self.dedup, out));
-        }
         self.history.keep(self.config.history);
+        self.ids.on_choice(&self.config.identity.client_id);
         self.adopt_config();
         if was.lazy || is.idle_close > was.idle_close {
             self.wake_unless_lazy();
@@ -95,7 +93,9 @@ impl<P: Protocol> Session<P> {
         let asks = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Asking(_)));
         let held = asks && self.network.holds(now);
         if elsewhere || held || self.network.is_suspended() || self.activity.is_asleep() {
+            let asked = self.link.as_ref().and_then(|link| link.come_back_after).filter(|_| !elsewhere);
             self.leave(now, CloseCode::NORMAL, Text::default(), out);
+            self.stay_away(now, asked);
             if self.wants_link() {
                 self.look_at_patience(now);
             }
@@ -121,10 +121,22 @@ impl<P: Protocol> Session<P> {
 
     /// Nothing has passed for a long time. Whatever is pending puts off the sleep.
     pub(super) fn on_idle(&mut self, now: Timestamp) {
-        if self.kept().0 > 0 || !self.taken.is_empty() || self.topics.len() > 0 {
+        if self.is_busy() {
             self.activity.on_message(now);
         } else {
             self.activity.fall_asleep();
         }
+    }
+
+    /// A link was lost that was online. Who is lazy dials the next one when there is something to send.
+    pub(super) fn doze(&mut self) {
+        if self.config.connect.lazy && !self.is_busy() {
+            self.activity.fall_asleep();
+        }
+    }
+
+    /// Whether something is to be sent or answered for, or is subscribed to.
+    fn is_busy(&self) -> bool {
+        self.kept().0 > 0 || !self.taken.is_empty() || self.topics.len() > 0
     }
 }

@@ -6,7 +6,7 @@ use core::mem;
 use bytes::Bytes;
 
 use super::{
-    Action, Actions, Event, Link, LinkId, OpId, Place, Session, Stage, Stir, append, lifecycle::Parting, tell,
+    Action, Actions, Event, Link, LinkId, OpId, Place, Session, Stage, Stir, append, lifecycle::Parting, slot_of, tell,
     tell_passing,
 };
 use crate::{
@@ -30,7 +30,12 @@ impl<P: Protocol> Session<P> {
         match frame {
             _ if is_dialing => self.stats.unexpected += 1,
             Frame::Ping(_) => self.on_echo(now),
-            Frame::Pong(payload) => self.on_pong(now, id, payload.as_ref().try_into().map(u64::from_be_bytes).ok()),
+            Frame::Pong(payload) => {
+                // Any other answers nothing that we asked: a sign of life, no more (RFC 6455 section 5.5.3).
+                if let Ok(number) = payload.as_ref().try_into().map(u64::from_be_bytes) {
+                    self.on_pong(now, id, Some(number));
+                }
+            }
             Frame::Text(_) | Frame::Binary(_) if frame.len() as u64 > u64::from(max_message) => {
                 let text = Text::from_static("a message larger than max_message");
                 self.on_bad(now, id, Complaint::major(text, CloseCode::TOO_BIG), out);
@@ -41,11 +46,7 @@ impl<P: Protocol> Session<P> {
 
     #[inline]
     fn decode(&mut self, now: Timestamp, place: Place, frame: Frame, out: &mut Actions<P>) {
-        let link = match place {
-            Place::Link => &mut self.link,
-            Place::Next => &mut self.next,
-            Place::Leaving => &mut self.leaving,
-        };
+        let link = slot_of(&mut self.link, &mut self.next, &mut self.leaving, place);
         let Some(link) = link else { return };
         let (id, is_in) = (link.id, link.was_logged_in());
         match self.protocol.as_message(&mut link.protocol, frame) {
@@ -140,7 +141,8 @@ impl<P: Protocol> Session<P> {
 
     fn on_going_away(&mut self, id: LinkId, asked: &GoAway) {
         let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
-        link.come_back_after = asked.after;
+        // Said again without a time, it takes back nothing.
+        link.come_back_after = link.come_back_after.max(asked.after);
         if let Some(address) = asked.address.as_ref().filter(|_| self.config.connect.follow_goaway) {
             self.endpoints.on_named(address);
         }
@@ -216,11 +218,7 @@ impl<P: Protocol> Session<P> {
         let Err(why) = self.outbox.on_rejected(op, why, &mut tell(&mut self.stats, &mut self.dedup, out)) else {
             return Ok(());
         };
-        let link = match place {
-            Place::Link => &mut self.link,
-            Place::Next => &mut self.next,
-            Place::Leaving => &mut self.leaving,
-        };
+        let link = slot_of(&mut self.link, &mut self.next, &mut self.leaving, place);
         match link {
             Some(link) => link.lane.on_rejected(op, why, &mut tell_passing(&mut self.stats, self.outbox.dead(), out)),
             None => Err(why),

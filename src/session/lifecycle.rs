@@ -5,11 +5,12 @@ use core::time::Duration;
 
 use super::{
     Action, Actions, End, Link, LinkId, LinkOf, Session, Stage, StopCause, Wants, link::Owed, tell, tell_passing,
+    waiting::with_wait,
 };
 use crate::{
     CloseCode, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
     error::{self, Charge, Circumstances, Failure, Notes, Verdict, classify},
-    part::{Activity, Flights, Lane, Network, Refusal, Round, Standings, Wait},
+    part::{Activity, Flights, Lane, Network, Refusal, Round, Standings},
 };
 
 /// How a failed link is parted from.
@@ -34,24 +35,6 @@ impl<P: Protocol> Session<P> {
             Some(end) => self.wind_down(now, end, out),
             None => self.dial_if_due(now, out),
         }
-    }
-
-    /// When the next dial is to be made, if one is wanted and nothing is in the way. [`Timestamp::MAX`] is never.
-    pub(super) fn dial_at(&self) -> Option<Timestamp> {
-        if self.leaving.is_some() { None } else { self.retry_at() }
-    }
-
-    /// When the next dial is wanted: after the wait, and never closer than the floor to the last one. While the last
-    /// link is still leaving it can come later, by `close_timeout` at most.
-    pub(super) fn retry_at(&self) -> Option<Timestamp> {
-        if self.link.is_some() || !self.wants_link() {
-            return None;
-        }
-        let at = self.facts.retry_at.unwrap_or(Timestamp::ZERO);
-        let at = self.network.dial_at(if self.facts.is_asked { Wait::Asked(at) } else { Wait::Own(at) })?;
-        // Last, so that nothing that is said to us brings two dials closer together.
-        let floor = self.facts.last_dial.map(|last| last.after(self.config.retry.floor).unwrap_or(Timestamp::MAX));
-        Some(floor.unwrap_or(at).max(at))
     }
 
     /// Whether there shall be a link.
@@ -149,13 +132,17 @@ impl<P: Protocol> Session<P> {
         let code = if code.is_sendable() { code } else { CloseCode::NORMAL };
         out.push(Action::Close { link: link.id, code, reason: reason.cut(REASON_MAX) });
         let (deadline, was_logged_in) = (now.after(self.config.close_timeout), link.is_logged_in());
-        link.stage = Stage::Closing { deadline, was_logged_in };
+        link.stage = Stage::Closing { deadline, was_logged_in, suspect: self.outbox.suspect() };
         self.leaving = Some(link);
     }
 
-    /// The link that was leaving is gone.
-    pub(super) fn end_leaving(&mut self, now: Timestamp, left: u64, out: &mut Actions<P>) {
+    /// The link that was leaving is gone. A peer that said goodbye back has read all that came before ours.
+    pub(super) fn end_leaving(&mut self, now: Timestamp, left: u64, answered: bool, out: &mut Actions<P>) {
         if let Some(link) = self.leaving.take() {
+            if let Stage::Closing { was_logged_in: true, suspect, .. } = link.stage {
+                let since = self.outbox.suspect().saturating_sub(suspect);
+                self.facts.suspect += if answered { 0 } else { since };
+            }
             self.let_go(now, link, left, out);
         }
         self.end_what_stays_behind(out);
@@ -190,23 +177,57 @@ impl<P: Protocol> Session<P> {
         self.note_stability(now);
         let failure = self.veiled(failure);
         let Some(link) = &self.link else { return };
-        let (id, attempt, goaway) = (link.id, link.attempt, link.come_back_after);
-        let had_held = self.reached() == error::Stage::Stable;
+        let (goaway, was_logged_in) = (link.come_back_after, link.was_logged_in());
         let verdict = self.judge(now, &failure, host);
-        let asked = verdict.asked.max(goaway);
-        let charge = failure.charge();
-        self.note_failure(now, id, &verdict);
-        // That the host has no credential is nobody's failure but its own.
-        let was_dialed = !self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Asking(_)));
-        let round = if was_dialed { self.endpoints.on_failed() } else { Round::Over };
-        self.patience.on_failed(now, self.facts.errors, &verdict.message, round == Round::Over && !had_held);
+        // The host's verdict comes before whatever the peer has asked for.
+        let asked = verdict.asked.max(goaway).filter(|_| host.is_none());
+        let (reason, charge) = (verdict.message.clone(), failure.charge());
+        let (recovery, wait, round) = self.account(now, &verdict, asked, host.is_some());
+        self.tell_error(failure, verdict, recovery, asked, out);
+        self.part(now, parting, charge, reason, out);
+        self.schedule(now, recovery, wait, round);
+        if was_logged_in {
+            self.doze();
+        }
+    }
+
+    /// A failure is counted, in all that counts them: what is to be done about it after that, and when?
+    fn account(
+        &mut self,
+        now: Timestamp,
+        verdict: &Verdict,
+        asked: Option<Duration>,
+        is_hosts: bool,
+    ) -> (Recovery, Option<Duration>, Round) {
+        let had_held = self.reached() == error::Stage::Stable;
+        self.note_failure(now, verdict);
+        let (round, wait) = self.end_of_attempt(now, asked, verdict.recovery);
+        self.patience.on_failed(now, self.facts.errors, &verdict.message, round.is_over() && !had_held);
         self.facts.limit = self.patience.is_over(now, &self.config.retry);
-        let recovery = self.with_wait(verdict.recovery, asked, host.is_some(), round);
+        let wait = wait.filter(|_| !is_hosts);
+        let recovery = match self.facts.limit {
+            Some(_) => Recovery::Fatal,
+            None if is_hosts => verdict.recovery,
+            None => with_wait(verdict.recovery, asked.is_some() || round == Round::GoesOn, wait),
+        };
+        (recovery, wait, round)
+    }
+
+    /// The application is told; and the server, perhaps, when there is one.
+    fn tell_error(
+        &mut self,
+        failure: Failure,
+        verdict: Verdict,
+        recovery: Recovery,
+        asked: Option<Duration>,
+        out: &mut Actions<P>,
+    ) {
+        let Some(Link { id, attempt, .. }) = self.link else { return };
         let error = Box::new(Error {
             number: self.facts.errors,
             kind: verdict.kind,
             code: verdict.code,
-            message: verdict.message.clone(),
+            message: verdict.message,
             details: failure.into_answer(),
             recovery,
             retry_after: asked,
@@ -215,26 +236,13 @@ impl<P: Protocol> Session<P> {
         });
         self.note_to_tell(&error);
         out.push(Action::EmitError(error));
-        self.part(now, parting, charge, verdict.message, out);
-        self.schedule(now, recovery, asked, round);
     }
 
-    /// Of several waits that were asked for the longest counts. Nobody asks us to keep away from other endpoints.
-    fn with_wait(&self, recovery: Recovery, asked: Option<Duration>, is_hosts: bool, round: Round) -> Recovery {
-        match (recovery, asked) {
-            _ if self.facts.limit.is_some() => Recovery::Fatal,
-            (Recovery::Retry, Some(asked)) => Recovery::RetryAfter(asked),
-            (Recovery::RetryAfter(given), Some(asked)) => Recovery::RetryAfter(given.max(asked)),
-            (Recovery::RetryAfter(_), None) if round == Round::GoesOn && !is_hosts => Recovery::Retry,
-            (recovery, _) => recovery,
-        }
-    }
-
-    fn note_failure(&mut self, now: Timestamp, id: LinkId, verdict: &Verdict) {
+    fn note_failure(&mut self, now: Timestamp, verdict: &Verdict) {
         self.facts.errors += 1;
         self.facts.failure = self.facts.errors;
         self.facts.last_error = Some(verdict.message.clone());
-        self.facts.last_link = Some(id);
+        self.facts.last_link = self.link.as_ref().map(|link| link.id);
         let was_online = self.link.as_ref().is_some_and(Link::is_online);
         self.facts.last_disconnect = if was_online { Some(now) } else { self.facts.last_disconnect };
         self.seeing.quality.on_failed(now);
@@ -313,22 +321,6 @@ impl<P: Protocol> Session<P> {
             Some(Stage::Online { stable_at: None, .. }) => error::Stage::Stable,
             Some(Stage::Restoring { .. } | Stage::Online { .. } | Stage::Closing { .. }) => error::Stage::Young,
         }
-    }
-
-    fn schedule(&mut self, now: Timestamp, recovery: Recovery, asked: Option<Duration>, round: Round) {
-        self.network.on_failed();
-        let (policy, rng) = (&self.config.retry, &mut self.rng);
-        let delay = match (recovery, asked) {
-            (Recovery::Fatal, _) => return self.give_up(),
-            (Recovery::RetryAfter(wait), _) | (Recovery::Retry | Recovery::Reauthenticate, Some(wait)) => {
-                self.backoff.on_directed(wait, policy, rng)
-            }
-            // The next endpoint, at the floor.
-            (Recovery::Retry | Recovery::Reauthenticate, None) if round == Round::GoesOn => Duration::ZERO,
-            (Recovery::Retry | Recovery::Reauthenticate, None) => self.backoff.on_failure(policy, rng),
-        };
-        self.facts.retry_at = Some(now.after(delay).unwrap_or(Timestamp::MAX));
-        self.facts.is_asked = asked.is_some() || matches!(recovery, Recovery::RetryAfter(_));
     }
 
     /// The time for trying may be up, if nothing is being tried.

@@ -74,6 +74,8 @@ pub(super) enum Stage {
     Closing {
         deadline: Option<Timestamp>,
         was_logged_in: bool,
+        /// What had been written without proof that it was read, when we did.
+        suspect: u64,
     },
 }
 
@@ -121,6 +123,12 @@ impl<L, M, I> Link<L, M, I> {
     /// The same, and it is not being left.
     pub(super) const fn is_logged_in(&self) -> bool {
         matches!(self.stage, Stage::Online { .. } | Stage::Restoring { .. })
+    }
+
+    /// Whether this server has said that it does not take so much. A message that was accepted before would cost the link.
+    #[inline]
+    pub(super) fn is_too_big(&self, bytes: u32) -> bool {
+        self.tuning.max_message.is_some_and(|most| bytes > most)
     }
 
     pub(super) const fn is_online(&self) -> bool {

@@ -37,10 +37,10 @@ mod telling;
 mod timers;
 mod topics;
 mod veil;
+mod waiting;
 mod writes;
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
-use core::iter;
 
 use bytes::Bytes;
 
@@ -65,10 +65,10 @@ pub use options::{Class, SendOptions, Ttl};
 pub use outcome::{Answer, Dropped, Outcome, TakenBack};
 pub use report::{Down, Handshake, Report};
 use seeing::Seeing;
-use state::{End, Facts, Place, Wants};
+use state::{End, Facts, Place, Wants, slot_of};
 use stir::Stir;
 pub use subscribing::{SubscribeOptions, Subscription, TopicNews, TopicState};
-use telling::{tell, tell_passing};
+use telling::{append, tell, tell_passing};
 pub use timers::Timer;
 use writes::Holds;
 
@@ -270,11 +270,7 @@ impl<P: Protocol> Session<P> {
     }
 
     fn slot(&mut self, place: Place) -> &mut Option<LinkOf<P>> {
-        match place {
-            Place::Link => &mut self.link,
-            Place::Next => &mut self.next,
-            Place::Leaving => &mut self.leaving,
-        }
+        slot_of(&mut self.link, &mut self.next, &mut self.leaving, place)
     }
 
     fn place_of(&self, id: LinkId) -> Option<Place> {
@@ -301,7 +297,7 @@ impl<P: Protocol> Session<P> {
     fn settle_queue(&mut self, now: Timestamp, out: &mut Actions<P>) {
         self.writes(now, out);
         if let Some(high) = self.outbox.take_crossing(&self.config.queue) {
-            out.push(Action::Emit(Event::Watermark { high }));
+            self.on_crossing(now, high, out);
         }
         if self.outbox.take_room(&self.config.queue) {
             out.push(Action::Emit(Event::Room));
@@ -365,12 +361,6 @@ impl<P: Protocol> Machine for Session<P> {
         debug_assert!(self.not_before <= earliest.unwrap_or(Timestamp::MAX), "no deadline moves up unsettled");
         earliest
     }
-}
-
-/// Appends an action that is made in its place. (`push` has it made on the stack first, and copied.)
-#[inline(always)]
-fn append<T, A>(out: &mut Vec<A>, from: T, make: impl FnMut(T) -> A) {
-    out.extend(iter::once(from).map(make));
 }
 
 #[cfg(test)]

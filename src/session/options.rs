@@ -6,7 +6,7 @@ use core::{
     time::Duration,
 };
 
-use crate::Text;
+use crate::{Text, Timestamp};
 
 /// How a message is sent. Made from its class, and then grown:
 ///
@@ -69,6 +69,17 @@ pub enum Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ttl(NonZeroU64);
+
+impl Rare {
+    /// When it is worth nothing any more, if it is accepted now.
+    pub(crate) fn expires(&self, now: Timestamp) -> Option<Timestamp> {
+        self.ttl.and_then(|ttl| now.after(ttl.duration()))
+    }
+
+    pub(crate) fn slots(&self) -> u32 {
+        self.weight.map_or(1, NonZeroU32::get)
+    }
+}
 
 impl SendOptions {
     /// Of this class.
@@ -191,12 +202,6 @@ impl SendOptions {
 
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
-    }
-}
-
-impl Rare {
-    pub(crate) fn slots(&self) -> u32 {
-        self.weight.map_or(1, NonZeroU32::get)
     }
 }
 

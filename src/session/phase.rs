@@ -34,11 +34,11 @@ impl<P: Protocol> Session<P> {
         }
         self.told = to;
         let after_failure = match to {
-            Phase::Waiting | Phase::Stopped(StopCause::Failed) => true,
+            // Idle without waiting is who lost its link and is lazy.
+            Phase::Waiting | Phase::Idle | Phase::Stopped(StopCause::Failed) => true,
             // The wait was none.
             Phase::Connecting => matches!(from, Phase::Authenticating | Phase::Restoring | Phase::Online),
-            Phase::Idle
-            | Phase::Authenticating
+            Phase::Authenticating
             | Phase::Restoring
             | Phase::Online
             | Phase::Suspended

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{Actions, Answer, Link, LinkId, Place, Session, Stage, lifecycle::Parting, tell, tell_passing};
+use super::{Actions, Answer, Link, LinkId, Place, Session, Stage, lifecycle::Parting, slot_of, tell, tell_passing};
 use crate::{Cause, CloseCode, Frame, Protocol, Recovery, Text, Timestamp, error::Failure, part::Login};
 
 /// All that a transport can say about a link. Not `non_exhaustive`.
@@ -142,11 +142,7 @@ impl<P: Protocol> Session<P> {
 
     /// Tells the outbox how far messages have been flushed.
     pub(super) fn pass_on_flushed(&mut self, now: Timestamp, place: Place, out: &mut Actions<P>) {
-        let link = match place {
-            Place::Link => &mut self.link,
-            Place::Next => &mut self.next,
-            Place::Leaving => &mut self.leaving,
-        };
+        let link = slot_of(&mut self.link, &mut self.next, &mut self.leaving, place);
         let Some(link) = link else { return };
         if let Some(pacing) = &mut self.holds.pacing {
             pacing.on_flushed(now, link.id.0, link.flights.flushed());
@@ -167,7 +163,7 @@ impl<P: Protocol> Session<P> {
         match place {
             Place::Link => self.lose(now, Failure::Wire(cause), verdict, Parting::Gone { left }, out),
             Place::Next => self.next = None,
-            Place::Leaving => self.end_leaving(now, left, out),
+            Place::Leaving => self.end_leaving(now, left, matches!(cause, Cause::Closed { .. }), out),
         }
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Class, Keepsake, OpId, SendOptions, Session, keepsake::Kept};
 use crate::{
     Protocol, Timestamp,
-    part::{Backoff, Room, Standing},
+    part::{Backoff, Standing},
 };
 
 /// No session has counted so far: such a keepsake was made up, and soon there would be no numbers left.
@@ -76,7 +76,8 @@ impl<P: Protocol> Session<P> {
         }
         self.backoff = Backoff::after(keepsake.failures);
         self.facts.is_asked = keepsake.is_asked;
-        self.facts.retry_at = keepsake.retry_at.min(now.after(self.config.retry.directed_cap));
+        let longest = now.after(self.config.retry.directed_cap).unwrap_or(Timestamp::MAX);
+        self.facts.retry_at = keepsake.retry_at.map(|at| at.min(longest));
         self.ids.recall(keepsake.client_id.clone(), resumed.map(|(incarnation, _)| incarnation));
         self.introduce();
         if let Some(endpoint) = &keepsake.endpoint {
@@ -91,13 +92,16 @@ impl<P: Protocol> Session<P> {
             }
         }
         self.last_op = last_op;
+        // What was recalled has deadlines of its own.
+        self.not_before = Timestamp::ZERO;
         true
     }
 
     fn restore(&mut self, now: Timestamp, kept: &Kept, message: P::Message) {
         let class = if kept.at_least_once { Class::AtLeastOnce } else { Class::AtMostOnce };
-        let Ok(bytes) = self.weigh(&message, &SendOptions::new(class)) else { return };
-        let Ok(Room::Behind) = self.room(&SendOptions::new(class), bytes, &mut alloc::vec::Vec::new()) else { return };
+        // Nothing makes room: what came before it was as good.
+        let weight = self.weigh(&message, &SendOptions::new(class)).ok();
+        let Some(bytes) = weight.filter(|bytes| self.outbox.fits(&self.config.queue, *bytes)) else { return };
         let standing = Standing { now, class, tracked: false, secret: kept.secret, rare: None };
         self.outbox.restore(kept.op, message, bytes, standing, kept.expires, kept.may_have_left);
         self.stats.accepted += 1;

@@ -1,6 +1,6 @@
 //! What is noted for those who look on. Two of its judgements are told as events; nothing else comes of it.
 
-use super::{Action, Actions, Event, Link, Session, Stats, StopCause};
+use super::{Action, Actions, Event, Link, Session, Stats, Stir, StopCause};
 use crate::{
     Protocol, Timestamp,
     part::{Flow, Latency, Level, Presence, Quality, Queueing, Shift, Signs, Totals},
@@ -43,6 +43,16 @@ impl<P: Protocol> Session<P> {
         out.extend(level.map(|level| Action::Emit(Event::Level(level))));
     }
 
+    /// How it all does is seen by the queue, too.
+    #[cold]
+    pub(super) fn on_crossing(&mut self, now: Timestamp, high: bool, out: &mut Actions<P>) {
+        out.push(Action::Emit(Event::Watermark { high }));
+        if self.stir != Stir::All {
+            self.stir = Stir::All;
+            self.settle_all(now, out);
+        }
+    }
+
     /// The level, if it has changed. While its user has stopped it, a session keeps the one it had.
     fn judge_level(&mut self, now: Timestamp) -> Option<Level> {
         let given_up = match self.facts.ended {
@@ -52,7 +62,8 @@ impl<P: Protocol> Session<P> {
         };
         let Seeing { latency, presence, quality, .. } = &mut self.seeing;
         let degraded = presence.is_degraded() || given_up;
-        quality.update(now, Signs { degraded, uneven: latency.is_uneven(), crowded: false })
+        let (uneven, crowded) = (latency.is_uneven(), self.outbox.is_high());
+        quality.update(now, Signs { degraded, uneven, crowded })
     }
 
     /// When an absence has lasted too long, and when the level may be better without anything happening.

@@ -114,7 +114,7 @@ impl<P: Protocol> Session<P> {
 
     /// Where there is room for it.
     #[inline]
-    pub(super) fn room(&mut self, options: &SendOptions, bytes: u32, out: &mut Actions<P>) -> Result<Room, Why> {
+    fn room(&mut self, options: &SendOptions, bytes: u32, out: &mut Actions<P>) -> Result<Room, Why> {
         let is_plain = matches!(options.class, Class::AtMostOnce | Class::AtLeastOnce);
         if is_plain && self.outbox.fits(&self.config.queue, bytes) {
             return Ok(Room::Behind);

@@ -65,3 +65,18 @@ pub(super) enum Place {
     Next,
     Leaving,
 }
+
+/// The link at a place, where the rest of the session is borrowed as well.
+#[inline]
+pub(super) const fn slot_of<'a, L>(
+    link: &'a mut Option<L>,
+    next: &'a mut Option<L>,
+    leaving: &'a mut Option<L>,
+    place: Place,
+) -> &'a mut Option<L> {
+    match place {
+        Place::Link => link,
+        Place::Next => next,
+        Place::Leaving => leaving,
+    }
+}

@@ -1,6 +1,7 @@
 //! What became of messages is counted, told, and remembered where that matters.
 
 use alloc::vec::Vec;
+use core::iter;
 
 use super::{Action, Event, Stats};
 use crate::part::{Dedup, Ended};
@@ -40,4 +41,10 @@ pub(super) fn tell_passing<'a, I, T, M>(
         tell_one(stats, out, ended);
         dead.push(message);
     }
+}
+
+/// Appends an action that is made in its place. (`push` has it made on the stack first, and copied.)
+#[inline(always)]
+pub(super) fn append<T, A>(out: &mut Vec<A>, from: T, make: impl FnMut(T) -> A) {
+    out.extend(iter::once(from).map(make));
 }

@@ -146,7 +146,7 @@ impl<P: Protocol> Session<P> {
             Timer::Stable => self.note_stability(now),
             Timer::Close => {
                 out.extend(self.leaving.as_ref().map(|link| Action::Abort(link.id)));
-                self.end_leaving(now, u64::MAX, out);
+                self.end_leaving(now, u64::MAX, false, out);
             }
             Timer::Drain => {
                 if let Some(end) = &mut self.wants.end {

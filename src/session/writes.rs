@@ -12,7 +12,7 @@ use bytes::Bytes;
 pub(super) use held::Holds;
 use held::OURS;
 
-use super::{Action, Actions, Dropped, Link, LinkOf, Session, Stage, Stats, append, tell};
+use super::{Action, Actions, Dropped, Link, LinkOf, Session, Stage, Stats, append, tell, tell_passing};
 use crate::{
     CredentialPolicy, Frame, Outgoing, Pings, Protocol, Say, Timestamp,
     part::{Batching, Credentials, Dedup, Draw, Next, Outbox, Pacing, Passing, Whose},
@@ -45,6 +45,10 @@ impl<P: Protocol> Session<P> {
     fn writes_owed(&mut self, now: Timestamp, out: &mut Actions<P>) -> bool {
         let (policy, timeout) = (self.config.credentials, self.config.login_timeout);
         let Some(mut writer) = self.writer(now, out) else { return false };
+        // It was taken because there was room for it; nothing that has become due since may have that.
+        if writer.link.is_online() && writer.outbox.has_volatile() {
+            writer.volatile();
+        }
         writer.login(&policy, timeout);
         writer.pong();
         if writer.link.is_logged_in() {
@@ -192,7 +196,12 @@ impl<P: Protocol> Writer<'_, P> {
 
     /// What passes the queue by, and waits for no login.
     fn lane(&mut self) {
-        while let Some(Passing { id, message, secret, bucket, slots }) = self.link.lane.next() {
+        while let Some(Passing { id, message, bytes, secret, bucket, slots }) = self.link.lane.next() {
+            if self.link.is_too_big(bytes) {
+                let end = &mut tell_passing(self.stats, self.outbox.dead(), self.out);
+                self.link.lane.drop_next(Dropped::TooBig, end);
+                continue;
+            }
             let draw = Draw { whose: Whose::Theirs, bucket, slots };
             let has_slots = self.pacing.as_mut().is_none_or(|pacing| pacing.may_leave(self.now, draw));
             if !has_slots || !self.link.flights.has_passing_room() {
@@ -205,6 +214,15 @@ impl<P: Protocol> Writer<'_, P> {
             let numbers = self.link.flights.hand_passing(frames);
             self.note_slots(numbers, Draw { whose: Whose::Theirs, bucket: bucket.as_ref(), slots });
             self.link.lane.on_handed(numbers);
+        }
+    }
+
+    /// What leaves at once or not at all, and what it finds waiting for more.
+    fn volatile(&mut self) {
+        if self.pacing.is_some() || self.batching.is_some() {
+            self.queue_held(true);
+        } else {
+            self.queue();
         }
     }
 
@@ -221,8 +239,7 @@ impl<P: Protocol> Writer<'_, P> {
         if !self.link.flights.has_room(bytes) {
             return false;
         }
-        if self.link.tuning.max_message.is_some_and(|most| bytes > most) {
-            // Accepted before this server said what it takes; sending it would cost the link.
+        if self.link.is_too_big(bytes) {
             self.outbox.drop_next(Dropped::TooBig, &mut tell(self.stats, self.dedup, self.out));
             return true;
         }

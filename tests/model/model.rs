@@ -184,6 +184,8 @@ impl Model {
         while self.act(now, seen) {}
         self.announce(now, seen);
         let online = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Online { .. }));
+        let queue = &self.config.queue;
+        self.sight.kept(self.messages.len() as u32 * 100 / queue.max_messages, queue.high, queue.low);
         (self.did.degraded, self.did.level) = self.sight.turn(now, self.online, online, self.stopped);
         let phase = self.phase();
         self.did.phase = (phase != self.phase).then_some(phase);

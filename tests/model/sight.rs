@@ -13,6 +13,8 @@ pub(crate) struct Sight {
     failures: Vec<Timestamp>,
     missing_since: Option<Timestamp>,
     degraded: bool,
+    /// The queue was above its high mark, and not below its low one since.
+    crowded: bool,
     level: Level,
     /// Since when it has been better than its level, and the worst it has been since then.
     better: Option<(Timestamp, Level)>,
@@ -26,6 +28,7 @@ impl Sight {
             failures: Vec::new(),
             missing_since: None,
             degraded: false,
+            crowded: false,
             level: Level::Good,
             better: None,
             stopped: false,
@@ -34,6 +37,11 @@ impl Sight {
 
     pub(crate) fn failed(&mut self, now: Timestamp) {
         self.failures.push(now);
+    }
+
+    /// So many messages are kept, as hundredths of what may be.
+    pub(crate) const fn kept(&mut self, share: u32, high: u32, low: u32) {
+        self.crowded = if self.crowded { share > low } else { share >= high };
     }
 
     /// Whether it was told to be degraded, or no longer; and the new level.
@@ -68,8 +76,9 @@ impl Sight {
         self.failures.retain(|at| now.since(*at) < REMEMBERED);
         let looks = match self.failures.len() {
             _ if self.degraded || given_up => Level::Bad,
-            0 => Level::Good,
-            1 | 2 => Level::Shaky,
+            0 if !self.crowded => Level::Good,
+            1 | 2 if self.crowded => Level::Bad,
+            0..=2 => Level::Shaky,
             _ => Level::Bad,
         };
         let was = self.level;

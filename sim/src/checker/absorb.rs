@@ -31,9 +31,10 @@ impl<S: Spy> Checker<S> {
                 if at_once {
                     self.pace.overrule();
                 }
+                // Whoever gives up, and waits for the last goodbye still, starts anew as well.
+                let restarts = matches!(self.phase, Phase::Stopped(_)) || self.fatal;
                 self.over = false;
                 self.fatal = false;
-                let restarts = matches!(self.phase, Phase::Stopped(_));
                 if restarts {
                     self.pace.restart();
                 }

@@ -16,7 +16,7 @@ pub(super) struct Ledger {
     queue: BTreeMap<u64, u64>,
     /// What waits and never left, as it would be dropped: by class, and then by place.
     droppable: BTreeSet<(Class, u64)>,
-    keys: BTreeSet<(Text, u64)>,
+    keys: BTreeSet<(Text, Class, u64)>,
     /// What passes the queue by and waits to.
     passing: BTreeSet<u64>,
     passers: usize,
@@ -112,7 +112,7 @@ impl Ledger {
             self.replaces = self.replaced_by(&options);
             self.queue.insert(place, place);
             self.droppable.insert((class, place));
-            self.keys.extend(options.keyed().map(|key| (key.clone(), place)));
+            self.keys.extend(options.keyed().map(|key| (key.clone(), class, place)));
         }
         let link = link.filter(|_| passes);
         let entry = Entry { options, until, place, link, handed: false, doubtful: false, charges: 0, owed: None };
@@ -129,12 +129,13 @@ impl Ledger {
         }
     }
 
-    /// What a message of the class `latest` has to replace: the newest with its key, if it waits and is of that class.
+    /// What a message of the class `latest` has to replace: the newest of that class with its key, if it waits.
     fn replaced_by(&self, options: &SendOptions) -> Option<u64> {
         let key = options.keyed().filter(|_| options.class == Class::Latest)?;
-        let (_, newest) = self.keys.range((key.clone(), 0)..=(key.clone(), u64::MAX)).next_back()?;
+        let of = |place| (key.clone(), Class::Latest, place);
+        let (_, _, newest) = self.keys.range(of(0)..=of(u64::MAX)).next_back()?;
         let id = self.queue.get(newest)?;
-        self.entries.get(id).filter(|entry| entry.options.class == Class::Latest && !entry.may_have_left())?;
+        self.entries.get(id).filter(|entry| !entry.may_have_left())?;
         Some(*id)
     }
 
@@ -266,7 +267,7 @@ impl Ledger {
             self.queue.remove(&entry.place);
             self.droppable.remove(&(entry.options.class, entry.place));
             if let Some(key) = entry.options.keyed() {
-                self.keys.remove(&(key.clone(), entry.place));
+                self.keys.remove(&(key.clone(), entry.options.class, entry.place));
             }
         }
     }
@@ -280,8 +281,8 @@ impl Ledger {
         self.droppable.remove(&(class, old));
         self.droppable.insert((class, place));
         if let Some(key) = entry.options.keyed() {
-            self.keys.remove(&(key.clone(), old));
-            self.keys.insert((key.clone(), place));
+            self.keys.remove(&(key.clone(), class, old));
+            self.keys.insert((key.clone(), class, place));
         }
     }
 

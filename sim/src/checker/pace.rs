@@ -20,6 +20,8 @@ pub(super) struct Pace {
     was_stable: bool,
     /// Attempts since the last dial that ended with the host, before they dialled.
     undialled: u64,
+    /// An endpoint has asked us to stay away, and the round goes on without it.
+    passes_over: bool,
     last: Option<(u64, Option<Duration>)>,
     /// By which the wait was chosen.
     policy: RetryPolicy,
@@ -37,15 +39,19 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn failed(&mut self, now: Timestamp, error: &Error, config: &Config) {
-        (self.policy, self.is_asked) = (config.retry, is_asked(error));
+        self.policy = config.retry;
         self.failed_at = now;
         self.announced = None;
         self.waits = error.recovery != Recovery::Fatal;
         self.has_failed |= error.recovery != Recovery::Fatal;
         let asked = match error.recovery {
             Recovery::RetryAfter(asked) => Some(asked),
+            // One of several endpoints asks for itself: whether the next has asked, too, is not told.
+            Recovery::Retry | Recovery::Reauthenticate | Recovery::Fatal if self.endpoints > 1 => None,
             Recovery::Retry | Recovery::Reauthenticate | Recovery::Fatal => error.retry_after,
         };
+        self.is_asked = asked.is_some();
+        self.passes_over |= self.endpoints > 1 && error.retry_after.is_some();
         // A wait that was asked for is a step of its own, and so is the loss of a link that held.
         self.in_round = asked.is_none() && !self.was_stable && self.place + 1 < self.endpoints;
         self.last = Some((error.number, asked));
@@ -144,7 +150,8 @@ impl Pace {
         // Of the attempts that did not come to a dial each was a failure, or was broken off.
         let undialled = std::mem::take(&mut self.undialled);
         // Where there is a list, what was broken off may or may not have ended a round.
-        let (least, most) = if self.endpoints > 1 { (first, first.saturating_add(1)) } else { (most, most) };
+        let is_unsure = self.endpoints > 1 || std::mem::take(&mut self.passes_over);
+        let (least, most) = if is_unsure { (first, first.saturating_add(1)) } else { (most, most) };
         let expected = least - undialled.min(1).min(least)..=most.saturating_add(undialled);
         if failed && attempt == first && self.place + 1 < self.endpoints {
             self.place += 1;
@@ -186,7 +193,7 @@ impl Pace {
                 let low = asked.clamp(retry.floor, retry.directed_cap);
                 (low, low.saturating_add((low / 10).max(Duration::from_secs(1))))
             }
-            None if going_away => (retry.floor, retry.directed_cap + retry.directed_cap / 10),
+            None if going_away || self.passes_over => (retry.floor, retry.directed_cap + retry.directed_cap / 10),
             None => (retry.floor, retry.cap.saturating_add(additive(retry.jitter))),
         };
         if low <= delay && delay <= high.max(held) {
@@ -194,10 +201,6 @@ impl Pace {
         }
         Err(format!("pace: waits {delay:?} after error {error}, and {low:?} to {high:?} are allowed"))
     }
-}
-
-const fn is_asked(error: &Error) -> bool {
-    error.retry_after.is_some() || matches!(error.recovery, Recovery::RetryAfter(_))
 }
 
 const fn additive(jitter: Jitter) -> Duration {

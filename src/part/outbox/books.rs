@@ -6,8 +6,9 @@ use super::{
     Ended, Entry, Is, Label, Place,
     expiries::Expiries,
     extras::{Extra, Extras},
+    overflow::Droppable,
 };
-use crate::{OpId, Outcome, Text, Timestamp, session::Rare};
+use crate::{OpId, Outcome, Text, Timestamp};
 
 /// What is counted over all messages.
 #[derive(Clone, Debug)]
@@ -19,6 +20,7 @@ pub(super) struct Books<M> {
     pub(super) extras: Extras,
     /// A message was refused for want of room, and since then something has ended.
     pub(super) wanted: Wanted,
+    pub(super) droppable: Droppable,
     /// Messages that ended: for the driver, to be dropped where that can do no harm.
     pub(super) dead: Vec<M>,
 }
@@ -38,23 +40,21 @@ impl<M> Books<M> {
             expiries: Expiries::new(),
             extras: Extras::new(),
             wanted: Wanted::No,
+            droppable: Droppable::NEW,
             dead: Vec::new(),
         }
     }
 
     /// Notes what few messages have; says what is so of this one.
     #[cold]
-    pub(super) fn note(&mut self, place: Place, id: OpId, rare: Rare, now: Timestamp, since: Option<Timestamp>) -> u8 {
-        let slots = rare.slots();
-        let Rare { ttl, key, label, bucket, weight } = rare;
+    pub(super) fn note(&mut self, place: Place, expires: Option<Timestamp>, extra: Extra) -> u8 {
         let mut is = 0;
-        if let Some(at) = ttl.and_then(|ttl| now.after(ttl.duration())) {
+        if let Some(at) = expires {
             self.expiries.insert(place, at);
             is |= Is::EXPIRING;
         }
-        let draws = bucket.is_some() || weight.is_some();
-        if key.is_some() || label.is_some() || since.is_some() || draws {
-            self.extras.insert(place, Extra { id, since, key, label, bucket, slots });
+        if !extra.is_plain() {
+            self.extras.insert(place, extra);
             is |= Is::EXTRA;
         }
         is
@@ -77,14 +77,21 @@ impl<M> Books<M> {
         let Label { place, bytes, is, .. } = entry.label;
         self.live -= 1;
         self.bytes -= u64::from(bytes);
-        if self.wanted == Wanted::Refused {
-            self.wanted = Wanted::Freed;
-        }
+        self.on_freed();
+        self.droppable.on_ended(&entry.label);
         let tracked = is.any(Is::TRACKED);
         if is.any(Is::EXPIRING | Is::EXTRA) {
             return self.end_noted(place, tracked, outcome, end);
         }
         end(Ended { id: OpId(place.0), tracked, outcome, label: None });
+    }
+
+    /// What was refused may find room.
+    #[inline]
+    pub(super) const fn on_freed(&mut self) {
+        if matches!(self.wanted, Wanted::Refused) {
+            self.wanted = Wanted::Freed;
+        }
     }
 
     #[cold]

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::{Ended, Outbox, Place};
+use super::{Ended, Entry, Outbox, Place};
 use crate::{Class, Dropped, OpId, Outcome, Rejected, TakenBack, Text, Timestamp, error::Charge};
 
 impl<M> Outbox<M> {
@@ -28,7 +28,7 @@ impl<M> Outbox<M> {
             }
         }
         (self.cursor, self.flushed) = (0, 0);
-        (self.droppable, self.read, self.largest) = Default::default();
+        (self.books.droppable, self.read, self.largest) = Default::default();
         self.tidy();
     }
 
@@ -123,10 +123,15 @@ impl<M> Outbox<M> {
 
     /// What was to leave at once and could not, because the link was lost in the same turn.
     pub(crate) fn drop_volatile(&mut self, end: &mut impl FnMut(Ended)) {
-        let last = self.entries.len().wrapping_sub(1);
-        if self.entries.back().is_some_and(|entry| entry.label.class == Class::Volatile) && last >= self.cursor {
-            self.end(last, Outcome::Dropped(Dropped::LinkGone), end);
+        if self.has_volatile() {
+            self.end(self.entries.len() - 1, Outcome::Dropped(Dropped::LinkGone), end);
         }
+    }
+
+    /// Whether the last message is to leave at once or not at all.
+    pub(crate) fn has_volatile(&self) -> bool {
+        let is_volatile = |entry: &Entry<M>| entry.label.class == Class::Volatile;
+        self.cursor < self.entries.len() && self.entries.back().is_some_and(is_volatile)
     }
 
     /// What waits and may have left on an earlier link is not sent again.

@@ -3,13 +3,13 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::Place;
-use crate::{OpId, Text, Timestamp};
+use crate::{Class, OpId, Text, Timestamp, session::Rare};
 
 /// What few messages have, by their place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Extras {
     of: BTreeMap<Place, Extra>,
-    keys: BTreeSet<(Text, Place)>,
+    keys: BTreeSet<(Text, Class, Place)>,
     /// Where those stand that have taken the place of others.
     moved: BTreeMap<OpId, Place>,
 }
@@ -17,6 +17,7 @@ pub(super) struct Extras {
 #[derive(Clone, Debug)]
 pub(super) struct Extra {
     pub(super) id: OpId,
+    pub(super) class: Class,
     /// When it was accepted, if it has taken the place of another.
     pub(super) since: Option<Timestamp>,
     pub(super) key: Option<Text>,
@@ -26,6 +27,21 @@ pub(super) struct Extra {
     pub(super) slots: u32,
 }
 
+impl Extra {
+    /// What was asked for, and when, if it takes the place of another.
+    pub(super) fn new(id: OpId, class: Class, rare: Rare, since: Option<Timestamp>) -> Self {
+        let slots = rare.slots();
+        let Rare { key, label, bucket, .. } = rare;
+        Self { id, class, since, key, label, bucket, slots }
+    }
+
+    /// Nothing is to be noted.
+    pub(super) const fn is_plain(&self) -> bool {
+        let draws = self.bucket.is_some() || self.slots != 1;
+        self.since.is_none() && self.key.is_none() && self.label.is_none() && !draws
+    }
+}
+
 impl Extras {
     pub(super) const fn new() -> Self {
         Self { of: BTreeMap::new(), keys: BTreeSet::new(), moved: BTreeMap::new() }
@@ -33,7 +49,7 @@ impl Extras {
 
     pub(super) fn insert(&mut self, place: Place, extra: Extra) {
         if let Some(key) = &extra.key {
-            self.keys.insert((key.clone(), place));
+            self.keys.insert((key.clone(), extra.class, place));
         }
         if place != Place::of(extra.id) {
             self.moved.insert(extra.id, place);
@@ -46,7 +62,7 @@ impl Extras {
         self.moved.remove(&extra.id);
         Some(match extra.key {
             Some(key) => {
-                let found = (key, place);
+                let found = (key, extra.class, place);
                 self.keys.remove(&found);
                 Extra { key: Some(found.0), ..extra }
             }
@@ -66,7 +82,13 @@ impl Extras {
 
     /// Where the newest message with this key stands.
     pub(super) fn newest(&self, key: &Text) -> Option<Place> {
-        let of_key = (key.clone(), Place::FIRST)..=(key.clone(), Place::LAST);
-        self.keys.range(of_key).next_back().map(|(_, place)| *place)
+        let classes = [Class::Latest, Class::AtMostOnce, Class::AtLeastOnce];
+        classes.into_iter().filter_map(|class| self.newest_of(key, class)).max()
+    }
+
+    /// The newest of this class.
+    pub(super) fn newest_of(&self, key: &Text, class: Class) -> Option<Place> {
+        let of_key = (key.clone(), class, Place::FIRST)..=(key.clone(), class, Place::LAST);
+        self.keys.range(of_key).next_back().map(|(_, _, place)| *place)
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Is, Outbox, Place, Standing};
+use super::{Is, Label, Outbox, Place, Standing, extras::Extra};
 use crate::{Class, OpId, Timestamp};
 
 /// A message that another process may send.
@@ -44,14 +44,13 @@ impl<M> Outbox<M> {
         expires: Option<Timestamp>,
         may_have_left: bool,
     ) {
-        let place = Place::of(id);
-        self.push(id, message, bytes, standing);
-        if let (Some(at), Some(entry)) = (expires, self.entries.back_mut()) {
-            entry.label.is.0 |= Is::EXPIRING;
-            self.books.expiries.insert(place, at);
-        }
+        let Standing { now, class, tracked, secret, rare } = standing;
+        let (place, mut is) = (Place::of(id), Is::new(tracked, secret));
+        let rare = rare.map(|rare| *rare).unwrap_or_default();
+        is.0 |= self.books.note(place, expires, Extra::new(id, class, rare, None));
         if may_have_left {
-            self.doubtful_below = place.next();
+            is.0 |= Is::DOUBTFUL;
         }
+        self.append(now, message, Label { place, bytes, class, is, attempts: 0, charges: 0 });
     }
 }

@@ -50,6 +50,8 @@ impl Is {
     pub(super) const EXPIRING: u8 = 4;
     /// There is an entry in `extras`.
     pub(super) const EXTRA: u8 = 8;
+    /// It may have left, says the process that had it before.
+    pub(super) const DOUBTFUL: u8 = 16;
 
     pub(super) const fn new(tracked: bool, secret: bool) -> Self {
         Self((tracked as u8 * Self::TRACKED) | (secret as u8 * Self::SECRET))

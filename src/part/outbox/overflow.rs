@@ -1,6 +1,6 @@
 //! Where is room for one more message?
 
-use super::{Books, Ended, Outbox, Place, Wanted};
+use super::{Books, Ended, Entry, Is, Label, Outbox, Place, Wanted};
 use crate::{Class, Dropped, Outcome, Overflow, QueuePolicy, Text};
 
 /// A message that wants to be taken.
@@ -52,11 +52,22 @@ enum Kind {
 /// From low to high, as [`Overflow::DropLowest`] drops them. What is volatile never waits.
 const RANKED: [Kind; 3] = [Kind::Only(Class::Latest), Kind::Only(Class::AtMostOnce), Kind::Only(Class::AtLeastOnce)];
 
-/// Where to look for what may be dropped: what stands before, of that kind, is gone or has left. So each message is
-/// looked at once for each kind, however long the queue is, and only where something is dropped.
+/// What may be dropped: how much it is of each kind, and where to look for it. Each message is looked at once for each
+/// kind, however long the queue is and however often there is no room, and only where something is to be dropped.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Droppable {
+    /// What stands before, of that kind, is gone or has left.
     from: [Place; 4],
+    /// What has been counted, and has not been found to have left: from the first place to before the second.
+    counted: (Place, Place),
+    /// How many messages of each kind stand there, and their bytes.
+    sums: [Sum; 4],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Sum {
+    messages: u64,
+    bytes: u64,
 }
 
 impl Kind {
@@ -78,14 +89,57 @@ impl Kind {
 }
 
 impl Droppable {
-    pub(super) const NEW: Self = Self { from: [Place::FIRST; 4] };
+    pub(super) const NEW: Self = Self {
+        from: [Place::FIRST; 4],
+        counted: (Place::FIRST, Place::FIRST),
+        sums: [Sum { messages: 0, bytes: 0 }; 4],
+    };
 
-    /// A message of this class stands where one of another class stood.
-    pub(super) fn on_replaced(&mut self, place: Place, class: Class) {
-        for kind in [Kind::Any, Kind::Only(class)] {
+    /// A message stands where another one stood, which has ended.
+    pub(super) fn on_replaced(&mut self, label: &Label) {
+        for kind in [Kind::Any, Kind::Only(label.class)] {
             let from = &mut self.from[kind.index()];
-            *from = place.min(*from);
+            *from = label.place.min(*from);
         }
+        if self.counts(label) {
+            self.add(label);
+        }
+    }
+
+    /// A message has ended.
+    #[inline]
+    pub(super) fn on_ended(&mut self, label: &Label) {
+        if label.place < self.counted.1 && self.counts(label) {
+            self.take(label);
+        }
+    }
+
+    fn counts(&self, label: &Label) -> bool {
+        (self.counted.0..self.counted.1).contains(&label.place) && !label.is.any(Is::DOUBTFUL)
+    }
+
+    #[cold]
+    fn add(&mut self, label: &Label) {
+        for kind in [Kind::Any, Kind::Only(label.class)] {
+            let sum = &mut self.sums[kind.index()];
+            (sum.messages, sum.bytes) = (sum.messages + 1, sum.bytes + u64::from(label.bytes));
+        }
+    }
+
+    #[cold]
+    fn take(&mut self, label: &Label) {
+        for kind in [Kind::Any, Kind::Only(label.class)] {
+            let sum = &mut self.sums[kind.index()];
+            (sum.messages, sum.bytes) = (sum.messages - 1, sum.bytes - u64::from(label.bytes));
+        }
+    }
+
+    /// What there is of these kinds.
+    fn sum(&self, kinds: &[Kind]) -> Sum {
+        kinds.iter().map(|kind| self.sums[kind.index()]).fold(Sum::default(), |all, sum| Sum {
+            messages: all.messages + sum.messages,
+            bytes: all.bytes + sum.bytes,
+        })
     }
 }
 
@@ -106,8 +160,7 @@ impl<M> Outbox<M> {
     }
 
     fn look_for_room(&mut self, policy: &QueuePolicy, new: &Newcomer<'_>, end: &mut impl FnMut(Ended)) -> Room {
-        let is_latest = |class| new.class == Class::Latest && class == Class::Latest;
-        if let Some(place) = self.replaceable(policy, new, is_latest) {
+        if let Some(place) = self.outdated(policy, new) {
             return Room::Instead(place);
         }
         if self.fits(policy, new.bytes) {
@@ -117,8 +170,8 @@ impl<M> Outbox<M> {
             Overflow::Refuse => return Room::No,
             Overflow::DropNewest => return Room::Gone,
             Overflow::ReplaceByKey => {
-                let place = self.replaceable(policy, new, |class| class != Class::AtLeastOnce);
-                return place.map_or(Room::No, Room::Instead);
+                let newest = new.key.and_then(|key| self.books.extras.newest(key));
+                return self.replaceable(policy, new, newest).map_or(Room::No, Room::Instead);
             }
             Overflow::DropOldest => &[Kind::Any],
             Overflow::DropLowest => match new.class {
@@ -131,21 +184,22 @@ impl<M> Outbox<M> {
         if !self.drop_some(policy, new.bytes, kinds, end) {
             return Room::No;
         }
-        self.replaceable(policy, new, is_latest).map_or(Room::Behind, Room::Instead)
+        self.outdated(policy, new).map_or(Room::Behind, Room::Instead)
     }
 
-    /// The place of the newest message with the same key: if it waits, is of a class that gives way, and the bounds
-    /// allow the change.
-    fn replaceable(
-        &self,
-        policy: &QueuePolicy,
-        new: &Newcomer<'_>,
-        gives_way: impl Fn(Class) -> bool,
-    ) -> Option<Place> {
-        let at = self.at(self.books.extras.newest(new.key?)?)?;
+    /// The place of what this one brings up to date, if it is of the class for that.
+    fn outdated(&self, policy: &QueuePolicy, new: &Newcomer<'_>) -> Option<Place> {
+        let key = new.key.filter(|_| new.class == Class::Latest)?;
+        self.replaceable(policy, new, self.books.extras.newest_of(key, Class::Latest))
+    }
+
+    /// This place, if its message waits and gives way, and the bounds allow the change.
+    fn replaceable(&self, policy: &QueuePolicy, new: &Newcomer<'_>, place: Option<Place>) -> Option<Place> {
+        let at = self.at(place?)?;
         let old = &self.entries[at].label;
         let bytes = self.books.bytes - u64::from(old.bytes) + u64::from(new.bytes);
-        (self.is_here(at) && gives_way(old.class) && bytes <= policy.max_bytes).then_some(old.place)
+        let gives_way = self.is_here(at) && old.class != Class::AtLeastOnce;
+        (gives_way && bytes <= policy.max_bytes).then_some(old.place)
     }
 
     /// Drops the oldest messages of the first of these kinds, then of the next, until there is room. Nothing is
@@ -153,39 +207,50 @@ impl<M> Outbox<M> {
     fn drop_some(&mut self, policy: &QueuePolicy, bytes: u32, kinds: &[Kind], end: &mut impl FnMut(Ended)) -> bool {
         let mut messages = (u64::from(self.books.live) + 1).saturating_sub(policy.max_messages.into());
         let mut bytes = (self.books.bytes + u64::from(bytes)).saturating_sub(policy.max_bytes);
-        let (mut from, mut victims) = (self.droppable, 0_u32);
+        self.count_droppable();
+        let sum = self.books.droppable.sum(kinds);
+        if sum.messages < messages || sum.bytes < bytes {
+            return false;
+        }
         while (messages, bytes) != (0, 0) {
-            let Some(at) = self.victim(kinds, &mut from) else {
-                if victims == 0 {
-                    self.droppable = from;
-                }
-                return false;
-            };
+            let Some(at) = self.victim(kinds) else { break };
             messages = messages.saturating_sub(1);
             bytes = bytes.saturating_sub(self.entries[at].label.bytes.into());
-            victims += 1;
+            self.end_in_place(at, Outcome::Dropped(Dropped::Overflow), end);
         }
-        let mut from = self.droppable;
-        for _ in 0..victims {
-            if let Some(at) = self.victim(kinds, &mut from) {
-                self.end_in_place(at, Outcome::Dropped(Dropped::Overflow), end);
-            }
-        }
-        self.droppable = from;
         self.tidy();
         true
     }
 
+    /// Counts what has come since, and no longer counts what has left.
+    fn count_droppable(&mut self) {
+        let end = self.entries.back().map_or(Place::FIRST, |entry| entry.label.place.next());
+        let waits = self.entries.get(self.cursor).map_or(end, |entry| entry.label.place).max(self.doubtful_below);
+        let droppable = &mut self.books.droppable;
+        let (first, last) = droppable.counted;
+        let from = |place: Place| self.entries.partition_point(|entry| entry.label.place < place);
+        let alive = |entry: &&Entry<M>| entry.message.is_some() && !entry.label.is.any(Is::DOUBTFUL);
+        let left = self.entries.range(from(first)..from(waits.min(last)).max(from(first)));
+        left.filter(alive).for_each(|entry| droppable.take(&entry.label));
+        let new = self.entries.range(from(last.max(waits))..);
+        new.filter(alive).for_each(|entry| droppable.add(&entry.label));
+        droppable.counted = (waits, end);
+    }
+
     /// The next message that may be dropped; the search goes on behind it.
-    fn victim(&self, kinds: &[Kind], from: &mut Droppable) -> Option<usize> {
+    fn victim(&mut self, kinds: &[Kind]) -> Option<usize> {
         for kind in kinds {
-            let from = &mut from.from[kind.index()];
-            let oldest = self.doubtful_below.max(*from);
+            let from = self.books.droppable.from[kind.index()];
+            let oldest = self.doubtful_below.max(from);
             let first = self.entries.partition_point(|entry| entry.label.place < oldest).max(self.cursor);
-            let fits = |at: &usize| self.entries[*at].message.is_some() && kind.fits(self.entries[*at].label.class);
+            let fits = |at: &usize| {
+                let Entry { message, label } = &self.entries[*at];
+                message.is_some() && kind.fits(label.class) && !self.is_doubtful(label)
+            };
             let found = (first..self.entries.len()).find(fits);
             let seen = found.or(self.entries.len().checked_sub(1));
-            *from = seen.map_or(*from, |at| self.entries[at].label.place.next().max(*from));
+            let seen = seen.map_or(from, |at| self.entries[at].label.place.next().max(from));
+            self.books.droppable.from[kind.index()] = seen;
             if found.is_some() {
                 return found;
             }
@@ -200,9 +265,15 @@ impl<M> Outbox<M> {
         if is_calm { None } else { self.look_at_marks(policy) }
     }
 
-    /// Other bounds, or other marks.
+    /// Other bounds, or other marks: there may be room again for what was refused.
     pub(crate) const fn on_policy(&mut self) {
         self.alarm = ANY;
+        self.books.on_freed();
+    }
+
+    /// Whether it was called high, and not low since then.
+    pub(crate) const fn is_high(&self) -> bool {
+        self.is_high
     }
 
     #[cold]

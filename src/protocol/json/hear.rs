@@ -105,23 +105,17 @@ impl Json {
     fn greeted(&mut self, packet: &Packet) -> Heard<Incoming, Text> {
         let number = |name| said(packet, name).and_then(|value| value.parse::<u64>().ok());
         let tuning = Tuning {
-            client_id: assigned(packet),
+            client_id: assigned(packet).filter(|id| self.adopt(id)),
             ping_every: number("ping_interval").map(Duration::from_millis),
             ping_timeout: number("ping_timeout").map(Duration::from_millis),
             max_message: number("max_message").map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
         };
-        if let Some(id) = tuning.client_id.clone() {
-            self.adopt(id);
-        }
         Heard::Hello(Box::new(tuning))
     }
 
     fn logged_in(&mut self, link: &mut Link, packet: &Packet) -> Heard<Incoming, Text> {
         link.logging_in = false;
-        let client_id = assigned(packet);
-        if let Some(id) = client_id.clone() {
-            self.adopt(id);
-        }
+        let client_id = assigned(packet).filter(|id| self.adopt(id));
         let expires = said(packet, "expires_at").and_then(|value| stamp::read(&value));
         Heard::LoginOk { resumed: Resumed::Fresh, expires, client_id }
     }

@@ -274,14 +274,17 @@ impl Json {
     /// The longest client id that is taken from a server, in bytes, none of which needs to be escaped.
     const LONGEST_CLIENT_ID: usize = 128;
 
-    /// Takes an id that the server assigns, unless it is unreasonable or we have our own.
-    fn adopt(&mut self, id: Text) {
+    /// Takes an id that the server assigns, unless it is unreasonable or we have our own; whether it did. The session is
+    /// told of no other, so that both are called the same.
+    fn adopt(&mut self, id: &Text) -> bool {
         let reasonable = (1..=Self::LONGEST_CLIENT_ID).contains(&id.len())
             && !id.as_bytes().iter().any(|byte| write::needs_escape(*byte));
-        if let (ClientId::Assigned(assigned), true) = (&mut self.client_id, reasonable) {
+        let ClientId::Assigned(assigned) = &mut self.client_id else { return false };
+        if reasonable {
             // A slice of a frame would keep the whole frame.
             *assigned = Some(id.as_str().into());
         }
+        reasonable
     }
 
     /// The number in an id of ours.
@@ -366,7 +369,7 @@ impl Protocol for Json {
 
     fn recall(&mut self, keepsake: &[u8]) {
         if let Ok(id) = Text::from_utf8(Bytes::copy_from_slice(keepsake)) {
-            self.adopt(id);
+            self.adopt(&id);
         }
     }
 }

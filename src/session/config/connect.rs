@@ -7,7 +7,8 @@ use core::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct ConnectPolicy {
-    /// Whether a connected session dials only when there is something to send. **false**
+    /// Whether a connected session dials only when there is something to send: with the first message, and again with the
+    /// next one after a link was lost. **false**
     pub lazy: bool,
     /// After so long without a message in either direction the link is closed politely; the next send dials again.
     /// Signs of life are no messages. `Duration::MAX`: never. **never**

@@ -18,7 +18,8 @@ pub struct HeartbeatPolicy {
     /// `Duration::MAX` switches it off. **25 s**
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub keepalive: Duration,
-    /// Whether only the answer to a probe proves that the peer lives, instead of any frame. **false**
+    /// Whether only the answer to a probe proves that the peer lives, instead of any frame. It means nothing where it is
+    /// the server that probes. **false**
     pub pong_only: bool,
 }
 

@@ -3,7 +3,8 @@ use core::time::Duration;
 
 use super::*;
 use crate::{
-    Action, BadKeepsake, Cause, Commands, Config, Down, Frame, HttpAnswer, LinkId, Phase, Plain, Report, SendOptions,
+    Action, BadKeepsake, Cause, Commands, Config, Down, Event, Frame, HttpAnswer, LinkId, Machine, Overflow, Phase,
+    Plain, Report, SendOptions,
     protocol::json::{Json, Message},
 };
 
@@ -145,4 +146,70 @@ fn a_session_that_has_begun_recalls_nothing() {
     assert!(!session.recall(at(0), &Keepsake { failures: 9, ..Keepsake::default() }, |_| None));
     assert_eq!(session.backoff.failures(), 0);
     assert_eq!(Keepsake::from_bytes(Bytes::from_static(b"SFks\x01junk-junk")), Err(BadKeepsake::Damaged));
+}
+
+fn json(config: Config) -> Session<Json> {
+    Session::new(Json::default().acks(true), config, 8).expect("sound")
+}
+
+/// Three of three words, into a queue for two.
+#[test]
+fn what_does_not_fit_any_more_is_left_out_and_nothing_gives_way_for_it() {
+    let (mut session, mut out) = (new(7), vec![]);
+    for name in ["first", "second", "third"] {
+        session.send(at(0), Message::new(name, &1).expect("JSON"), &mut out).expect("room");
+    }
+    let keepsake = session.save(body);
+    for overflow in [Overflow::Refuse, Overflow::DropOldest, Overflow::DropLowest, Overflow::DropNewest] {
+        let mut config = Config::default();
+        (config.queue.max_messages, config.queue.overflow) = (2, overflow);
+        let mut next = json(config);
+        assert!(next.recall(at(0), &keepsake, message));
+        let (accepted, dropped) = (next.stats().accepted, next.stats().dropped);
+        assert_eq!((accepted, dropped, next.health(at(0)).queued), (2, 0, 2), "{overflow:?}");
+        out.clear();
+        let names: Vec<_> = next.take_queued(at(0), &mut out).iter().map(|back| back.message.name().len()).collect();
+        assert_eq!(names, ["first".len(), "second".len()], "{overflow:?}");
+        assert!(!out.contains(&Action::Emit(Event::Room)), "nobody was refused: {out:?}");
+    }
+}
+
+#[test]
+fn a_recalled_message_expires_though_nothing_else_happens() {
+    let (mut session, mut out) = (new(7), vec![]);
+    let options = SendOptions::default().ttl(Duration::from_secs(5));
+    session.send_with(at(0), Message::new("quick", &1).expect("JSON"), options, &mut out).expect("room");
+    let mut next = recalled(8, at(2_000), &session.save(body));
+    assert_eq!(next.next_deadline(), Some(at(5_000)));
+    next.wake(at(5_000), &mut out);
+    assert_eq!((next.stats().expired, next.next_deadline()), (1, None));
+}
+
+#[test]
+fn a_wait_is_recalled_also_where_no_cap_shortens_it() {
+    let mut config = Config::default();
+    config.retry.directed_cap = Duration::MAX;
+    let (mut next, mut out) = (json(config), vec![]);
+    assert!(next.recall(at(0), &Keepsake { retry_at: Some(at(600_000)), ..Keepsake::default() }, message));
+    next.connect(at(0), &mut out);
+    assert_eq!((next.phase(), next.health(at(0)).retry_at), (Phase::Waiting, Some(at(600_000))));
+}
+
+/// The third has taken the place of the first, and leaves before the second. In the keepsake it stands after it.
+#[test]
+fn doubt_is_recalled_of_what_may_have_left_and_of_nothing_else() {
+    let mut config = Config::default();
+    (config.queue.max_messages, config.queue.overflow) = (2, Overflow::ReplaceByKey);
+    let (mut session, mut out) = (json(config), vec![]);
+    let mut send = |name, options| session.send_with(at(0), Message::new(name, &1).expect("JSON"), options, &mut out);
+    send("replaced", SendOptions::default().key("k")).expect("room");
+    let waits = send("waits", SendOptions::default()).expect("room");
+    let left = send("left", SendOptions::at_least_once().key("k")).expect("room");
+    session.connect(at(0), &mut out);
+    assert_eq!(sent(&mut session, at(0), 1).len(), 2);
+    let down = Down { cause: Cause::Ended, left: 1, verdict: None };
+    Commands::report(&mut session, at(0), LinkId(1), Report::Down(down.into()), &mut out);
+    let mut next = recalled(8, at(0), &session.save(body));
+    assert!(next.cancel(at(0), left, &mut out).is_none(), "the peer may have it");
+    assert!(next.cancel(at(0), waits, &mut out).is_some(), "it has not left, whatever has left after it");
 }

@@ -178,7 +178,7 @@ impl<P: Protocol> Writer<'_, P> {
     /// The queue: as pacing lets it go, and together where that is to be. `hurries`: nothing waits for more.
     pub(super) fn queue_held(&mut self, hurries: bool) {
         while let Some(Next { bytes, .. }) = self.outbox.next() {
-            if self.link.tuning.max_message.is_some_and(|most| bytes > most) {
+            if self.link.is_too_big(bytes) {
                 if !self.hand_next() {
                     return;
                 }
