@@ -313,6 +313,8 @@ pub enum Why {
         /// How many there are: the limit without the reserve.
         limit: u32,
     },
+    /// It is a request, the protocol has no answers, and no name is given that would answer it.
+    NoReplies,
 }
 
 impl fmt::Display for Why {
@@ -325,6 +327,9 @@ impl fmt::Display for Why {
             Self::NoKey => f.write_str("a message of class latest needs a key; use SendOptions::latest"),
             Self::NotNow => f.write_str("it cannot leave at once; send it again later, or in a class that waits"),
             Self::NoLink => f.write_str("no link is open that it could belong to; send it when one is"),
+            Self::NoReplies => f.write_str(
+                "the protocol has no answers; say which message answers it with RequestOptions::answered_by",
+            ),
             Self::Stopped => f.write_str("the session drains or has stopped; connect again first"),
             Self::NoTopics => f.write_str("the protocol has no topics; its messages come unasked"),
             Self::TooManyTopics { limit } => {

@@ -120,11 +120,12 @@ pub use secret::Secret;
 pub use session::{
     Action, Answer, Attempt, BadConfig, Change, Class, Command, Commands, Config, Down, Dropped, Drops, Event, GaveUp,
     Handshake, Health, HeartbeatPolicy, Input, Jitter, LinkId, OpId, Outcome, Overflow, Phase, QueuePolicy, Queued,
-    Rates, Report, RetryPolicy, SendOptions, Session, Stats, Status, StopCause, TakenBack, Timer, Ttl, Window,
+    Rates, Reply, Report, RequestOptions, RequestRetry, RetryOn, RetryPolicy, SendOptions, Session, Stats, Status,
+    StopCause, TakenBack, Timer, Ttl, Window,
 };
 pub use session::{
     Alike, Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, DedupPolicy, Finding,
-    FirstAttempt, Identity,
+    FirstAttempt, Identity, RequestPolicy,
 };
 pub use session::{BadKeepsake, BatchPolicy, Bucket, Keepsake, PacingPolicy};
 pub use session::{Restore, SubscribeOptions, Subscription, SubscriptionPolicy, TopicNews, TopicState};

@@ -5,7 +5,9 @@ use alloc::{
     string::String,
 };
 
-use crate::{Action, Answer, Command, Event, Frame, Input, LinkId, Machine, OpId, Outcome, Text, Timestamp, Watch};
+use crate::{
+    Action, Answer, Command, Event, Frame, Input, LinkId, Machine, OpId, Outcome, Reply, Text, Timestamp, Watch,
+};
 
 /// The last messages of a session, both ways. It is a [`Watch`], and holds no content.
 ///
@@ -52,7 +54,8 @@ pub struct Logged {
     pub bytes: u64,
     /// When it was accepted, or came.
     pub at: Timestamp,
-    /// When it ended and how, if that was told: always for tracked messages, for others only if it is bad news.
+    /// When it ended and how, if that was told: always for tracked messages and requests (`Acked` if one was answered),
+    /// for others only if it is bad news.
     pub ended: Option<(Timestamp, Outcome)>,
 }
 
@@ -111,6 +114,15 @@ impl MessageLog {
         self.entries.push_back(entry);
     }
 
+    /// An answer is a message, and says that the peer has what was asked.
+    fn replied<I: Describe>(&mut self, at: Timestamp, reply: &Reply<I>) {
+        if let Ok(Some(message)) = &reply.result {
+            let (name, bytes) = named(message);
+            self.push(Logged { way: Way::In, id: None, link: None, name, bytes, at, ended: None });
+        }
+        self.end(at, reply.id, reply.result.as_ref().err().unwrap_or(&Outcome::Acked));
+    }
+
     fn end(&mut self, now: Timestamp, id: OpId, outcome: &Outcome) {
         let number = self.open.remove(&id).and_then(|number| usize::try_from(number - self.forgotten).ok());
         if let Some(entry) = number.and_then(|number| self.entries.get_mut(number)) {
@@ -132,7 +144,7 @@ where
 {
     fn before(&mut self, _: Timestamp, input: &Input<N, T>) {
         self.sending = match input {
-            Input::Command(Command::Send { message, .. }) => Some(named(message)),
+            Input::Command(Command::Send { message, .. } | Command::Request { message, .. }) => Some(named(message)),
             Input::Command(_) | Input::Report(..) | Input::Wake => None,
         };
     }
@@ -148,6 +160,8 @@ where
                 self.push(Logged { way: Way::In, id: None, link: Some(*link), name, bytes, at, ended: None });
             } else if let Action::Emit(Event::Outcome { id, outcome, .. }) = action {
                 self.end(now, *id, outcome);
+            } else if let Action::Emit(Event::Reply(reply)) = action {
+                self.replied(now, reply);
             }
         }
     }

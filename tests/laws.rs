@@ -11,8 +11,8 @@ use std::time::Duration;
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
     Action, Alike, Answer, Bucket, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, FirstAttempt, Frame,
-    Health, HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery, Report, Restore,
-    Secret, SendOptions, Session, SubscribeOptions, Text, Timestamp, Topics,
+    Health, HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery, Report, RequestOptions,
+    RequestRetry, Restore, RetryOn, Secret, SendOptions, Session, SubscribeOptions, Text, Timestamp, Topics,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -53,6 +53,8 @@ enum What {
         ttl: Option<u16>,
         long: bool,
     },
+    /// Each bit says how something is asked.
+    Request(u8),
     TakeQueued,
     Cancel(u8),
     Authenticate(bool),
@@ -123,10 +125,11 @@ impl Arbitrary for Pass {
 
 impl Arbitrary for What {
     fn arbitrary(g: &mut Gen) -> Self {
-        match u8::arbitrary(g) % 38 {
+        match u8::arbitrary(g) % 40 {
             36 => Self::Subscribe(u8::arbitrary(g)),
             37 if u8::arbitrary(g) < 60 => Self::Resync(u8::arbitrary(g)),
             37 => Self::Unsubscribe(u8::arbitrary(g)),
+            38 | 39 => Self::Request(u8::arbitrary(g)),
             0..=2 => Self::Wake,
             32 => Self::Endpoints(u8::arbitrary(g) % 4, bool::arbitrary(g)),
             33 if bool::arbitrary(g) => Self::NetworkLost,
@@ -244,6 +247,17 @@ fn config() -> Config {
 }
 
 const TWO_SECONDS: Duration = Duration::from_secs(2);
+/// How something is asked, each bit one way.
+fn request(bits: u8) -> RequestOptions {
+    let on = |bit: u8| bits & 1 << bit != 0;
+    let mut options = RequestOptions::default();
+    options.deadline = [None, Some(50), Some(3_000), Some(u64::MAX)][usize::from(bits % 4)].map(Duration::from_millis);
+    (options.idempotent, options.secret) = (on(2), on(6));
+    options.retry = on(3).then(|| RequestRetry::default().on(RetryOn::Any));
+    options.answered_by = on(4).then(|| "a".into());
+    options.failed_by = on(5).then(|| "b".into());
+    options
+}
 
 /// Other settings, each bit one.
 fn settings(mut config: Config, bits: u8) -> Config {
@@ -324,8 +338,11 @@ impl Subject for OfToy {
 
     fn line(number: u8, last_op: u64) -> Frame {
         let op = last_op.saturating_sub(u64::from(number / 32));
-        match number % 16 {
+        match number % 19 {
             0..=4 => "ok".into(),
+            15 | 16 => format!("re {op} yes").into(),
+            17 => ["done", "busy"].map(|word| Frame::from(format!("{word} {op} 50")))[usize::from(number % 2)].clone(),
+            18 => if number < 128 { "m a yes" } else { "m b no" }.into(),
             5..=7 => format!("got {op}").into(),
             8 => format!("deny {op} no").into(),
             9 => format!("got {}", u64::MAX - last_op).into(),
@@ -484,15 +501,14 @@ impl Subject for OfTopics {
     type Machine = Session<Toy>;
 
     fn make() -> Self::Machine {
-        let mut config = Self::settings(0);
-        (config.subscriptions.batch, config.subscriptions.held_max) = (2, 2);
-        config.subscriptions.max_topics = 4;
         let toy = Toy { topics: Topics::Many, ..Toy::default() };
-        Session::new(toy, config, 7).expect("a sound configuration")
+        Session::new(toy, Self::settings(0), 7).expect("a sound configuration")
     }
 
     fn settings(bits: u8) -> Config {
         let mut config = settings(config(), bits);
+        (config.subscriptions.batch, config.subscriptions.held_max) = (2, 2);
+        config.subscriptions.max_topics = 4;
         config.subscriptions.restore = if bits & 1 == 0 { Restore::Before } else { Restore::Alongside };
         config
     }
@@ -636,6 +652,10 @@ impl<S: Subject> Run<S> {
             }
             What::Send { how, ttl, long } => {
                 return Input::Command(Command::Send { message: S::message(long), options: how.options(ttl) });
+            }
+            What::Request(bits) => {
+                let (message, options) = (S::message(bits & 128 != 0), Box::new(request(bits)));
+                return Input::Command(Command::Request { message, options });
             }
             What::TakeQueued => return Input::Command(Command::TakeQueued),
             What::Cancel(back) => {

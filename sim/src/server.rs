@@ -55,8 +55,9 @@ impl Peer {
             (Sent::Login, _) => self.login(now, frame.as_str().unwrap_or_default(), script),
             (Sent::Message(Some(op)), _) if self.logged_in => receive(vec![op], toy),
             (Sent::Batch, _) if self.logged_in => receive(toy.members(frame), toy),
+            (Sent::Request(op), _) if self.logged_in => Reply { received: vec![op], ..say(format!("re {op} yes")) },
             (Sent::Control, _) if frame.as_str() == Some("ping") => say("pong".into()),
-            (Sent::Message(_) | Sent::Batch | Sent::Control | Sent::Pong, _) => Reply::default(),
+            (Sent::Message(_) | Sent::Request(_) | Sent::Batch | Sent::Control | Sent::Pong, _) => Reply::default(),
         }
     }
 

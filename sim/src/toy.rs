@@ -16,6 +16,7 @@ use crate::{Got, Sent, Spy};
 /// | `login SECRET WORD` (the answer to a challenge) | |
 /// | `m 7 some text` (our message 7) | `got 7`, `deny 7 REASON` |
 /// | `b 7:some text|8:more` (our messages 7 and 8 in a batch, without bars in their text) | `got 7`, `deny 8 REASON` (each by itself) |
+/// | `req 7 some text` (our request 7), `cancel 7` | `re 7 some text`, `done 7`, `deny 7 REASON`, `busy 7 MILLIS` (later, please) |
 /// | `ping`, `pong TOKEN` | `ping TOKEN`, `pong` |
 /// | `ack ID` | `m some text`, `m! ID some text` (wants an ack) |
 /// | `sub 7 a b` (our operation 7: the topics a and b), `unsub 8 a` | `sub-ok 7`, `sub-no 7 REASON`, `sub-no 7 MILLIS REASON` (come again then) |
@@ -23,7 +24,8 @@ use crate::{Got, Sent, Spy};
 /// | | `t a some text` (of the topic a), `t# 17 a some text` (at position 17), `item 7 some text` (of our operation 7) |
 /// | `bye`, `report 3` (our failure 3) | `away MILLIS REASON`, `go ADDRESS`, `trouble REASON`, `lost REASON` (the login is no longer valid) |
 ///
-/// Anything else is a minor complaint, and `junk` a major one.
+/// The first word of `m` is the name of the message, and `trouble` is the name of the other. Anything else is a minor
+/// complaint, and `junk` a major one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Toy {
     /// Whether the server speaks first.
@@ -104,6 +106,7 @@ impl Protocol for Toy {
             }
             Say::Message(Outgoing { op, message, .. }) => format!("m {op} {message}"),
             Say::Request(Outgoing { op, message, .. }) => format!("req {op} {message}"),
+            Say::Cancel { op } => format!("cancel {op}"),
             Say::AckOf { id } => format!("ack {}", String::from_utf8_lossy(id)),
             Say::Ping => "ping".into(),
             Say::Pong(token) => format!("pong {}", String::from_utf8_lossy(&token)),
@@ -116,9 +119,21 @@ impl Protocol for Toy {
                 format!("b {}", members.map(member).collect::<Vec<_>>().join("|"))
             }
             // The abilities promise none of these.
-            Say::Cancel { .. } | Say::Reply { .. } | Say::Ack { .. } => return,
+            Say::Reply { .. } | Say::Ack { .. } => return,
         };
         frames.push(line.into());
+    }
+
+    fn name_of<'a>(&self, message: &'a Text) -> Option<&'a str> {
+        message.as_str().split(' ').next()
+    }
+
+    fn name_of_trouble(&self) -> Option<&str> {
+        Some("trouble")
+    }
+
+    fn refusal_in(&self, message: &Text) -> Rejected {
+        Rejected { message: message.clone(), ..Rejected::default() }
     }
 }
 
@@ -142,6 +157,12 @@ fn meaning(line: &str) -> Heard<Text, Text> {
         ("no", _) => Heard::LoginRefused(why(rest)),
         ("lost", _) => Heard::LoginLost(why(rest)),
         ("got", Ok(op)) => Heard::Acked { op: OpId(op) },
+        ("re", Ok(op)) => Heard::Item { op: OpId(op), message: tail.into() },
+        ("done", Ok(op)) => Heard::Done { op: OpId(op), result: Ok(()) },
+        ("busy", Ok(op)) => {
+            let retry_after = tail.parse().ok().map(Duration::from_millis);
+            Heard::Done { op: OpId(op), result: Err(Box::new(Rejected { retry_after, ..*why("busy") })) }
+        }
         ("deny", Ok(op)) => Heard::Done { op: OpId(op), result: Err(why(tail)) },
         ("m", _) => Heard::Message { message: rest.into(), topic: None, mark: Mark::NONE },
         ("m!", _) => {
@@ -209,6 +230,7 @@ impl Spy for Toy {
             (Some("req"), _) if words.next().is_some_and(|word| word.starts_with('!')) => Sent::Control,
             (Some("m"), Some(Ok(op))) => Sent::Message(Some(OpId(op))),
             (Some("b"), _) => Sent::Batch,
+            (Some("req"), Some(Ok(op))) => Sent::Request(OpId(op)),
             _ => Sent::Control,
         }
     }
@@ -225,7 +247,9 @@ impl Spy for Toy {
             (Some("ok" | "kept"), _) if self.login => Got::LoginOk,
             (Some("hello"), _) if !self.login => Got::LoginOk,
             (Some("got"), Some(Ok(op))) => Got::Acked(OpId(op)),
-            (Some("deny"), Some(Ok(op))) => Got::Denied(OpId(op)),
+            (Some("deny" | "busy"), Some(Ok(op))) => Got::Denied(OpId(op)),
+            (Some("re" | "item"), Some(Ok(op))) => Got::Replied(OpId(op)),
+            (Some("done"), Some(Ok(op))) => Got::Done(OpId(op)),
             _ => Got::Other,
         }
     }

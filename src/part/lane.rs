@@ -191,7 +191,7 @@ impl<M> Lane<M> {
         if let Some(Passer { id, message, bytes, tracked, label, .. }) = self.passers.remove(at) {
             self.bytes -= u64::from(bytes);
             self.handed -= usize::from(at < self.handed);
-            end(Ended { id, tracked, outcome, label }, message);
+            end(Ended { id, tracked, is_request: false, outcome, label }, message);
         }
     }
 }

@@ -14,6 +14,8 @@ mod keeping;
 mod label;
 mod overflow;
 mod read;
+mod requests;
+mod rests;
 mod times;
 mod waiting;
 
@@ -26,6 +28,8 @@ use label::{Is, Label};
 use overflow::Alarm;
 pub(crate) use overflow::{Newcomer, Room};
 use read::Read;
+pub(crate) use requests::Answered;
+use rests::Rests;
 use times::Times;
 use waiting::Waiting;
 
@@ -50,6 +54,8 @@ pub(crate) struct Outbox<M> {
     is_high: bool,
     alarm: Alarm,
     books: Books<M>,
+    /// Requests that the peer refused, and that are asked again.
+    rests: Rests<M>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +70,7 @@ struct Entry<M> {
 pub(crate) struct Ended {
     pub(crate) id: OpId,
     pub(crate) tracked: bool,
+    pub(crate) is_request: bool,
     pub(crate) outcome: Outcome,
     /// The host's note.
     pub(crate) label: Option<Text>,
@@ -81,6 +88,8 @@ pub(crate) struct Next<'a, M> {
     pub(crate) ack: bool,
     /// It may have left on an earlier link.
     pub(crate) again: bool,
+    /// An answer is waited for.
+    pub(crate) is_request: bool,
 }
 
 /// How a message is to be kept.
@@ -106,6 +115,7 @@ impl<M> Outbox<M> {
             is_high: false,
             alarm: overflow::ANY,
             books: Books::new(),
+            rests: Rests::new(),
         }
     }
 
@@ -119,9 +129,10 @@ impl<M> Outbox<M> {
         self.books.bytes
     }
 
-    /// When the next message expires.
+    /// When the next message expires, or is put back.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.books.expiries.deadline()
+        let (expiry, rested) = (self.books.expiries.deadline(), self.rests.deadline());
+        if rested.is_some() { expiry.into_iter().chain(rested).min() } else { expiry }
     }
 
     /// Takes a message, behind all others. Ids only ever grow.
@@ -174,8 +185,9 @@ impl<M> Outbox<M> {
             if let Some(message) = message {
                 let id = self.books.id_of(label);
                 let (place, bytes, secret) = (label.place, label.bytes, label.is.any(Is::SECRET));
-                let (ack, again) = (label.class == Class::AtLeastOnce, self.is_doubtful(label));
-                return Some(Next { id, place, message, bytes, secret, ack, again });
+                let (is_request, again) = (label.is.any(Is::REQUEST), self.is_doubtful(label));
+                let ack = label.class == Class::AtLeastOnce && !is_request;
+                return Some(Next { id, place, message, bytes, secret, ack, again, is_request });
             }
             self.cursor += 1;
         }
@@ -243,7 +255,7 @@ impl<M> Outbox<M> {
             if entry.label.place > up_to {
                 break;
             }
-            if entry.label.class != Class::AtLeastOnce {
+            if entry.label.class != Class::AtLeastOnce && !entry.label.is.any(Is::REQUEST) {
                 self.largest = self.largest.max(entry.label.bytes);
                 self.books.end(entry, Outcome::Written, end);
             }
@@ -268,10 +280,10 @@ impl<M> Outbox<M> {
         self.read.suspect()
     }
 
-    /// The peer says that it has a message. `false`: nothing that waits for it has left.
+    /// The peer says that it has a message. `false`: nothing that waits for it has left. (A request waits for more.)
     pub(crate) fn on_acked(&mut self, id: OpId, end: &mut impl FnMut(Ended)) -> bool {
         let at = self.find_away(id);
-        at.into_iter().for_each(|at| self.end(at, Outcome::Acked, end));
+        at.filter(|at| !self.is_request(*at)).into_iter().for_each(|at| self.end(at, Outcome::Acked, end));
         at.is_some()
     }
 
@@ -282,7 +294,7 @@ impl<M> Outbox<M> {
         why: Box<Rejected>,
         end: &mut impl FnMut(Ended),
     ) -> Result<(), Box<Rejected>> {
-        match self.find_away(id) {
+        match self.find_away(id).filter(|at| !self.is_request(*at) || *at < self.cursor) {
             Some(at) => {
                 self.end(at, Outcome::Failed(why), end);
                 Ok(())

@@ -5,7 +5,7 @@
 //! must remember has two lifetimes and so two places: `self` lives as long as the session,
 //! [`Protocol::Link`] dies with the link.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ mod plain;
 mod words;
 
 pub use plain::Plain;
-pub use words::{Complaint, GoAway, Mark, Marks, Never, Outgoing, Resumed, Tuning, Who};
+pub use words::{Acks, Complaint, GoAway, Limits, Mark, Marks, Never, Outgoing, Resumed, Topics, Tuning, Who};
 
 /// What is spoken over a link.
 ///
@@ -159,6 +159,28 @@ pub trait Protocol {
         None
     }
 
+    /// The name of a message: what a request is [answered by](crate::RequestOptions::answered_by) where answers have no
+    /// ids. Asked only while such a request waits. A message that goes the short way
+    /// ([`as_message`](Self::as_message)) is asked for no name.
+    fn name_of<'a>(&self, _message: &'a Self::Incoming) -> Option<&'a str> {
+        None
+    }
+
+    /// A name as names are compared, where there are several ways to spell one.
+    fn spelled<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(name)
+    }
+
+    /// The name of [`Heard::Trouble`], so that a request can be [failed by](crate::RequestOptions::failed_by) it.
+    fn name_of_trouble(&self) -> Option<&str> {
+        None
+    }
+
+    /// What a message says that means no to a request, by its name.
+    fn refusal_in(&self, _message: &Self::Incoming) -> Rejected {
+        Rejected::default()
+    }
+
     /// Who we are. A session says so when it is made, and again when that changes.
     fn introduce(&mut self, _who: &Who<'_>) {}
 
@@ -194,40 +216,6 @@ pub struct Abilities {
     pub contents: bool,
 }
 
-/// How the peer confirms that it has a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Acks {
-    /// Not at all.
-    #[default]
-    None,
-    /// Each by its id.
-    Each,
-    /// All up to a number.
-    UpTo,
-}
-
-/// Whether there are topics, and how many of them one operation can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Topics {
-    /// There are none.
-    #[default]
-    None,
-    /// One: what comes back is told apart by the operation alone.
-    One,
-    /// Any number.
-    Many,
-}
-
-/// What one link may ask of our memory. A protocol has to know, because only it can stop in the middle of
-/// a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest message, in bytes: no more than that may wait in a [`Protocol::Link`] for its rest.
-    pub max_message: u32,
-    /// How many meanings one frame may have.
-    pub heard_max: u32,
-}
-
 /// Who probes the link, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
@@ -253,7 +241,8 @@ pub enum Heard<I, T> {
         /// Its id, position, call: where it has any.
         mark: Mark,
     },
-    /// A part of the answer to our request or subscription `op`.
+    /// A part of the answer to our request or subscription `op`. The first one answers a request; what comes after it is
+    /// late. What answers a message that is no request is a message.
     Item {
         /// Which.
         op: OpId,
@@ -350,7 +339,7 @@ pub enum Say<'a, M, T> {
     Request(Outgoing<'a, M>),
     /// Several messages as one.
     Batch(&'a mut dyn Iterator<Item = Outgoing<'a, M>>),
-    /// The answer to `op` is no longer wanted.
+    /// The answer to `op` is no longer wanted. A protocol that has no word for it says nothing.
     Cancel {
         /// Which.
         op: OpId,

@@ -77,6 +77,40 @@ pub struct Who<'a> {
     pub metadata: &'a [(Text, Text)],
 }
 
+/// How the peer confirms that it has a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Acks {
+    /// Not at all.
+    #[default]
+    None,
+    /// Each by its id.
+    Each,
+    /// All up to a number.
+    UpTo,
+}
+
+/// Whether there are topics, and how many of them one operation can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Topics {
+    /// There are none.
+    #[default]
+    None,
+    /// One: what comes back is told apart by the operation alone.
+    One,
+    /// Any number.
+    Many,
+}
+
+/// What one link may ask of our memory. A protocol has to know, because only it can stop in the middle of
+/// a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest message, in bytes: no more than that may wait in a [`Protocol::Link`](super::Protocol::Link) for its rest.
+    pub max_message: u32,
+    /// How many meanings one frame may have.
+    pub heard_max: u32,
+}
+
 /// What a server's greeting may change.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]

@@ -5,7 +5,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use super::{Outcome, TopicNews};
+use super::{Outcome, Reply, TopicNews};
 use crate::{
     AskWhy, Blame, CloseCode, Complaint, Error, Frame, GoAway, Level, Limit, Mark, Rejected, Resumed, Secret, Text,
     Timestamp,
@@ -162,7 +162,7 @@ pub enum Event<I, T> {
     },
     /// The session is in another phase.
     Phase(Box<Change>),
-    /// What became of a message. Always told for tracked messages; for the others only if they were
+    /// What became of a message that is no request. Always told for tracked messages; for the others only if they were
     /// neither written nor acknowledged.
     Outcome {
         /// Which message.
@@ -228,6 +228,8 @@ pub enum Event<I, T> {
         /// How many the link has.
         topics: u32,
     },
+    /// What became of a request: its answer, or why there is none. The only end it has.
+    Reply(Box<Reply<I>>),
 }
 
 /// A change of phase.

@@ -36,6 +36,7 @@ where
             leaving: self.leaving.clone(),
             outbox: self.outbox.clone(),
             holds: self.holds.clone(),
+            questions: self.questions.clone(),
             taken: self.taken.clone(),
             topics: self.topics.clone(),
             kept_topics: self.kept_topics.clone(),

@@ -5,7 +5,7 @@ use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Actions, Answer, Config, End, SendOptions, Session, StopCause, SubscribeOptions};
+use super::{Actions, Answer, Config, End, RequestOptions, SendOptions, Session, StopCause, SubscribeOptions};
 use crate::{Frame, Never, OpId, Protocol, Secret, Text, Timestamp, Why};
 
 /// What the application wants. Every command is legal in every phase. `M` is a message of the protocol, `T` a topic.
@@ -41,7 +41,9 @@ pub enum Command<M, T = Never> {
         /// How.
         options: SendOptions,
     },
-    /// Take a message back that has not left.
+    /// Take a message back that has not left. A request that may have left ends [`InDoubt`](super::Outcome::InDoubt):
+    /// nobody waits for its answer any more, and a peer that was asked on this link is told so where the protocol has a
+    /// word for it.
     Cancel(OpId),
     /// Take all messages back that have not left: [`Answer::CameBack`]. They end cancelled.
     TakeQueued,
@@ -102,6 +104,14 @@ pub enum Command<M, T = Never> {
         /// Which.
         topic: T,
     },
+    /// Ask the peer something. Accepted or refused like a message, and in the same queue; its one end is
+    /// [`Event::Reply`](super::Event::Reply).
+    Request {
+        /// The question.
+        message: M,
+        /// How.
+        options: Box<RequestOptions>,
+    },
 }
 
 /// What becomes of messages that were accepted for a destination that is no longer ours.
@@ -150,6 +160,12 @@ impl<M: fmt::Debug, T: fmt::Debug> fmt::Debug for Command<M, T> {
             }
             Self::Unsubscribe { topic } => f.debug_struct("Unsubscribe").field("topic", topic).finish(),
             Self::Resync { topic } => f.debug_struct("Resync").field("topic", topic).finish(),
+            Self::Request { message: _, options } if options.secret => {
+                f.debug_struct("Request").field("options", options).finish_non_exhaustive()
+            }
+            Self::Request { message, options } => {
+                f.debug_struct("Request").field("message", message).field("options", options).finish()
+            }
         }
     }
 }
@@ -197,6 +213,7 @@ impl<P: Protocol> Session<P> {
             Command::Subscribe { topic, options } => return denied(self.on_subscribe(topic, *options)),
             Command::Unsubscribe { topic } => return denied(self.on_unsubscribe(&topic, out)),
             Command::Resync { topic } => return denied(self.on_resync(&topic)),
+            Command::Request { message, options } => return self.ask(now, message, *options, out),
         }
         Answer::Done
     }

@@ -4,7 +4,8 @@ use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 use super::{
-    Answer, BadConfig, Command, Config, Input, LinkId, OpId, Queued, Report, SendOptions, SubscribeOptions, TakenBack,
+    Answer, BadConfig, Command, Config, Input, LinkId, OpId, Queued, Report, RequestOptions, SendOptions,
+    SubscribeOptions, TakenBack,
 };
 use crate::{BadEndpoints, Machine, Never, Refused, Secret, Text, Timestamp, Why};
 
@@ -143,6 +144,50 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
             | Answer::BadConfig(_)
             | Answer::Denied(_)
             | Answer::Stale => unreachable!("a send is accepted or refused"),
+        }
+    }
+
+    /// [`Command::Request`]. The answer comes as [`Event::Reply`](super::Event::Reply).
+    ///
+    /// ```
+    /// use steadfast::{Action, Commands, Config, Event, Frame, LinkId, Report, RequestOptions, Session, Timestamp};
+    /// use steadfast::protocol::json::{Json, Message};
+    ///
+    /// let (now, mut actions) = (Timestamp::from_millis(5), Vec::new());
+    /// let mut session = Session::new(Json::new(1), Config::default(), 7)?;
+    /// session.connect(now, &mut actions);
+    /// session.report(now, LinkId(1), Report::Up(Box::default()), &mut actions);
+    /// let id = session.request(now, Message::bare("menu"), RequestOptions::default(), &mut actions)?;
+    ///
+    /// let answer = Frame::from(r#"{"type":"menu","data":["coffee"],"reply_to":"1-1"}"#);
+    /// session.report(now, LinkId(1), Report::Frame(answer), &mut actions);
+    /// let Some(Action::Emit(Event::Reply(reply))) = actions.pop() else { panic!("it is answered") };
+    /// assert_eq!(reply.id, id);
+    /// assert_eq!(reply.result.map(|menu| menu.map(|menu| menu.data().to_owned())), Ok(Some(r#"["coffee"]"#.into())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The message comes back, with the reason why it was not accepted.
+    fn request(
+        &mut self,
+        now: Timestamp,
+        message: M,
+        options: RequestOptions,
+        actions: &mut Vec<Self::Action>,
+    ) -> Result<OpId, Refused<M>> {
+        let options = Box::new(options);
+        match self.handle(now, Input::Command(Command::Request { message, options }), actions) {
+            Answer::Accepted(id) => Ok(id),
+            Answer::Refused(why, message) => Err(Refused { why, message }),
+            Answer::Done
+            | Answer::Cancelled(_)
+            | Answer::CameBack(_)
+            | Answer::BadEndpoints(_)
+            | Answer::BadConfig(_)
+            | Answer::Denied(_)
+            | Answer::Stale => unreachable!("a request is accepted or refused"),
         }
     }
 

@@ -66,7 +66,7 @@ impl<P: Protocol> Session<P> {
         self.last_op += 1;
         self.stats.accepted += 1;
         let (id, tracked, label) = (OpId(self.last_op), options.tracked, options.rare.and_then(|rare| rare.label));
-        let ended = Ended { id, tracked, outcome: Outcome::Duplicate(twin), label };
+        let ended = Ended { id, tracked, is_request: false, outcome: Outcome::Duplicate(twin), label };
         tell(&mut self.stats, &mut self.dedup, out)(ended);
         self.outbox.dead().push(message);
         Answer::Accepted(id)

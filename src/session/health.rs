@@ -83,6 +83,14 @@ pub struct Stats {
     pub topics_stale: u64,
     /// Signs of life and goodbyes that left though pacing had no slot for them: see [`PacingPolicy`](super::PacingPolicy).
     pub unpaced: u64,
+    /// Requests accepted. They count as messages, too.
+    pub requests: u64,
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Times that a request is asked again because the peer said no.
+    pub asked_again: u64,
+    /// Answers to requests that had ended, or were asked on another link. They resolve nothing.
+    pub late_replies: u64,
 }
 
 /// Messages that were dropped, by reason: see [`Dropped`].

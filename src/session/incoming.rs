@@ -6,7 +6,7 @@ use core::mem;
 use bytes::Bytes;
 
 use super::{
-    Action, Actions, Event, Link, LinkId, OpId, Place, Session, Stage, Stir, append, lifecycle::Parting, slot_of, tell,
+    Action, Actions, Event, LinkId, OpId, Place, Session, Stage, Stir, append, lifecycle::Parting, slot_of, tell,
     tell_passing,
 };
 use crate::{
@@ -96,18 +96,20 @@ impl<P: Protocol> Session<P> {
         mut meaning: Heard<P::Incoming, P::Topic>,
         out: &mut Actions<P>,
     ) {
-        if !matches!(meaning, Heard::Message { .. }) {
+        if matches!(meaning, Heard::Item { .. }) {
+            self.stir = self.stir.max(Stir::Queue);
+        } else if !matches!(meaning, Heard::Message { .. }) {
             self.stir = Stir::All;
             self.veil(&mut meaning);
         }
         match meaning {
             Heard::Message { message, topic, mark } => self.on_message(now, id, message, topic, mark, out),
-            Heard::Acked { op } => self.on_answer(now, id, op, Ok(()), out),
-            Heard::Done { op, result } => {
-                if let Some(result) = self.on_topic_done(now, id, op, result, out) {
-                    self.on_answer(now, id, op, result, out);
-                }
-            }
+            Heard::Acked { op } => self.on_acked(now, id, op, out),
+            Heard::Done { op, result } => match self.on_topic_done(now, id, op, result, out) {
+                Some(Ok(())) => self.on_done(now, id, op, out),
+                Some(Err(why)) => self.on_no(now, id, op, why, out),
+                None => {}
+            },
             Heard::Hello(tuning) => self.on_hello(now, id, *tuning, out),
             Heard::Challenge(challenge) => self.on_challenge(id, challenge),
             Heard::LoginOk { resumed, expires, client_id } => {
@@ -124,12 +126,13 @@ impl<P: Protocol> Session<P> {
                 self.on_going_away(id, &asked);
                 out.push(Action::Emit(Event::GoingAway(asked)));
             }
-            Heard::Trouble(trouble) => out.push(Action::Emit(Event::Trouble(trouble))),
+            Heard::Trouble(trouble) => self.on_trouble(now, id, trouble, out),
             Heard::Bad(complaint) => self.on_bad(now, id, complaint, out),
             Heard::Item { op, message } => {
                 if let Some(message) = self.on_topic_item(now, id, op, message, out) {
-                    self.stats.unexpected += 1;
-                    self.on_message(now, id, message, None, Mark::NONE, out);
+                    self.on_item(now, id, op, message, out);
+                } else {
+                    self.stir = Stir::All;
                 }
             }
             Heard::Confirmed { topic } => self.on_topic_confirmed(now, id, &topic, out),
@@ -158,10 +161,26 @@ impl<P: Protocol> Session<P> {
         out: &mut Actions<P>,
     ) {
         let link = self.place_of(id).and_then(|place| self.slot(place).as_ref());
-        if !link.is_some_and(Link::was_logged_in) {
+        let Some(link) = link.filter(|link| link.was_logged_in()) else {
             let text = Text::from_static("a message before the login was answered");
             return self.on_bad(now, id, Complaint::minor(text), out);
+        };
+        if !link.names.is_empty() {
+            return self.on_perhaps_named(now, id, message, topic, mark, out);
         }
+        self.pass_on(now, id, message, topic, mark, out);
+    }
+
+    /// A message is the application's.
+    pub(super) fn pass_on(
+        &mut self,
+        now: Timestamp,
+        id: LinkId,
+        message: P::Incoming,
+        topic: Option<P::Topic>,
+        mark: Mark,
+        out: &mut Actions<P>,
+    ) {
         self.activity.on_message(now);
         if self.config.dedup.incoming && self.is_duplicate(now, id, &mark, out) {
             return;
@@ -177,38 +196,30 @@ impl<P: Protocol> Session<P> {
         out.push(Action::Emit(Event::Message { message, topic, mark, link: id }));
     }
 
-    /// The peer answered a message: it has it, or will not have it. Either way its frames have arrived. A "no" comes
-    /// first, else what waits for its flush only would end as written.
-    fn on_answer(
-        &mut self,
-        now: Timestamp,
-        id: LinkId,
-        op: OpId,
-        answer: Result<(), Box<Rejected>>,
-        out: &mut Actions<P>,
-    ) {
-        let Some(place) = self.place_of(id) else { return };
+    /// The peer answered a message: it has it, or will not have it. Either way its frames have arrived.
+    pub(super) fn on_arrived(&mut self, place: Place, op: OpId) {
         if let Some(link) = self.slot(place) {
             link.flights.on_answered(op);
             link.flights.on_flushed(link.lane.last_frame(op).unwrap_or(0));
         }
-        let unknown = match answer {
-            Ok(()) => {
-                self.pass_on_flushed(now, place, out);
-                !self.outbox.on_acked(op, &mut tell(&mut self.stats, &mut self.dedup, out))
-            }
-            Err(why) => {
-                let unknown = self.on_rejected(place, op, why, out).err();
-                self.pass_on_flushed(now, place, out);
-                let is_unknown = unknown.is_some();
-                out.extend(unknown.map(|why| Action::Emit(Event::Trouble(why))));
-                is_unknown
-            }
-        };
-        self.stats.unexpected += u64::from(unknown);
     }
 
-    fn on_rejected(
+    fn on_acked(&mut self, now: Timestamp, id: LinkId, op: OpId, out: &mut Actions<P>) {
+        let Some(place) = self.place_of(id) else { return };
+        self.on_arrived(place, op);
+        self.pass_on_flushed(now, place, out);
+        let known = self.outbox.on_acked(op, &mut tell(&mut self.stats, &mut self.dedup, out));
+        self.stats.unexpected += u64::from(!known);
+    }
+
+    /// A "no" comes before the flush that it proves, else what waits for that only would end as written.
+    fn on_no(&mut self, now: Timestamp, id: LinkId, op: OpId, why: Box<Rejected>, out: &mut Actions<P>) {
+        let Some(place) = self.place_of(id) else { return };
+        self.on_arrived(place, op);
+        self.on_refusal(now, place, op, why, out);
+    }
+
+    pub(super) fn on_rejected(
         &mut self,
         place: Place,
         op: OpId,

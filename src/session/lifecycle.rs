@@ -10,7 +10,7 @@ use super::{
 use crate::{
     CloseCode, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
     error::{self, Charge, Circumstances, Failure, Notes, Verdict, classify},
-    part::{Activity, Flights, Lane, Network, Refusal, Round, Standings},
+    part::{Activity, Flights, Lane, Names, Network, Refusal, Round, Standings},
 };
 
 /// How a failed link is parted from.
@@ -74,6 +74,7 @@ impl<P: Protocol> Session<P> {
             lane: Lane::new(),
             owed: Owed::default(),
             topics: Standings::new(),
+            names: Names::default(),
             tuning: Tuning::default(),
             can_ping: true,
             paused: false,

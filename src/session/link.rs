@@ -1,13 +1,13 @@
 //! Everything that dies with a connection. Dropping the value is the reset.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, collections::VecDeque};
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use crate::{
-    Abilities, Error, Limits, LinkId, Secret, Timestamp, Tuning,
-    part::{Ask, Flights, Heartbeat, Lane, Login, Refresh, Standings},
+    Abilities, Error, Limits, LinkId, OpId, Secret, Timestamp, Tuning,
+    part::{Ask, Flights, Heartbeat, Lane, Login, Names, Refresh, Standings},
 };
 
 /// One attempt and the connection that comes of it. `L` is what the protocol knows of it, `M` its messages, `I`
@@ -31,6 +31,8 @@ pub(super) struct Link<L, M, I> {
     pub(super) owed: Owed,
     /// What it was asked for of topics, and has.
     pub(super) topics: Standings<I>,
+    /// Who waits for an answer without an id.
+    pub(super) names: Names,
     /// What the server's greeting asked for.
     pub(super) tuning: Tuning,
     /// Whether the transport has ping frames.
@@ -88,12 +90,14 @@ pub(super) struct Owed {
     pub(super) login: bool,
     /// An earlier failure that the server is to be told of.
     pub(super) report: Option<Box<Error>>,
+    /// Requests whose answers are no longer wanted.
+    pub(super) cancels: VecDeque<OpId>,
 }
 
 impl Owed {
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         // One branch: every turn comes by here.
-        !(self.ping | self.login | self.pong.is_some() | self.report.is_some())
+        !(self.ping | self.login | self.pong.is_some() | self.report.is_some() | !self.cancels.is_empty())
     }
 }
 

@@ -27,6 +27,8 @@ mod options;
 mod outcome;
 mod phase;
 mod report;
+mod request;
+mod requests;
 mod saving;
 mod seeing;
 mod sending;
@@ -52,8 +54,8 @@ pub use config::{
     FirstAttempt, Identity,
 };
 pub use config::{
-    BadConfig, BatchPolicy, Bucket, Config, HeartbeatPolicy, Jitter, Overflow, PacingPolicy, QueuePolicy, RetryPolicy,
-    Window,
+    BadConfig, BatchPolicy, Bucket, Config, HeartbeatPolicy, Jitter, Overflow, PacingPolicy, QueuePolicy,
+    RequestPolicy, RetryPolicy, Window,
 };
 pub use config::{Restore, SubscriptionPolicy};
 use dedup::can_compare;
@@ -64,6 +66,8 @@ pub(crate) use options::Rare;
 pub use options::{Class, SendOptions, Ttl};
 pub use outcome::{Answer, Dropped, Outcome, TakenBack};
 pub use report::{Down, Handshake, Report};
+pub(crate) use request::Asked;
+pub use request::{Reply, RequestOptions, RequestRetry, RetryOn};
 use seeing::Seeing;
 use state::{End, Facts, Place, Wants, slot_of};
 use stir::Stir;
@@ -75,7 +79,8 @@ use writes::Holds;
 use crate::{
     BadEndpoints, Frame, Heard, Machine, Never, Protocol, Rng, Secret, Text, Timestamp, Who,
     part::{
-        Activity, Backoff, Credentials, Dedup, Endpoints, History, Ids, Network, Outbox, Patience, Proof, Subscriptions,
+        Activity, Backoff, Credentials, Dedup, Endpoints, History, Ids, Network, Outbox, Patience, Proof, Questions,
+        Subscriptions,
     },
 };
 
@@ -126,6 +131,7 @@ pub struct Session<P: Protocol> {
     outbox: Outbox<P::Message>,
     /// What may hold back what waits.
     holds: Holds,
+    questions: Questions,
     /// Ids of the peer's messages that the application has taken and the peer does not know of yet.
     taken: VecDeque<Bytes>,
     /// The topics that are wanted.
@@ -177,6 +183,7 @@ impl<P: Protocol> Session<P> {
             leaving: None,
             outbox: Outbox::new(),
             holds: Holds::default(),
+            questions: Questions::default(),
             taken: VecDeque::new(),
             topics: Subscriptions::new(),
             kept_topics: None,

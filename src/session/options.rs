@@ -6,6 +6,7 @@ use core::{
     time::Duration,
 };
 
+use super::request::Asked;
 use crate::{Text, Timestamp};
 
 /// How a message is sent. Made from its class, and then grown:
@@ -40,6 +41,8 @@ pub(crate) struct Rare {
     pub(crate) label: Option<Text>,
     pub(crate) bucket: Option<Text>,
     pub(crate) weight: Option<NonZeroU32>,
+    /// It is a request.
+    pub(crate) asked: Option<Asked>,
 }
 
 /// What is promised for a message. In the order in which [`Overflow::DropLowest`](crate::Overflow::DropLowest) drops
@@ -243,7 +246,7 @@ struct Spelled {
 impl From<SendOptions> for Spelled {
     fn from(options: SendOptions) -> Self {
         let SendOptions { class, tracked, secret, rare } = options;
-        let Rare { ttl, key, label, bucket, weight } = rare.map(|rare| *rare).unwrap_or_default();
+        let Rare { ttl, key, label, bucket, weight, asked: _ } = rare.map(|rare| *rare).unwrap_or_default();
         Self { class, tracked, secret, ttl, key, label, bucket, weight }
     }
 }
@@ -252,7 +255,7 @@ impl From<SendOptions> for Spelled {
 impl From<Spelled> for SendOptions {
     fn from(spelled: Spelled) -> Self {
         let Spelled { class, tracked, secret, ttl, key, label, bucket, weight } = spelled;
-        let rare = Rare { ttl, key, label, bucket, weight };
+        let rare = Rare { ttl, key, label, bucket, weight, asked: None };
         Self { class, tracked, secret, rare: (rare != Rare::default()).then(|| Box::new(rare)) }
     }
 }

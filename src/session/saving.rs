@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Class, Keepsake, OpId, SendOptions, Session, keepsake::Kept};
 use crate::{
     Protocol, Timestamp,
-    part::{Backoff, Standing},
+    part::{Backoff, Questions, Standing},
 };
 
 /// No session has counted so far: such a keepsake was made up, and soon there would be no numbers left.
@@ -14,7 +14,7 @@ const LAST_OP_MAX: u64 = u64::MAX >> 1;
 impl<P: Protocol> Session<P> {
     /// What the next process needs to go on where this one stops: how long to wait still, who we are, what the protocol
     /// keeps, and the messages for which `body` gives bytes. It is asked for each that has not left, and for each that is
-    /// kept until it is acknowledged. Saving changes nothing; save when something has changed, or before the end.
+    /// kept until it is acknowledged; for requests it is not, whose answers nobody will wait for. Saving changes nothing; save when something has changed, or before the end.
     ///
     /// ```
     /// use steadfast::{Commands, Config, Frame, Keepsake, Plain, Session, Timestamp};
@@ -92,6 +92,7 @@ impl<P: Protocol> Session<P> {
             }
         }
         self.last_op = last_op;
+        self.questions = Questions::after(OpId(last_op));
         // What was recalled has deadlines of its own.
         self.not_before = Timestamp::ZERO;
         true

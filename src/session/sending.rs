@@ -62,7 +62,7 @@ impl<P: Protocol> Session<P> {
         Answer::Accepted(id)
     }
 
-    fn refuse(&mut self, why: Why, message: P::Message) -> Answer<P::Message> {
+    pub(super) fn refuse(&mut self, why: Why, message: P::Message) -> Answer<P::Message> {
         self.stats.refused += 1;
         Answer::Refused(why, message)
     }
@@ -84,8 +84,9 @@ impl<P: Protocol> Session<P> {
             (Room::Behind, _) => self.outbox.push(id, message, bytes, standing),
             (Room::Instead(place), _) => self.outbox.replace(place, id, message, bytes, standing, end),
             (Room::Beside, None) | (Room::Gone | Room::No, _) => {
-                let (tracked, label) = (standing.tracked, standing.rare.and_then(|rare| rare.label));
-                end(Ended { id, tracked, outcome: Outcome::Dropped(Dropped::Overflow), label });
+                let (tracked, rare) = (standing.tracked, standing.rare.map(|rare| *rare).unwrap_or_default());
+                let (is_request, label) = (rare.asked.is_some(), rare.label);
+                end(Ended { id, tracked, is_request, outcome: Outcome::Dropped(Dropped::Overflow), label });
                 self.outbox.dead().push(message);
             }
         }
@@ -167,9 +168,14 @@ impl<P: Protocol> Session<P> {
     }
 
     pub(super) fn take_back(&mut self, id: OpId, out: &mut Actions<P>) -> Option<P::Message> {
-        let end = &mut tell(&mut self.stats, &mut self.dedup, out);
         let lane = self.link.as_mut().map(|link| &mut link.lane);
-        self.outbox.cancel(id, end).or_else(|| lane?.cancel(id, end))
+        let mut end = tell(&mut self.stats, &mut self.dedup, out);
+        let back = self.outbox.cancel(id, &mut end).or_else(|| lane?.cancel(id, &mut end));
+        drop(end);
+        if back.is_none() {
+            self.forgo(id, out);
+        }
+        back
     }
 
     pub(super) fn take_all_back(&mut self, out: &mut Actions<P>) -> Vec<TakenBack<P::Message>> {
@@ -183,6 +189,7 @@ impl<P: Protocol> Session<P> {
 
     /// The time of some messages is up.
     pub(super) fn expire(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        self.put_back_rested(now);
         self.outbox.on_due(now, &mut tell(&mut self.stats, &mut self.dedup, out));
         for link in [&mut self.link, &mut self.leaving].into_iter().flatten() {
             link.lane.on_due(now, &mut tell_passing(&mut self.stats, self.outbox.dead(), out));

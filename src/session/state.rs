@@ -51,6 +51,8 @@ pub(super) struct Facts {
     /// The last failure, if the server is to be told of it.
     pub(super) to_tell: Option<Box<Error>>,
     pub(super) last_link: Option<LinkId>,
+    /// What the last answer with content was to.
+    pub(super) last_item: Option<OpId>,
     /// Some link came online before.
     pub(super) was_online: bool,
     pub(super) last_seen: Option<Timestamp>,

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::iter;
 
-use super::{Action, Event, Stats};
+use super::{Action, Event, Stats, requests};
 use crate::part::{Dedup, Ended};
 
 /// Takes the outcomes of messages: counts them, and tells those that somebody wants to know or should.
@@ -24,9 +24,11 @@ pub(super) fn tell<'a, I, T>(
 
 #[inline(always)]
 fn tell_one<I, T>(stats: &mut Stats, out: &mut Vec<Action<I, T>>, ended: Ended) {
-    let Ended { id, tracked, outcome, label } = ended;
+    let Ended { id, tracked, is_request, outcome, label } = ended;
     let bad_news = stats.count(&outcome);
-    if tracked || bad_news {
+    if is_request {
+        out.push(requests::unanswered(id, outcome, label));
+    } else if tracked || bad_news {
         out.push(Action::Emit(Event::Outcome { id, outcome, label }));
     }
 }

@@ -282,6 +282,8 @@ impl<P: Protocol> Session<P> {
 
     fn next_op(&mut self) -> OpId {
         self.last_op += 1;
+        // What answers it late is nobody's.
+        self.questions.on_asked(OpId(self.last_op));
         OpId(self.last_op)
     }
 

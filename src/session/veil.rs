@@ -5,7 +5,6 @@
 //! health or what is told to the server later. So the words are changed as they come in, and nothing behind this place
 //! has to think of it. What the peer's messages say is the application's own and is not touched, nor are frames.
 
-use alloc::boxed::Box;
 use core::mem;
 
 use bytes::Bytes;
@@ -83,8 +82,8 @@ fn name(credentials: &Credentials, said: &mut Option<Text>) {
     }
 }
 
-fn refusal(credentials: &Credentials, why: &mut Box<Rejected>) {
-    let Rejected { code, message, retry_after: _, recovery: _, data } = &mut **why;
+pub(super) fn refusal(credentials: &Credentials, why: &mut Rejected) {
+    let Rejected { code, message, retry_after: _, recovery: _, data } = why;
     text(credentials, message);
     code.iter_mut().for_each(|code| text(credentials, code));
     data.iter_mut().for_each(|data| bytes(credentials, data));

@@ -12,10 +12,10 @@ use bytes::Bytes;
 pub(super) use held::Holds;
 use held::OURS;
 
-use super::{Action, Actions, Dropped, Link, LinkOf, Session, Stage, Stats, append, tell, tell_passing};
+use super::{Action, Actions, Dropped, Link, LinkOf, OpId, Session, Stage, Stats, append, tell, tell_passing};
 use crate::{
     CredentialPolicy, Frame, Outgoing, Pings, Protocol, Say, Timestamp,
-    part::{Batching, Credentials, Dedup, Draw, Next, Outbox, Pacing, Passing, Whose},
+    part::{Batching, Credentials, Dedup, Draw, Named, Next, Outbox, Pacing, Passing, Whose},
 };
 
 impl<P: Protocol> Session<P> {
@@ -54,6 +54,7 @@ impl<P: Protocol> Session<P> {
         if writer.link.is_logged_in() {
             writer.ping();
             writer.acks();
+            writer.cancels();
             writer.report();
         }
         writer.lane();
@@ -77,6 +78,7 @@ impl<P: Protocol> Session<P> {
             frames: &mut self.frames,
             stats: &mut self.stats,
             dedup: &mut self.dedup,
+            grace: self.config.requests.grace,
             now,
             out,
         })
@@ -101,6 +103,7 @@ impl<P: Protocol> Session<P> {
                 frames,
                 stats,
                 dedup,
+                grace: self.config.requests.grace,
                 now,
                 out,
             };
@@ -123,6 +126,7 @@ pub(super) struct Writer<'a, P: Protocol> {
     frames: &'a mut Vec<Frame>,
     stats: &'a mut Stats,
     dedup: &'a mut Dedup,
+    grace: Duration,
     now: Timestamp,
     out: &'a mut Actions<P>,
 }
@@ -183,6 +187,14 @@ impl<P: Protocol> Writer<'_, P> {
         }
     }
 
+    /// The answers to these are no longer wanted.
+    fn cancels(&mut self) {
+        while !self.link.owed.cancels.is_empty() && self.link.flights.has_control_room() && self.may_leave() {
+            let Some(op) = self.link.owed.cancels.pop_front() else { return };
+            self.control(Say::Cancel { op }, false);
+        }
+    }
+
     /// The server is told of an earlier failure, once.
     fn report(&mut self) {
         let is_owed = self.link.owed.report.is_some() && self.link.flights.has_control_room();
@@ -235,7 +247,9 @@ impl<P: Protocol> Writer<'_, P> {
     /// take is dropped.
     #[inline(always)]
     fn hand_next(&mut self) -> bool {
-        let Some(Next { id, place, message, bytes, secret, ack, again }) = self.outbox.next() else { return false };
+        let Some(Next { id, place, message, bytes, secret, ack, again, is_request }) = self.outbox.next() else {
+            return false;
+        };
         if !self.link.flights.has_room(bytes) {
             return false;
         }
@@ -243,7 +257,12 @@ impl<P: Protocol> Writer<'_, P> {
             self.outbox.drop_next(Dropped::TooBig, &mut tell(self.stats, self.dedup, self.out));
             return true;
         }
-        let frames = if let Some(frame) = self.protocol.as_frame(&mut self.link.protocol, message) {
+        let frames = if is_request {
+            let out = Outgoing { op: id, message, number: None, ack, again };
+            self.protocol.encode(&mut self.link.protocol, self.now, Say::Request(out), self.frames);
+            self.expect(id);
+            self.send(secret)
+        } else if let Some(frame) = self.protocol.as_frame(&mut self.link.protocol, message) {
             self.send_one(frame, secret);
             1
         } else {
@@ -256,6 +275,19 @@ impl<P: Protocol> Writer<'_, P> {
         self.link.flights.hand(id, place, frames, bytes);
         self.outbox.on_handed();
         true
+    }
+
+    /// The request that is about to leave may be answered by a name.
+    #[inline(never)]
+    fn expect(&mut self, id: OpId) {
+        let Some((asked, expires)) = self.outbox.asked_next() else { return };
+        let until = expires.and_then(|at| at.after(self.grace));
+        for (name, means) in asked.names().into_iter().zip([Named::Yes, Named::No]) {
+            if let Some(name) = name {
+                let name = self.protocol.spelled(name.as_str()).into_owned();
+                self.link.names.on_handed(self.now, id, name, means, until);
+            }
+        }
     }
 
     #[inline(always)]

@@ -151,6 +151,12 @@ impl Redactor {
                 self.hides = false;
                 Some(Command::Send { message, options: options.clone() })
             }
+            Command::Request { message, options } => {
+                self.hides = options.secret;
+                let message = message.redacted(self);
+                self.hides = false;
+                Some(Command::Request { message, options: options.clone() })
+            }
             Command::Endpoints { list, queued } => {
                 let list = list.iter().map(|address| self.said(address)).collect();
                 Some(Command::Endpoints { list, queued: *queued })

@@ -100,6 +100,13 @@ pub(crate) fn event<I, T>(event: &Event<I, T>) {
         phase(change);
     } else if let Event::Outcome { id, outcome, label } = event {
         outcome_of(*id, outcome, label.as_ref());
+    } else if let Event::Reply(reply) = event {
+        match &reply.result {
+            Ok(_) => {
+                debug!(target: TARGET, id = %reply.id, label = reply.label.as_ref().map_or("", Text::as_str), "answered")
+            }
+            Err(outcome) => outcome_of(reply.id, outcome, reply.label.as_ref()),
+        }
     } else if let Event::GoingAway(away) = event {
         let address = away.address.as_ref().map(|address| display(shown(address.as_str())));
         info!(target: TARGET, reason = %away.reason, after = ?away.after, address, "the server goes away");

@@ -65,6 +65,10 @@ fn is_message<I, T>(action: &Action<I, T>) -> bool {
 pub(crate) fn weight_of<I, T>(item: &Item<I, T>) -> usize {
     match item {
         Item::Event(Event::Outcome { outcome: Outcome::Failed(why), .. } | Event::Trouble(why)) => of_refusal(why),
+        Item::Event(Event::Reply(reply)) => match &reply.result {
+            Err(Outcome::Failed(why)) => of_refusal(why),
+            Ok(_) | Err(_) => 0,
+        },
         Item::Event(Event::Bad(complaint)) => complaint.message.len(),
         Item::Event(Event::GoingAway(leave)) => {
             leave.reason.len() + leave.address.as_ref().map_or(0, steadfast::Text::len)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use steadfast::{
-    Cause, Class, CloseCode, Command, Down, Frame, HttpAnswer, Input, LinkId, OpId, Recovery, Report, SendOptions,
-    SubscribeOptions, Text,
+    Cause, Class, CloseCode, Command, Down, Frame, HttpAnswer, Input, LinkId, OpId, Recovery, Report, RequestOptions,
+    RequestRetry, RetryOn, SendOptions, SubscribeOptions, Text,
 };
 
 use crate::{
@@ -39,6 +39,17 @@ enum Step<'a> {
     Subscribe { topic: u8, snapshot: bool, stale: Option<u16> },
     Unsubscribe(u8),
     Resync(u8),
+    Request { length: u8, how: How, deadline: Option<u16> },
+}
+
+/// How something is asked.
+#[derive(Debug, Arbitrary)]
+struct How {
+    idempotent: bool,
+    retries: bool,
+    named: bool,
+    fails: bool,
+    secret: bool,
 }
 
 /// Which link a report is about.
@@ -75,6 +86,10 @@ enum Line {
     Gone(u8),
     Of(u8, u8),
     Item(u8),
+    Re(u8),
+    Done(u8),
+    Busy(u8, u16),
+    Named(bool),
 }
 
 /// How a link ends.
@@ -134,6 +149,10 @@ fn take(rig: &mut Rig, step: Step<'_>) {
             let message = "x".repeat(length.into()).into();
             rig.command(Command::Send { message, options: options(kept, tracked, ttl) });
         }
+        Step::Request { length, how, deadline } => {
+            let message = "x".repeat(length.into()).into();
+            rig.command(Command::Request { message, options: Box::new(request(how, deadline)) });
+        }
         Step::Cancel(id) => drop(rig.command(Command::Cancel(OpId(id.into())))),
         Step::Taken(id) => drop(rig.command(Command::Taken { id: id.to_string().into() })),
         Step::Up(which) => tell(rig, which, Report::Up(Box::default())),
@@ -164,6 +183,16 @@ fn take(rig: &mut Rig, step: Step<'_>) {
 
 fn topic(number: u8) -> Text {
     ["a", "b", "c", "#local"][usize::from(number) % 4].into()
+}
+
+fn request(how: How, deadline: Option<u16>) -> RequestOptions {
+    let mut options = RequestOptions::default();
+    options.deadline = deadline.map(|millis| Duration::from_millis(millis.into()));
+    (options.idempotent, options.secret) = (how.idempotent, how.secret);
+    options.retry = how.retries.then(|| RequestRetry::default().on(RetryOn::Any));
+    options.answered_by = how.named.then(|| "a".into());
+    options.failed_by = how.fails.then(|| "b".into());
+    options
 }
 
 fn options(kept: bool, tracked: bool, ttl: Option<u16>) -> SendOptions {
@@ -210,6 +239,10 @@ fn frame(line: Line) -> Frame {
         Line::Away(millis) => format!("away {millis} maintenance"),
         Line::Trouble => "trouble here".to_owned(),
         Line::Junk => "junk".to_owned(),
+        Line::Re(id) => format!("re {id} yes"),
+        Line::Done(id) => format!("done {id}"),
+        Line::Busy(id, millis) => format!("busy {id} {millis}"),
+        Line::Named(good) => if good { "m a yes" } else { "m b no" }.to_owned(),
         Line::Nonsense => "what".to_owned(),
         Line::Kept => "kept".to_owned(),
         Line::SubOk(op) => format!("sub-ok {op}"),

@@ -21,7 +21,8 @@ impl<S: Spy> Checker<S> {
             self.pace.stable();
         }
         match what {
-            What::Wake | What::Other | What::Configure => {}
+            // A request is taken down by its options.
+            What::Wake | What::Other | What::Configure | What::Request => {}
             What::Credential(ask) => self.asks.answer(ask),
             What::Endpoints { .. } => self.absorb_endpoints(answer),
             What::Lost => self.pace.lost(now, self.config.connect.network_wait),
@@ -100,6 +101,7 @@ impl<S: Spy> Checker<S> {
         }
     }
 
+    // A table: an arm for each report.
     fn absorb_report(&mut self, now: Timestamp, id: LinkId, saw: Saw) {
         let Some(link) = self.links.get(id) else { return };
         if matches!(saw, Saw::Frame(_) | Saw::Progress) {
@@ -112,6 +114,8 @@ impl<S: Spy> Checker<S> {
                 link.up(now, !self.spy.has_login(), self.spy.finds_silence(can_ping));
             }
             Saw::Frame(Got::LoginOk) => link.login_ok(now),
+            // A request waits for more than that.
+            Saw::Frame(Got::Acked(op)) if self.ledger.is_request(op) => link.arrived(op, &mut self.ledger),
             Saw::Frame(Got::Acked(op)) => {
                 link.answered(op, &mut self.ledger);
                 self.ledger.answered(op, Why::Acked);
@@ -119,6 +123,16 @@ impl<S: Spy> Checker<S> {
             Saw::Frame(Got::Denied(op)) => {
                 link.answered(op, &mut self.ledger);
                 self.ledger.answered(op, Why::Denied);
+            }
+            Saw::Frame(Got::Replied(op)) => {
+                link.answered(op, &mut self.ledger);
+                self.ledger.replied(op);
+            }
+            Saw::Frame(Got::Done(op)) => {
+                link.answered(op, &mut self.ledger);
+                if !self.ledger.replied(op) {
+                    self.ledger.answered(op, Why::Acked);
+                }
             }
             Saw::Flushed(frames) => {
                 link.flushed(frames, &mut self.ledger);

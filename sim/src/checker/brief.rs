@@ -1,6 +1,8 @@
 //! What does an input say?
 
-use steadfast::{Cause, CloseCode, Command, Config, Input, LinkId, OpId, Queued, Report, SendOptions, Text};
+use steadfast::{
+    Cause, CloseCode, Command, Config, Input, LinkId, OpId, Queued, Report, RequestOptions, SendOptions, Text,
+};
 
 use super::{Got, Spy};
 
@@ -9,6 +11,7 @@ use super::{Got, Spy};
 pub struct Brief {
     pub(super) what: What,
     pub(super) options: Option<SendOptions>,
+    pub(super) request: Option<Box<RequestOptions>>,
     pub(super) change: Option<Change>,
 }
 
@@ -39,6 +42,7 @@ pub(super) enum What {
     },
     Stop,
     Send,
+    Request,
     Cancel(OpId),
     Credential(u64),
     /// Messages may come back.
@@ -83,6 +87,7 @@ impl What {
             Input::Command(Command::ConnectNow) => Self::Connect { now: true },
             Input::Command(Command::Stop | Command::Drain { .. }) => Self::Stop,
             Input::Command(Command::Send { .. }) => Self::Send,
+            Input::Command(Command::Request { .. }) => Self::Request,
             Input::Command(Command::Cancel(id)) => Self::Cancel(*id),
             Input::Command(Command::Credential { ask, .. }) => Self::Credential(*ask),
             Input::Command(Command::Endpoints { queued, .. }) => Self::Endpoints { back: *queued == Queued::ComeBack },

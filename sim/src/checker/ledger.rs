@@ -1,10 +1,12 @@
 //! What is owed for every message?
 
+mod fits;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast::{Class, Dropped, LinkId, OpId, Outcome, Overflow, SendOptions, Text, Timestamp};
 
-use super::arrivals::Arrivals;
+use super::{arrivals::Arrivals, requests::Asked};
 
 /// Every message that was accepted and has not ended.
 #[derive(Clone, Debug, Default)]
@@ -28,10 +30,12 @@ pub(super) struct Ledger {
     /// Links of which it was said in this turn that they are gone.
     gone: Vec<LinkId>,
     arrivals: Option<Arrivals>,
+    /// Every request there was.
+    pub(super) requests: BTreeSet<u64>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+pub(super) struct Entry {
     options: SendOptions,
     until: Option<Timestamp>,
     /// Its id, or that of the first that stood where it stands.
@@ -39,12 +43,14 @@ struct Entry {
     /// The only link that it may leave on.
     link: Option<LinkId>,
     /// It is with a transport, or waits there for its acknowledgement.
-    handed: bool,
+    pub(super) handed: bool,
     /// It may have left on an earlier link.
-    doubtful: bool,
+    pub(super) doubtful: bool,
     /// How often it was there when the peer could not take something.
     charges: u32,
-    owed: Option<Why>,
+    pub(super) owed: Option<Why>,
+    /// It is a request.
+    pub(super) asked: Option<Asked>,
 }
 
 /// Why a message has to end in this turn.
@@ -57,6 +63,7 @@ pub(super) enum Why {
     LinkGone,
     Cancelled,
     Poison,
+    Replied,
 }
 
 /// What makes an outcome possible, beside the message itself.
@@ -115,7 +122,8 @@ impl Ledger {
             self.keys.extend(options.keyed().map(|key| (key.clone(), class, place)));
         }
         let link = link.filter(|_| passes);
-        let entry = Entry { options, until, place, link, handed: false, doubtful: false, charges: 0, owed: None };
+        let entry =
+            Entry { options, until, place, link, handed: false, doubtful: false, charges: 0, owed: None, asked: None };
         self.entries.insert(place, entry);
         self.newcomer = Some(place);
         self.accepted += 1;
@@ -146,6 +154,9 @@ impl Ledger {
         link: LinkId,
         op: Option<OpId>,
     ) -> (Option<OpId>, Result<(), String>) {
+        if let Some(op) = op.filter(|op| self.hand_over_again(*op)) {
+            return (Some(op), Ok(()));
+        }
         let oldest = self.passing.first().or_else(|| self.queue.values().next()).copied();
         let Some(oldest) = oldest else {
             return (None, Err(format!("order: {op:?} is sent, and nothing waits")));
@@ -171,7 +182,8 @@ impl Ledger {
     }
 
     pub(super) fn is_kept_until_acked(&self, op: OpId) -> bool {
-        self.entries.get(&op.0).is_some_and(|entry| entry.options.class == Class::AtLeastOnce)
+        let is_kept = |entry: &Entry| entry.options.class == Class::AtLeastOnce || entry.asked.is_some();
+        self.entries.get(&op.0).is_some_and(is_kept)
     }
 
     pub(super) fn passes(&self, op: OpId) -> bool {
@@ -191,8 +203,10 @@ impl Ledger {
 
     /// The peer answered for it, which it can only do if it has it.
     pub(super) fn answered(&mut self, op: OpId, why: Why) {
-        if self.entries.get(&op.0).is_some_and(Entry::may_have_left) {
-            self.owe(op, why);
+        match self.entries.get(&op.0).filter(|entry| entry.may_have_left()) {
+            Some(entry) if entry.asked.is_some() => self.refused(op, why),
+            Some(_) => self.owe(op, why),
+            None => {}
         }
     }
 
@@ -203,7 +217,9 @@ impl Ledger {
         if entry.options.class != Class::AtLeastOnce {
             return self.owe(op, Why::Lost);
         }
-        self.queue.insert(entry.place, op.0);
+        if !entry.floats() {
+            self.queue.insert(entry.place, op.0);
+        }
         entry.charges += u32::from(limit.is_some());
         if limit.is_some_and(|limit| entry.charges >= limit) {
             self.owe(op, Why::Poison);
@@ -216,6 +232,9 @@ impl Ledger {
         entry.handed = false;
         if matches!(entry.options.class, Class::Volatile | Class::Bypass) {
             return self.owe(op, Why::LinkGone);
+        }
+        if entry.floats() {
+            return;
         }
         self.queue.insert(entry.place, op.0);
         if !entry.doubtful {
@@ -234,13 +253,31 @@ impl Ledger {
         }
     }
 
+    pub(super) fn entry(&mut self, id: OpId) -> Option<&mut Entry> {
+        self.entries.get_mut(&id.0)
+    }
+
+    pub(super) fn remove(&mut self, id: OpId) {
+        if let Some(entry) = self.entries.remove(&id.0) {
+            self.forget(id.0, &entry);
+        }
+    }
+
     /// Whether so many are all that have not left.
     pub(super) fn all_waiting(&self, taken: usize) -> Result<(), String> {
-        let waiting = self.droppable.len() + self.passing.len();
+        let floating = self.entries.values().filter(|entry| entry.floats() && !entry.may_have_left()).count();
+        let waiting = self.droppable.len() + self.passing.len() + floating;
         if taken == waiting { Ok(()) } else { Err(format!("one outcome: {taken} of {waiting} that wait came back")) }
     }
 
     pub(super) fn end(&mut self, id: OpId, outcome: &Outcome, context: &Context) -> Result<(), String> {
+        if self.entries.get(&id.0).is_some_and(|entry| entry.asked.is_some()) {
+            return Err(format!("one outcome: {id} is a request and is told {outcome:?}"));
+        }
+        self.end_any(id, outcome, context)
+    }
+
+    pub(super) fn end_any(&mut self, id: OpId, outcome: &Outcome, context: &Context) -> Result<(), String> {
         let Some(entry) = self.entries.remove(&id.0) else {
             return Err(format!("one outcome: {id} is told {outcome:?} and is not pending"));
         };
@@ -254,8 +291,9 @@ impl Ledger {
             return Err(format!("one outcome: {id} is told {outcome:?}, which does not fit {entry:?}"));
         }
         match &mut self.arrivals {
-            Some(arrivals) => arrivals.end(id, outcome),
-            None => Ok(()),
+            // What was refused has arrived, and yet the peer has it not.
+            Some(arrivals) if !entry.floats() => arrivals.end(id, outcome),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -284,63 +322,6 @@ impl Ledger {
             self.keys.remove(&(key.clone(), class, old));
             self.keys.insert((key.clone(), class, place));
         }
-    }
-
-    /// Whether a message can have ended so.
-    fn fits(&self, id: OpId, entry: &Entry, outcome: &Outcome, context: &Context) -> bool {
-        let waits = !entry.may_have_left();
-        let too_late = entry.until.is_some_and(|until| until <= context.now);
-        let class = entry.options.class;
-        match outcome {
-            // An answer, even a no, proves that it was written; and with that an at-most-once message ends.
-            Outcome::Written => {
-                class != Class::AtLeastOnce && matches!(entry.owed, Some(Why::Flushed | Why::Acked | Why::Denied))
-            }
-            Outcome::Acked => entry.owed == Some(Why::Acked),
-            Outcome::Failed(why) if why.code.as_ref().is_some_and(|code| code.as_str() == "poison") => {
-                let is_doubtful = class == Class::AtLeastOnce && entry.doubtful;
-                is_doubtful && (entry.owed == Some(Why::Poison) || context.too_big)
-            }
-            Outcome::Failed(_) => entry.owed == Some(Why::Denied),
-            Outcome::Expired => waits && too_late,
-            Outcome::Dropped(Dropped::Overflow) => waits && self.overflows(id, entry, context.overflow),
-            Outcome::Dropped(Dropped::Replaced) => waits && self.is_replaced(entry, context.overflow),
-            Outcome::Dropped(Dropped::LinkGone) => {
-                matches!(class, Class::Volatile | Class::Bypass) && (waits || entry.owed == Some(Why::LinkGone))
-            }
-            Outcome::Dropped(Dropped::Stopped) => waits && context.over,
-            Outcome::Dropped(Dropped::Elsewhere) => waits && context.elsewhere,
-            Outcome::Cancelled => waits && context.cancelling,
-            Outcome::InDoubt => {
-                let has_cause = too_late || context.over || context.elsewhere;
-                entry.owed == Some(Why::Lost) || (entry.may_have_left() && has_cause)
-            }
-            // Whether it is, is for others to say.
-            Outcome::Duplicate(_) => waits && self.newcomer == Some(id.0),
-            Outcome::Dropped(_) | _ => false,
-        }
-    }
-
-    fn overflows(&self, id: OpId, entry: &Entry, overflow: Overflow) -> bool {
-        let is_new = self.newcomer == Some(id.0);
-        match overflow {
-            Overflow::DropOldest => !is_new,
-            Overflow::DropNewest => is_new,
-            Overflow::DropLowest => {
-                let newcomer = self.newcomer.and_then(|id| self.entries.get(&id));
-                let lowest = self.droppable.first() == Some(&(entry.options.class, entry.place));
-                !is_new && lowest && newcomer.is_some_and(|new| new.options.class >= entry.options.class)
-            }
-            Overflow::Refuse | Overflow::ReplaceByKey | _ => false,
-        }
-    }
-
-    fn is_replaced(&self, entry: &Entry, overflow: Overflow) -> bool {
-        let Some(new) = self.newcomer.and_then(|id| self.entries.get(&id)) else { return false };
-        let (old, new) = (&entry.options, &new.options);
-        let both_latest = [old.class, new.class] == [Class::Latest; 2];
-        let gives_way = overflow == Overflow::ReplaceByKey && old.class != Class::AtLeastOnce;
-        old.keyed().is_some() && old.keyed() == new.keyed() && (both_latest || gives_way)
     }
 
     pub(super) fn arrived(&mut self, id: OpId) -> Result<(), String> {
@@ -389,11 +370,11 @@ impl Entry {
         match self.owed {
             Some(Why::Flushed | Why::Acked) => true,
             Some(Why::Denied) => self.options.class != Class::AtLeastOnce,
-            Some(Why::Lost | Why::LinkGone | Why::Cancelled | Why::Poison) | None => false,
+            Some(Why::Replied | Why::Lost | Why::LinkGone | Why::Cancelled | Why::Poison) | None => false,
         }
     }
 
-    const fn may_have_left(&self) -> bool {
+    pub(super) const fn may_have_left(&self) -> bool {
         self.handed || self.doubtful
     }
 }

@@ -280,12 +280,17 @@ impl Link {
 
     /// The peer answered for this message, so its frame and all before it have been flushed.
     pub(super) fn answered(&mut self, op: OpId, ledger: &mut Ledger) {
-        if !self.unacked.remove(&op.0) {
+        self.arrived(op, ledger);
+        self.unacked.remove(&op.0);
+    }
+
+    /// The same, and the peer will say more of it.
+    pub(super) fn arrived(&mut self, op: OpId, ledger: &mut Ledger) {
+        if !self.unacked.contains(&op.0) {
             if let Some(flying) = self.flight.iter().find(|flying| flying.op == Some(op)).copied() {
                 self.flushed(flying.number, ledger);
             }
         }
-        self.unacked.remove(&op.0);
     }
 
     fn end(self, left: u64, limit: Option<u32>, ledger: &mut Ledger) {

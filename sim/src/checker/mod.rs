@@ -10,6 +10,7 @@ mod link;
 mod look;
 mod pace;
 mod perform;
+mod requests;
 mod silence;
 mod spy;
 mod twins;
@@ -39,7 +40,7 @@ use twins::Twins;
 ///
 /// | rule | what is checked |
 /// |---|---|
-/// | `one outcome` | each accepted message ends once, as it can have ended; nothing is owed after a turn; after a stop nothing is pending |
+/// | `one outcome` | each accepted message ends once, as it can have ended, and each request with a reply or without; nothing is owed after a turn; after a stop nothing is pending |
 /// | `order` | what is handed over is always the oldest that waits; nothing goes out whose time has passed |
 /// | `one link` | one link is dialled or live, one leaves and says nothing but its Close |
 /// | `stale` | a report of any other link is answered so, and changes nothing |
@@ -152,7 +153,11 @@ impl<S: Spy> Checker<S> {
             Input::Command(Command::Send { options, .. }) => Some(options.clone()),
             Input::Command(_) | Input::Report(..) | Input::Wake => None,
         };
-        Brief { what: What::of(input, &self.spy), options, change: Change::of(input) }
+        let request = match input {
+            Input::Command(Command::Request { options, .. }) => Some(options.clone()),
+            Input::Command(_) | Input::Report(..) | Input::Wake => None,
+        };
+        Brief { what: What::of(input, &self.spy), options, request, change: Change::of(input) }
     }
 
     /// To be called after the turn, with what [`before`](Self::before) gave, the actions of this turn alone
@@ -168,9 +173,13 @@ impl<S: Spy> Checker<S> {
         // Time that goes backwards stands still, for the session and so for us.
         let now = now.max(self.now);
         self.turns += 1;
-        let Brief { what, options, change } = brief;
+        let Brief { what, options, request, change } = brief;
         self.check_quiet(now, what, answer, actions.len(), deadline);
         self.absorb(now, what, options, answer);
+        if let (Some(request), Answer::Accepted(id)) = (request, answer) {
+            let verdict = self.ledger.ask(now, *id, &request, self.config.requests.deadline);
+            self.note(verdict);
+        }
         if let Some(change) = change {
             self.adopt(change, answer);
         }
@@ -258,6 +267,7 @@ impl<S: Spy> Checker<S> {
             | What::Connect { .. }
             | What::Stop
             | What::Send
+            | What::Request
             | What::Cancel(_)
             | What::TakeQueued
             | What::Endpoints { .. }

@@ -72,6 +72,8 @@ impl<S: Spy> Checker<S> {
         let may_send = link.is_logged_in() || matches!(sent, Sent::Login | Sent::Pong);
         let (op, verdict) = match sent {
             Sent::Login | Sent::Pong | Sent::Control => (None, Ok(())),
+            Sent::Request(op) if !self.ledger.was_asked(op) => (None, Ok(())),
+            Sent::Request(op) => self.ledger.hand_over(now, id, Some(op)),
             Sent::Message(op) => self.ledger.hand_over(now, id, op),
             Sent::Batch => return self.send_batch(now, id, frame, secret),
         };
@@ -155,6 +157,12 @@ impl<S: Spy> Checker<S> {
                 let verdict = self.ledger.end(*id, outcome, &context);
                 self.note(verdict);
                 let verdict = self.twins.end(*id, outcome, &self.config.dedup);
+                self.note(verdict);
+            }
+            Event::Reply(reply) => {
+                let context = self.context(now, what, reply.id);
+                let answered = reply.result.as_ref().map(|message| message.is_some());
+                let verdict = self.ledger.end_request(reply.id, answered, &context);
                 self.note(verdict);
             }
             Event::GoingAway(_) => self.going_away = true,

@@ -33,6 +33,8 @@ pub enum Sent {
     Message(Option<OpId>),
     /// It is several of them: see [`Spy::members`].
     Batch,
+    /// It is a request of this id: the application's, or one of the session's own for the snapshot of a topic.
+    Request(OpId),
 }
 
 /// What a frame says that the session receives.
@@ -44,6 +46,10 @@ pub enum Got {
     Acked(OpId),
     /// The peer refuses this message.
     Denied(OpId),
+    /// The peer answers this request; if it is a message, it says something in return.
+    Replied(OpId),
+    /// The same without content; if it is a message, the peer has it.
+    Done(OpId),
     /// Nothing that concerns the checker.
     Other,
 }

@@ -49,6 +49,9 @@ impl<M> Books<M> {
     #[cold]
     pub(super) fn note(&mut self, place: Place, expires: Option<Timestamp>, extra: Extra) -> u8 {
         let mut is = 0;
+        if extra.is_request {
+            is |= Is::REQUEST;
+        }
         if let Some(at) = expires {
             self.expiries.insert(place, at);
             is |= Is::EXPIRING;
@@ -75,15 +78,21 @@ impl<M> Books<M> {
         let Some(message) = entry.message.take() else { return };
         self.dead.push(message);
         let Label { place, bytes, is, .. } = entry.label;
+        self.release(bytes);
+        self.droppable.on_ended(&entry.label);
+        let tracked = is.any(Is::TRACKED);
+        if is.any(Is::EXPIRING | Is::EXTRA | Is::REQUEST) {
+            return self.end_noted(place, is, outcome, end);
+        }
+        end(Ended { id: OpId(place.0), tracked, is_request: false, outcome, label: None });
+    }
+
+    /// One message less, and its bytes.
+    #[inline(always)]
+    pub(super) fn release(&mut self, bytes: u32) {
         self.live -= 1;
         self.bytes -= u64::from(bytes);
         self.on_freed();
-        self.droppable.on_ended(&entry.label);
-        let tracked = is.any(Is::TRACKED);
-        if is.any(Is::EXPIRING | Is::EXTRA) {
-            return self.end_noted(place, tracked, outcome, end);
-        }
-        end(Ended { id: OpId(place.0), tracked, outcome, label: None });
     }
 
     /// What was refused may find room.
@@ -95,9 +104,10 @@ impl<M> Books<M> {
     }
 
     #[cold]
-    fn end_noted(&mut self, place: Place, tracked: bool, outcome: Outcome, end: &mut impl FnMut(Ended)) {
+    fn end_noted(&mut self, place: Place, is: Is, outcome: Outcome, end: &mut impl FnMut(Ended)) {
         let (id, label) = self.forget(place);
-        end(Ended { id, tracked, outcome, label });
+        let (tracked, is_request) = (is.any(Is::TRACKED), is.any(Is::REQUEST));
+        end(Ended { id, tracked, is_request, outcome, label });
     }
 
     /// What was noted of the message at this place is of no use any more; says its id and its label.

@@ -82,7 +82,9 @@ impl<M> Outbox<M> {
 
     /// Takes a message back. `None` if it is unknown, ended, or may have left.
     pub(crate) fn cancel(&mut self, id: OpId, end: &mut impl FnMut(Ended)) -> Option<M> {
-        let at = self.find(id).filter(|at| self.is_here(*at))?;
+        let Some(at) = self.find(id).filter(|at| self.is_here(*at)) else {
+            return self.end_rest(id, Outcome::Cancelled, end).map(|rest| rest.message);
+        };
         self.end(at, Outcome::Cancelled, end);
         self.books.dead.pop()
     }
@@ -110,6 +112,7 @@ impl<M> Outbox<M> {
             }));
         }
         self.tidy();
+        self.take_rests(&mut taken, end);
         taken
     }
 
@@ -165,6 +168,7 @@ impl<M> Outbox<M> {
                 self.end_in_place(at, Outcome::Dropped(Dropped::Stopped), end);
             }
         }
+        self.end_rests(Dropped::Stopped, end);
         self.tidy();
     }
 

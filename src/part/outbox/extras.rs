@@ -1,9 +1,15 @@
 //! What do few messages have? A key, a label, the place of another; only those that have it pay for it.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::Place;
-use crate::{Class, OpId, Text, Timestamp, session::Rare};
+use crate::{
+    Class, OpId, Text, Timestamp,
+    session::{Asked, Rare},
+};
 
 /// What few messages have, by their place.
 #[derive(Clone, Debug, Default)]
@@ -25,20 +31,25 @@ pub(super) struct Extra {
     /// What it draws on beside what all do, and how much.
     pub(super) bucket: Option<Text>,
     pub(super) slots: u32,
+    /// It is a request, and what is noted of it.
+    pub(super) is_request: bool,
+    pub(super) asked: Option<Box<Asked>>,
 }
 
 impl Extra {
     /// What was asked for, and when, if it takes the place of another.
     pub(super) fn new(id: OpId, class: Class, rare: Rare, since: Option<Timestamp>) -> Self {
         let slots = rare.slots();
-        let Rare { key, label, bucket, .. } = rare;
-        Self { id, class, since, key, label, bucket, slots }
+        let Rare { key, label, bucket, asked, .. } = rare;
+        let is_request = asked.is_some();
+        let asked = asked.filter(|asked| !asked.is_plain()).map(Box::new);
+        Self { id, class, since, key, label, bucket, slots, is_request, asked }
     }
 
     /// Nothing is to be noted.
     pub(super) const fn is_plain(&self) -> bool {
         let draws = self.bucket.is_some() || self.slots != 1;
-        self.since.is_none() && self.key.is_none() && self.label.is_none() && !draws
+        self.since.is_none() && self.key.is_none() && self.label.is_none() && self.asked.is_none() && !draws
     }
 }
 

@@ -19,7 +19,8 @@ pub(crate) struct Keeping<'a, M> {
 
 impl<M> Outbox<M> {
     /// What has not left, and what is kept until it is acknowledged: oldest first. What may have left and is to be sent
-    /// at most once is in doubt, whoever asks. Whoever has taken the place of an older message stands where its own id
+    /// at most once is in doubt, whoever asks. Of requests nothing is kept: who waits for the answer goes with the
+    /// process. Whoever has taken the place of an older message stands where its own id
     /// says.
     pub(crate) fn kept(&self) -> Vec<Keeping<'_, M>> {
         let keeping = |at: usize| {
@@ -27,7 +28,7 @@ impl<M> Outbox<M> {
             let (at_least_once, may_have_left) = (label.class == Class::AtLeastOnce, !self.is_here(at));
             let (id, secret, expires) = (self.id_at(at), label.is.any(Is::SECRET), self.books.expiries.of(label.place));
             let keeping = Keeping { id, message, at_least_once, secret, may_have_left, expires };
-            (at_least_once || !may_have_left).then_some(keeping)
+            ((at_least_once || !may_have_left) && !self.is_request(at)).then_some(keeping)
         };
         let mut kept: Vec<_> = (0..self.entries.len()).filter_map(keeping).collect();
         kept.sort_by_key(|keeping| keeping.id);

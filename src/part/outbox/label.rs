@@ -52,6 +52,8 @@ impl Is {
     pub(super) const EXTRA: u8 = 8;
     /// It may have left, says the process that had it before.
     pub(super) const DOUBTFUL: u8 = 16;
+    /// It is kept until it is answered, and nothing else ends it well.
+    pub(super) const REQUEST: u8 = 32;
 
     pub(super) const fn new(tracked: bool, secret: bool) -> Self {
         Self((tracked as u8 * Self::TRACKED) | (secret as u8 * Self::SECRET))

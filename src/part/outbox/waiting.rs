@@ -5,7 +5,8 @@ use alloc::collections::vec_deque;
 use super::{Books, Entry, Is, Next, Place};
 use crate::{Class, OpId};
 
-/// Goes through what waits, oldest first; of each it tells whether it has a bucket or a weight of its own.
+/// Goes through what waits, oldest first; of each it tells whether it leaves alone: because it has a bucket or a
+/// weight of its own, or asks for an answer.
 #[derive(Debug)]
 pub(crate) struct Waiting<'a, M> {
     pub(super) entries: vec_deque::Iter<'a, Entry<M>>,
@@ -22,7 +23,8 @@ impl<'a, M> Iterator for Waiting<'a, M> {
         let draws = extra.is_some_and(|extra| extra.bucket.is_some() || extra.slots > 1);
         let id = extra.map_or(OpId(label.place.0), |extra| extra.id);
         let (place, bytes, secret) = (label.place, label.bytes, label.is.any(Is::SECRET));
-        let (ack, again) = (label.class == Class::AtLeastOnce, place < self.doubtful_below);
-        Some((Next { id, place, message, bytes, secret, ack, again }, draws))
+        let (is_request, again) = (label.is.any(Is::REQUEST), place < self.doubtful_below);
+        let ack = label.class == Class::AtLeastOnce && !is_request;
+        Some((Next { id, place, message, bytes, secret, ack, again, is_request }, draws || is_request))
     }
 }

@@ -148,7 +148,7 @@ fn refused(link: &mut Link, op: Option<OpId>, packet: &Packet) -> Heard<Incoming
     }
 }
 
-fn rejection(packet: &Packet) -> Box<Rejected> {
+pub(super) fn rejection(packet: &Packet) -> Box<Rejected> {
     Box::new(Rejected {
         code: plain(packet, "code").map(beginning),
         message: plain(packet, "message").or_else(|| sentence(packet)).map(beginning).unwrap_or_default(),

@@ -35,7 +35,7 @@ mod spelling;
 mod stamp;
 mod write;
 
-use alloc::{format, vec::Vec};
+use alloc::{borrow::Cow, format, vec::Vec};
 
 use bytes::Bytes;
 
@@ -46,7 +46,7 @@ pub use spelling::{same_name, snake_case};
 pub use stamp::Stamps;
 
 use super::{Abilities, Acks, Complaint, Heard, Limits, Pings, Protocol, Say, Topics, Who};
-use crate::{BadConfig, Frame, Handshake, OpId, Text, Timestamp, Unfit, part::base36};
+use crate::{BadConfig, Frame, Handshake, OpId, Rejected, Text, Timestamp, Unfit, part::base36};
 
 /// The protocol `json`.
 ///
@@ -347,6 +347,23 @@ impl Protocol for Json {
 
     fn is_local(&self, topic: &Text) -> bool {
         self.local_topics.contains(topic)
+    }
+
+    fn name_of<'a>(&self, message: &'a Incoming) -> Option<&'a str> {
+        Some(message.name())
+    }
+
+    fn spelled<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        if self.both_spellings { snake_case(name) } else { Cow::Borrowed(name) }
+    }
+
+    fn name_of_trouble(&self) -> Option<&str> {
+        Some("error")
+    }
+
+    fn refusal_in(&self, message: &Incoming) -> Rejected {
+        let why = *hear::rejection(message.packet());
+        Rejected { code: why.code.or_else(|| Some(message.name().into())), ..why }
     }
 
     fn introduce(&mut self, who: &Who<'_>) {

@@ -83,7 +83,7 @@ impl Config {
         ]
     }
 
-    fn link_problems(&self) -> [Problem; 9] {
+    fn link_problems(&self) -> [Problem; 10] {
         let (beat, off) = (&self.heartbeat, "is zero: Duration::MAX switches it off");
         let no_reset = "is zero: a server that accepts and drops would never be waited for";
         [
@@ -96,6 +96,7 @@ impl Config {
             (is_zero(self.close_timeout), "close_timeout", "is zero: give the peer time to answer"),
             (self.close_timeout > MINUTE, "close_timeout", "is over a minute: a stop would not end"),
             (is_zero(self.stable_for), "stable_for", no_reset),
+            (is_zero(self.requests.deadline), "requests.deadline", "is zero: every request would be over at once"),
         ]
     }
 
@@ -202,7 +203,8 @@ mod tests {
     /// One config for each way to be wrong.
     #[test]
     fn every_problem_is_named() {
-        let cases: [Case; 48] = [
+        let cases: [Case; 49] = [
+            ("requests.deadline is zero", |c| c.requests.deadline = Duration::ZERO),
             ("retry.base is zero", |c| c.retry.base = Duration::ZERO),
             ("retry.factor is zero", |c| c.retry.factor = 0),
             ("retry.floor is zero", |c| c.retry.floor = Duration::from_nanos(999)),

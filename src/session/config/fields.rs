@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     BatchPolicy, Config, ConnectPolicy, CredentialPolicy, DedupPolicy, ErrorPolicy, HeartbeatPolicy, Identity,
-    PacingPolicy, QueuePolicy, RetryPolicy, SubscriptionPolicy, Window,
+    PacingPolicy, QueuePolicy, RequestPolicy, RetryPolicy, SubscriptionPolicy, Window,
 };
 
 /// A setting that was changed.
@@ -165,6 +165,10 @@ fields! {
         incoming AtOnce,
         within AtOnce,
         count AtOnce,
+    }
+    requests: RequestPolicy {
+        deadline NextTime,
+        grace NextTime,
     };
 
     connect_timeout NextTime,

@@ -70,6 +70,7 @@ impl Config {
             .chain(self.error_rules())
             .chain(self.dedup_rules())
             .chain(self.topic_rules())
+            .chain(self.request_rules())
             .collect()
     }
 
@@ -456,6 +457,8 @@ mod tests {
             ("dedup.within, retry.cap", |c| (c.dedup.incoming, c.dedup.within) = (true, secs(29))),
             ("subscriptions.answer_timeout", |c| c.subscriptions.answer_timeout = NEVER),
             ("subscriptions.answer_timeout, heartbeat.interval, heartbeat.timeout", |c| c.subscriptions.answer_timeout = secs(36)),
+            ("requests.deadline", |c| c.requests.deadline = NEVER),
+            ("requests.grace", |c| c.requests.grace = NEVER),
             ("errors.rows, retry.directed_cap", |c| c.errors.rows = vec![Row::http(420, Recovery::RetryAfter(HOUR * 2))]),
         ];
         for (fields, spoil) in cases {

@@ -12,6 +12,7 @@ mod lint;
 mod pacing;
 mod presets;
 mod queue;
+mod requests;
 mod retry;
 #[cfg(all(feature = "serde", test))]
 mod serde_tests;
@@ -32,6 +33,7 @@ pub use identity::{ClientId, Identity};
 pub use lint::Finding;
 pub use pacing::{Bucket, PacingPolicy};
 pub use queue::{Overflow, QueuePolicy, Window};
+pub use requests::RequestPolicy;
 pub use retry::{FirstAttempt, Jitter, RetryPolicy};
 pub use subscriptions::{Restore, SubscriptionPolicy};
 
@@ -105,6 +107,8 @@ pub struct Config {
     pub identity: Identity,
     /// What counts as the same message twice.
     pub dedup: DedupPolicy,
+    /// How long answers are waited for.
+    pub requests: RequestPolicy,
     /// How long an attempt may take until the transport is open. **10 s**
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub connect_timeout: Duration,
@@ -150,6 +154,7 @@ impl Default for Config {
             subscriptions: SubscriptionPolicy::default(),
             identity: Identity::default(),
             dedup: DedupPolicy::default(),
+            requests: RequestPolicy::default(),
             connect_timeout: Duration::from_secs(10),
             login_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),

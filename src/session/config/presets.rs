@@ -121,6 +121,8 @@ impl Config {
         config.login_timeout = Duration::from_secs(30);
         config.stable_for = Duration::from_secs(30);
         config.degraded_after = Duration::from_secs(300);
+        config.requests.deadline = Duration::from_secs(60);
+        config.requests.grace = Duration::from_secs(60);
         config.max_message = 16 << 10;
         config.heard_max = 64;
         config.history = 8;

@@ -237,7 +237,7 @@ impl<P: Protocol> Writer<'_, P> {
 }
 
 const fn outgoing<M>(next: Next<'_, M>) -> Outgoing<'_, M> {
-    let Next { id, place: _, message, bytes: _, secret: _, ack, again } = next;
+    let Next { id, place: _, message, bytes: _, secret: _, ack, again, is_request: _ } = next;
     Outgoing { op: id, message, number: None, ack, again }
 }
 

@@ -1,0 +1,112 @@
+//! What is owed for every request? It ends like a message, with an answer besides.
+
+use std::time::Duration;
+
+use steadfast::{Class, OpId, Outcome, RequestOptions, SendOptions, Timestamp};
+
+use super::ledger::{Context, Entry, Ledger, Why};
+
+/// What is known of a request beside what any message has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// It may be asked again when the peer says no.
+    retries: bool,
+    /// It may be answered by the name of a message.
+    named: bool,
+    /// It may be failed by the name of a message, or was refused and may be asked again.
+    pub(super) may_fail: bool,
+    /// It was refused: from then on nobody but the session knows where in the queue it stands.
+    floats: bool,
+}
+
+impl Ledger {
+    /// A request is accepted.
+    pub(super) fn ask(
+        &mut self,
+        now: Timestamp,
+        id: OpId,
+        options: &RequestOptions,
+        usual: Duration,
+    ) -> Result<(), String> {
+        let class = if options.idempotent { Class::AtLeastOnce } else { Class::AtMostOnce };
+        let mut sent = SendOptions::new(class).tracked().ttl(options.deadline.unwrap_or(usual));
+        sent.secret = options.secret;
+        self.requests.insert(id.0);
+        let verdict = self.accept(now, id, sent, None);
+        let asked = Asked {
+            retries: options.retry.is_some(),
+            named: options.answered_by.is_some(),
+            may_fail: options.failed_by.is_some(),
+            floats: false,
+        };
+        if let Some(entry) = self.entry(id) {
+            entry.asked = Some(asked);
+        }
+        verdict
+    }
+
+    /// Whether it is, or was, a request of the application.
+    pub(super) fn was_asked(&self, op: OpId) -> bool {
+        self.requests.contains(&op.0)
+    }
+
+    pub(super) fn is_request(&mut self, op: OpId) -> bool {
+        self.entry(op).is_some_and(|entry| entry.asked.is_some())
+    }
+
+    /// The peer answers it. `false`: it is no request that this link was given.
+    pub(super) fn replied(&mut self, op: OpId) -> bool {
+        let is_given = self.entry(op).is_some_and(|entry| entry.asked.is_some() && entry.handed);
+        if is_given {
+            self.owe(op, Why::Replied);
+        }
+        is_given
+    }
+
+    /// The peer has it, or says no. An acknowledgement ends no request; a no may be the beginning of another try.
+    pub(super) fn refused(&mut self, op: OpId, why: Why) {
+        let Some(entry) = self.entry(op).filter(|entry| entry.handed && why == Why::Denied) else { return };
+        match &mut entry.asked {
+            Some(asked) if asked.retries => {
+                (asked.floats, asked.may_fail) = (true, true);
+                (entry.handed, entry.doubtful) = (false, false);
+            }
+            Some(_) | None => self.owe(op, why),
+        }
+    }
+
+    /// One that was refused goes to a transport again, whenever that is. `false`: it is another one.
+    pub(super) fn hand_over_again(&mut self, op: OpId) -> bool {
+        let Some(entry) = self.entry(op).filter(|entry| entry.floats() && !entry.handed) else { return false };
+        entry.handed = true;
+        true
+    }
+
+    /// It ends with an answer, with or without content, or in another way.
+    pub(super) fn end_request(
+        &mut self,
+        id: OpId,
+        result: Result<bool, &Outcome>,
+        context: &Context,
+    ) -> Result<(), String> {
+        let Some((asked, owed, handed)) =
+            self.entry(id).and_then(|entry| Some((entry.asked?, entry.owed, entry.handed)))
+        else {
+            return Err(format!("one outcome: {id} is answered with {result:?} and is no request that waits"));
+        };
+        match result {
+            Err(outcome) => self.end_any(id, outcome, context),
+            Ok(_) if owed == Some(Why::Replied) || (asked.named && handed) => {
+                self.remove(id);
+                Ok(())
+            }
+            Ok(_) => Err(format!("one outcome: {id} is answered, and nobody has answered it")),
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn floats(&self) -> bool {
+        self.asked.is_some_and(|asked| asked.floats)
+    }
+}
