@@ -201,8 +201,14 @@ fn told(now: Timestamp, action: &Action<Text, Text>) -> String {
 }
 
 fn phase(change: &Change) -> String {
-    let Change { from, to, error, .. } = change;
-    error.map_or_else(|| format!("phase {from} -> {to}"), |error| format!("phase {from} -> {to}, error {error}"))
+    let Change { from, to, error, gave_up, .. } = change;
+    let error = error.map_or(String::new(), |error| format!(", error {error}"));
+    // A failure that is the end by itself has no limit, and is told as it is.
+    let limit = gave_up.as_ref().and_then(|gave_up| {
+        let limit = gave_up.limit?;
+        Some(format!(", given up by {limit:?}: first {}, last {}", gave_up.first.message, gave_up.last.message))
+    });
+    format!("phase {from} -> {to}{error}{}", limit.unwrap_or_default())
 }
 
 #[test]
@@ -344,6 +350,21 @@ fn a_dashboard_from_start_to_giving_up() {
     story.note("whoever has another way takes it now").wake();
     story.note("it is back, and does not know us any more").wake().after(40).down(answer(401, None), 0);
     story.end("dashboard");
+}
+
+#[test]
+fn a_dashboard_from_start_over_three_failures_to_its_limit() {
+    let mut config = Config::dashboard();
+    config.retry.max_attempts = Some(3);
+    let mut story = Story::new("What a dashboard shows of a session that may try three times", config);
+    let refused = |why| Cause::Unreachable(Text::from_static(why));
+    story.watched().send("an order", Class::AtLeastOnce).connect();
+    for why in ["no route to host", "connection refused"] {
+        story.after(3).down(refused(why), 0).wake();
+    }
+    story.note("the third is the last").after(3).down(refused("connection refused, still"), 0);
+    story.note("nothing happens until somebody wants it").after(3_600_000).command("connect now", Command::ConnectNow);
+    story.after(30).up().after(20).hear("ok").end("dashboard_limit");
 }
 
 #[test]

@@ -97,6 +97,11 @@ impl<M> Lane<M> {
         Some(Passing { id: *id, message, bytes: *bytes, secret: *secret, bucket: bucket.as_ref(), slots: *slots })
     }
 
+    /// Those with the transport, and the number of the last frame of each.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (OpId, u64)> {
+        self.passers.iter().take(self.handed).map(|passer| (passer.id, passer.frames.1))
+    }
+
     /// The message that [`next`](Self::next) showed was handed over, as the frames of these numbers.
     pub(crate) fn on_handed(&mut self, frames: (u64, u64)) {
         if let Some(passer) = self.passers.get_mut(self.handed) {

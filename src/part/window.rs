@@ -101,6 +101,12 @@ impl Flights {
         self.flights.back().map_or((0, 0), |flight| (flight.last + 1 - u64::from(flight.frames), flight.last))
     }
 
+    /// The messages on their way, and the number of the last frame of each.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (OpId, u64)> {
+        let owner = |place: Place| self.moved.iter().find(|(_, at)| *at == place).map(|(id, _)| *id);
+        self.flights.iter().map(move |flight| (owner(flight.place).unwrap_or(flight.place.owner()), flight.last))
+    }
+
     /// Whether a message may pass the queue by. Such messages have the second window for their frames, and bounds of
     /// their own for their bytes.
     pub(crate) fn has_passing_room(&self) -> bool {
@@ -209,6 +215,16 @@ mod tests {
         flights.on_answered(OpId(8));
         assert_eq!(flights.take_flushed(), Some(place(9)), "who has the one has the other");
         assert_eq!(flights.bytes, 10);
+    }
+
+    #[test]
+    fn the_messages_on_their_way_have_their_last_frame() {
+        let mut flights = flights();
+        flights.hand(OpId(9), place(8), 1, 10);
+        assert!(flights.messages().eq([(OpId(7), 3), (OpId(9), 4)]), "the second has taken the place of another");
+        flights.on_flushed(3);
+        flights.take_flushed();
+        assert!(flights.messages().eq([(OpId(9), 4)]));
     }
 
     #[test]

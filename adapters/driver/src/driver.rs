@@ -14,7 +14,7 @@ use std::{
 };
 
 use steadfast::{
-    Action, Attempt, Error, Event, Input, LinkId, Machine, Outcome, Phase, Protocol, StopCause, Timestamp,
+    Action, Attempt, Error, Event, Frame, Input, LinkId, Machine, Outcome, Phase, Protocol, StopCause, Text, Timestamp,
 };
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     host::{Ask, Asking, Classifier, Host},
     inbox::Brought,
     links::Link,
+    lives::Lives,
     log,
     shared::{ActionOf, Shared, Whereabouts},
     weights::Weights,
@@ -51,6 +52,7 @@ pub struct Driver<P: Protocol, R: Runtime, D: Dialer> {
     /// Messages that have ended, likewise.
     dead: Vec<P::Message>,
     weights: Weights,
+    lives: Lives,
     brought: Brought<P::Incoming, P::Topic>,
     /// Those to wake outside the lock.
     woken: Vec<Waker>,
@@ -91,6 +93,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             actions: Vec::new(),
             dead: Vec::new(),
             weights: Weights::default(),
+            lives: Lives::default(),
             brought: Brought::default(),
             woken: Vec::new(),
             deadline: None,
@@ -117,6 +120,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
     /// Under the lock: tells the session what the links have to report, wakes it if its deadline is due, and
     /// takes all that it wants done. `None` if a turn has panicked.
     fn turn(&mut self) -> Option<()> {
+        let is_told = self.lives.ask();
         let mut core = self.shared.lock()?;
         let now = self.shared.now();
         let former = replace(&mut core.driver, Whereabouts::Awake(now));
@@ -134,6 +138,9 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             self.is_quiet = true;
         }
         core.take(&mut self.actions, &mut self.dead);
+        if is_told {
+            self.lives.look(&core.session);
+        }
         self.deadline = core.session.next_deadline();
         self.is_awaited = !core.tickets.is_empty() || !core.senders.is_empty();
         drop(core);
@@ -154,14 +161,13 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
     /// Outside the lock: does what the session wants. What is for a link that is gone is thrown away.
     fn perform(&mut self) {
         let mut actions = take(&mut self.actions);
-        let is_detailed = log::is_detailed();
         for (index, action) in actions.drain(..).enumerate() {
-            if is_detailed {
-                log::detail(&action);
+            if self.lives.is_told() {
+                self.detail(&action);
             }
             match action {
                 Action::Connect(attempt) => self.connect(*attempt),
-                Action::Send { link, frame, secret: _ } => self.with(link, |link| link.feed(frame)),
+                Action::Send { link, frame, secret: _ } => self.feed(link, frame),
                 Action::FlushQueue(link) => self.with(link, Link::flush),
                 Action::Close { link, code, reason } => {
                     self.asking.void(link);
@@ -184,11 +190,31 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
 
     fn connect(&mut self, attempt: Attempt) {
         log::connect(&attempt);
-        let id = attempt.link;
+        let (id, number) = (attempt.link, attempt.attempt);
         let dial = self.dialer.dial(attempt);
         // There is one, most of the time, and a link is large; a vector would make room for four.
         self.links.reserve_exact(1);
-        self.links.push(Link::new(id, dial));
+        self.links.push(Link::new(id, number, dial));
+    }
+
+    fn feed(&mut self, id: LinkId, frame: Frame) {
+        let Some(link) = self.links.iter_mut().find(|link| link.id == id) else { return };
+        if let Some(frames) = link.feed(frame).filter(|_| self.lives.is_told()) {
+            self.lives.sent(id, frames);
+        }
+    }
+
+    #[cold]
+    fn detail(&self, action: &ActionOf<P>) {
+        log::detail(action);
+        if let Action::Close { link, code, reason } = action {
+            let attempt = self.links.iter().find(|open| open.id == *link).map(|open| open.attempt);
+            log::closing(*link, attempt, self.client_id(), *code, reason);
+        }
+    }
+
+    fn client_id(&self) -> Option<Text> {
+        self.shared.look().session.health(self.shared.now()).client_id
     }
 
     fn with(&mut self, id: LinkId, act: impl FnOnce(&mut Link<D>)) {
@@ -208,8 +234,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
 
     fn emit_error(&mut self, error: Box<Error>) {
         if log::is_worried() {
-            let client_id = self.shared.look().session.health(self.shared.now()).client_id;
-            log::error(&error, client_id);
+            log::error(&error, self.client_id());
         }
         self.brought.other(Item::Error(error));
     }
@@ -259,7 +284,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             Poll::Pending => None,
         };
         for link in &mut self.links {
-            link.poll(cx, room, &mut self.classifier);
+            link.poll(cx, room, &mut self.classifier, &self.lives);
         }
     }
 
@@ -318,6 +343,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         self.actions.shrink_to(FEW);
         self.dead.shrink_to(FEW);
         self.weights.shrink_to(FEW);
+        self.lives.shrink_to(FEW);
         self.brought.shrink_to(FEW);
         self.links.iter_mut().for_each(|link| link.shrink_to(FEW));
         self.shared.inbox.shrink_to(FEW);

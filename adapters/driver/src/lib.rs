@@ -16,6 +16,7 @@ mod host;
 mod inbox;
 mod kept;
 mod links;
+mod lives;
 mod log;
 mod mailbox;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

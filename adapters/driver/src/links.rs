@@ -9,11 +9,13 @@ use std::{
 
 use steadfast::{Cause, CloseCode, Down, Frame, Handshake, Input, LinkId, Protocol, Report, Timestamp};
 
-use crate::{Dialer, Transport, host::Classifier, inbox::Room, log, shared::Core, weights::Weights};
+use crate::{Dialer, Transport, host::Classifier, inbox::Room, lives::Lives, log, shared::Core, weights::Weights};
 
 /// One link: an attempt first, then perhaps a transport, then its end.
 pub(crate) struct Link<D: Dialer> {
     pub(crate) id: LinkId,
+    /// Which attempt it came of.
+    pub(crate) attempt: u64,
     stage: Stage<D>,
     /// Something was fed that shall leave.
     flush: bool,
@@ -40,16 +42,16 @@ struct News {
 }
 
 impl<D: Dialer> Link<D> {
-    pub(crate) fn new(id: LinkId, dial: D::Dial) -> Self {
-        Self { id, stage: Stage::Dialing(dial), flush: false, is_paused: false, news: News::default() }
+    pub(crate) fn new(id: LinkId, attempt: u64, dial: D::Dial) -> Self {
+        Self { id, attempt, stage: Stage::Dialing(dial), flush: false, is_paused: false, news: News::default() }
     }
 
     /// Hands a frame to the transport. What is for a link that has ended is thrown away: it has certainly
-    /// not left.
-    pub(crate) fn feed(&mut self, frame: Frame) {
-        if let Stage::Open(transport) = &mut self.stage {
-            transport.feed(frame);
-        }
+    /// not left. It says how many frames the transport has been given.
+    pub(crate) fn feed(&mut self, frame: Frame) -> Option<u64> {
+        let Stage::Open(transport) = &mut self.stage else { return None };
+        transport.feed(frame);
+        Some(transport.fed())
     }
 
     pub(crate) fn flush(&mut self) {
@@ -66,7 +68,13 @@ impl<D: Dialer> Link<D> {
 
     /// Drives it as far as it goes: the attempt, or the flush and then a read of as much as there is room for;
     /// `None` if nothing shall be read. A pending flush does not keep from reading.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, room: Option<Room>, classifier: &mut Classifier) {
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: Option<Room>,
+        classifier: &mut Classifier,
+        lives: &Lives,
+    ) {
         if let Stage::Dialing(dial) = &mut self.stage {
             if let Poll::Ready(result) = Pin::new(dial).poll(cx) {
                 self.opened(result, classifier);
@@ -77,6 +85,9 @@ impl<D: Dialer> Link<D> {
                 self.flush = false;
                 self.news.flushed = Some(transport.fed());
                 log::flushed(self.id, transport.fed());
+                if lives.is_told() {
+                    lives.flushed(self.id, transport.fed());
+                }
             }
             let read = room.map(|room| read(transport, cx, &mut self.news.frames, room));
             self.news.progress |= transport.take_progress();

@@ -1,8 +1,8 @@
 //! What the logs say. Nothing here is reached in a hot path unless somebody listens.
 
 use steadfast::{
-    Action, Attempt, Change, Dropped, Error, Event, GaveUp, LinkId, OpId, Outcome, Phase, Recovery, StopCause, Text,
-    Timestamp,
+    Action, Attempt, Change, CloseCode, Dropped, Error, Event, GaveUp, LinkId, OpId, Outcome, Phase, Recovery,
+    StopCause, Text, Timestamp,
 };
 use tracing::{
     Level, debug, enabled, error,
@@ -62,16 +62,32 @@ pub(crate) fn detail<I, T>(action: &Action<I, T>) {
             trace!(target: TARGET, %link, bytes = frame.len(), secret, "sent");
         }
         Action::FlushQueue(link) => trace!(target: TARGET, %link, "flushing"),
-        Action::Close { link, code, reason } => debug!(target: TARGET, %link, %code, %reason, "closing"),
         Action::Abort(link) => debug!(target: TARGET, %link, "aborted"),
         Action::Emit(Event::Message { link, .. }) => trace!(target: TARGET, %link, "received"),
         // These have a word of their own.
         Action::Connect(_)
+        | Action::Close { .. }
         | Action::ReconnectAfter { .. }
         | Action::AskCredential { .. }
         | Action::EmitError(_)
         | Action::Emit(_) => {}
     }
+}
+
+/// We say goodbye.
+pub(crate) fn closing(link: LinkId, attempt: Option<u64>, client_id: Option<Text>, code: CloseCode, reason: &Text) {
+    let client_id = client_id.map(display);
+    debug!(target: TARGET, %link, attempt, client_id, %code, %reason, "closing");
+}
+
+/// A message was given to the transport as a whole.
+pub(crate) fn sent(id: OpId, link: LinkId) {
+    debug!(target: TARGET, %id, %link, "sent");
+}
+
+/// A message is with the operating system as a whole.
+pub(crate) fn flushed_message(id: OpId, link: LinkId) {
+    debug!(target: TARGET, %id, %link, "flushed");
 }
 
 /// A link has written all that it was given.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use steadfast::{Cause, CloseCode, SendOptions};
+use steadfast::{Cause, ClientId, CloseCode, Config, SendOptions};
 use steadfast_driver::Drain;
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -18,7 +18,7 @@ use tracing::{
     span,
     subscriber::with_default,
 };
-use world::{Task, World, ended, online};
+use world::{Task, World, ended, online, online_with};
 
 /// Keeps each line.
 #[derive(Clone, Default)]
@@ -105,4 +105,43 @@ fn a_failure_is_told_with_its_code_its_reason_and_the_attempt() {
     });
     assert!(has(&lines, &["WARN", "close 1012", "deploy", "attempt=1", "kind=service_unavailable"]), "{lines:#?}");
     assert!(has(&lines, &["DEBUG", "waiting", "attempt="]), "{lines:#?}");
+}
+
+/// Each line of a message has its id, and a close whose it is: of which client, and which attempt.
+#[test]
+fn a_message_is_followed_by_its_id_and_a_close_by_its_client_and_attempt() {
+    let lines = lines(|| {
+        let world = World::new();
+        let mut config = Config::default();
+        config.identity.client_id = ClientId::Given("till-4".into());
+        let (client, _events, mut driver) = online_with(&world, world.builder().config(config));
+        client.send("nobody asks for this one").unwrap();
+        let ticket = client.send_tracked("confidential", SendOptions::default().label("order 17")).unwrap();
+        assert!(driver.run().is_pending());
+        assert!(Task::new(ticket).poll().is_ready());
+        world.end(Cause::Closed { code: CloseCode::RESTART, reason: "deploy".into() });
+        assert!(driver.run().is_pending());
+        drop(client);
+    });
+    for word in ["queued", "sent", "flushed"] {
+        let line = format!("DEBUG message={word} id=");
+        let ids: Vec<_> = lines.iter().filter_map(|at| at.strip_prefix(&line)?.get(..1)).collect();
+        assert_eq!(ids, ["1", "2"], "{word} in {lines:#?}");
+    }
+    assert!(has(&lines, &["DEBUG", "done", "id=2", "Written", "label=\"order 17\""]), "{lines:#?}");
+    assert!(has(&lines, &["WARN", "close 1012", "client_id=till-4", "attempt=1"]), "{lines:#?}");
+    assert!(!has(&lines, &["confidential"]), "payloads are nobody's business");
+}
+
+#[test]
+fn our_own_close_is_told_with_client_and_attempt() {
+    let lines = lines(|| {
+        let world = World::new();
+        let mut config = Config::default();
+        config.identity.client_id = ClientId::Given("till-4".into());
+        let (client, _events, mut driver) = online_with(&world, world.builder().config(config));
+        client.stop();
+        assert!(driver.run().is_pending());
+    });
+    assert!(has(&lines, &["DEBUG", "closing", "link=1", "attempt=1", "client_id=till-4", "code=1000"]), "{lines:#?}");
 }

@@ -28,6 +28,11 @@ impl Place {
     pub(super) const FIRST: Self = Self(0);
     pub(super) const LAST: Self = Self(u64::MAX);
 
+    /// Whose own it is.
+    pub(crate) const fn owner(self) -> OpId {
+        OpId(self.0)
+    }
+
     /// Its own.
     #[inline]
     pub(crate) const fn of(id: OpId) -> Self {
