@@ -261,16 +261,6 @@ impl<P: Protocol> Session<P> {
         self.history.iter()
     }
 
-    /// The messages that the present link was given and that are not flushed yet: the link, the message, and the number of
-    /// its last frame, counted from 1 on that link as in [`Report::Flushed`](crate::Report::Flushed). An
-    /// [`Action::Send`] does not say whose frame it is; a driver that logs can tell from this, and nobody else pays for it.
-    pub fn in_flight(&self) -> impl Iterator<Item = (LinkId, OpId, u64)> {
-        self.link.iter().flat_map(|link| {
-            let messages = link.flights.messages().chain(link.lane.messages());
-            messages.map(|(id, frame)| (link.id, id, frame))
-        })
-    }
-
     /// Counts since the session was made.
     pub const fn stats(&self) -> &Stats {
         &self.stats

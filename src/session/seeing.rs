@@ -1,6 +1,6 @@
 //! What is noted for those who look on. Two of its judgements are told as events; nothing else comes of it.
 
-use super::{Action, Actions, Event, Link, Session, Stats, Stir, StopCause};
+use super::{Action, Actions, Event, Link, LinkId, OpId, Session, Stats, Stir, StopCause};
 use crate::{
     Protocol, Timestamp,
     part::{Flow, Latency, Level, Presence, Quality, Queueing, Shift, Signs, Totals},
@@ -17,6 +17,16 @@ pub(super) struct Seeing {
 }
 
 impl<P: Protocol> Session<P> {
+    /// The messages that the present link was given and that are not flushed yet: the link, the message, and the number of
+    /// its last frame, counted from 1 on that link as in [`Report::Flushed`](crate::Report::Flushed). An
+    /// [`Action::Send`] does not say whose frame it is; a driver that logs can tell from this, and nobody else pays for it.
+    pub fn in_flight(&self) -> impl Iterator<Item = (LinkId, OpId, u64)> {
+        self.link.iter().flat_map(|link| {
+            let messages = link.flights.messages().chain(link.lane.messages());
+            messages.map(|(id, frame)| (link.id, id, frame))
+        })
+    }
+
     /// Takes a picture of the counts when it is time for one: before the turn counts anything.
     #[inline(always)]
     pub(super) fn note_flow(&mut self, now: Timestamp) {

@@ -23,6 +23,16 @@ impl<P: Protocol> Client<P> {
     /// # Errors
     ///
     /// The list is too long, or one of them is. Nothing has changed.
+    ///
+    /// ```
+    /// # use steadfast::{BadEndpoints, Plain, Queued};
+    /// # use steadfast_driver::Client;
+    /// # #[expect(dead_code)]
+    /// fn move_to_another_region(client: &Client<Plain>) -> Result<(), BadEndpoints> {
+    ///     client.endpoints(["wss://eu-1.example/live", "wss://eu-2.example/live"], Queued::GoAlong)?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn endpoints<T: Into<Text>>(
         &self,
         list: impl IntoIterator<Item = T>,
@@ -49,6 +59,16 @@ impl<P: Protocol> Client<P> {
 
     /// Takes back all messages that have not left, oldest first, with what there is to know of them. Their outcome,
     /// `Cancelled`, is told as any other.
+    ///
+    /// ```
+    /// # use steadfast::{Frame, Plain};
+    /// # use steadfast_driver::Client;
+    /// # #[expect(dead_code)]
+    /// /// Whoever has another way takes what waits along.
+    /// fn by_another_way(client: &Client<Plain>, mut post: impl FnMut(Frame)) {
+    ///     client.take_queued().into_iter().for_each(|taken| post(taken.message));
+    /// }
+    /// ```
     #[must_use = "they are not sent any more"]
     pub fn take_queued(&self) -> Vec<TakenBack<P::Message>> {
         match self.ask(Command::TakeQueued) {
@@ -73,6 +93,18 @@ impl<P: Protocol> Client<P> {
     /// # Errors
     ///
     /// They make no sense. Nothing has changed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use steadfast::{BadConfig, Plain};
+    /// # use steadfast_driver::Client;
+    /// # #[expect(dead_code)]
+    /// fn on_battery(client: &Client<Plain>) -> Result<(), BadConfig> {
+    ///     let mut config = client.config();
+    ///     config.heartbeat.interval = Duration::from_secs(240);
+    ///     client.configure(config)
+    /// }
+    /// ```
     pub fn configure(&self, config: Config) -> Result<(), BadConfig> {
         match self.ask(Command::Configure(Box::new(config))) {
             Some(Answer::BadConfig(bad)) => Err(bad),
@@ -110,6 +142,20 @@ impl<P: Protocol> Client<P> {
 
     /// A hint: nothing is wanted of the network for a while, because the program goes to the background or the computer
     /// to sleep. The link is closed politely; the queue stays and takes more, and the time of its messages runs.
+    ///
+    /// ```
+    /// # use steadfast::Plain;
+    /// # use steadfast_driver::Client;
+    /// # #[expect(dead_code)]
+    /// fn visibility_changed(client: &Client<Plain>, is_visible: bool) {
+    ///     if is_visible { client.resume() } else { client.suspend() }
+    /// }
+    ///
+    /// # #[expect(dead_code)]
+    /// fn network_changed(client: &Client<Plain>, is_there: bool) {
+    ///     if is_there { client.network_back() } else { client.network_lost() }
+    /// }
+    /// ```
     pub fn suspend(&self) {
         self.command(Command::Suspend);
     }
@@ -120,6 +166,17 @@ impl<P: Protocol> Client<P> {
     }
 
     /// From now on logs in with this. A link that is there stays.
+    ///
+    /// ```
+    /// # use steadfast::{Plain, Secret};
+    /// # use steadfast_driver::Client;
+    /// # #[expect(dead_code)]
+    /// /// A session that has stopped because its token was refused goes on with another one.
+    /// fn signed_in(client: &Client<Plain>, token: String) {
+    ///     client.authenticate(Secret::from(token));
+    ///     client.connect_now();
+    /// }
+    /// ```
     pub fn authenticate(&self, credential: impl Into<Option<Secret>>) {
         self.command(Command::Authenticate(credential.into()));
     }

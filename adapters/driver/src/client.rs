@@ -152,6 +152,20 @@ impl<P: Protocol> Client<P> {
     /// Takes a message back that has not left. `None` if it has, or is not known.
     ///
     /// Its outcome, `Cancelled`, is told as any other.
+    ///
+    /// ```
+    /// # use steadfast::{Plain, Refused};
+    /// # use steadfast_driver::Client;
+    /// # #[expect(dead_code)]
+    /// fn change_of_mind(client: &Client<Plain>) -> Result<(), Refused<steadfast::Frame>> {
+    ///     let id = client.send("two coffees")?;
+    ///     match client.cancel(id) {
+    ///         Some(message) => println!("{} bytes have not left", message.len()),
+    ///         None => println!("too late: it may arrive"),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn cancel(&self, id: OpId) -> Option<P::Message> {
         match self.shared().enter()?.command(Command::Cancel(id)) {
             Answer::Cancelled(message) => message,
@@ -201,6 +215,16 @@ impl<P: Protocol> Client<P> {
     }
 
     /// How it does.
+    ///
+    /// ```
+    /// # use steadfast::Plain;
+    /// # use steadfast_driver::Client;
+    /// # #[expect(dead_code)]
+    /// fn badge(client: &Client<Plain>) -> String {
+    ///     let health = client.health();
+    ///     format!("{}, {}, {} waiting", health.status, health.level, health.queued)
+    /// }
+    /// ```
     #[must_use]
     pub fn health(&self) -> Health {
         let now = self.shared().now();
