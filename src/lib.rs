@@ -112,8 +112,8 @@ pub use machine::{Machine, Watch};
 pub use message_log::{Describe, Logged, MessageLog, Way};
 pub use part::{AskWhy, BadEndpoints, Blame, Level, Limit};
 pub use protocol::{
-    Abilities, Acks, Complaint, GoAway, Heard, Limits, Mark, Marks, Never, Outgoing, Pings, Plain, Protocol, Resumed,
-    Say, Topics, Tuning, Who,
+    Abilities, Acks, Comeback, Complaint, GoAway, Heard, Limits, Mark, Marks, Never, Outgoing, Pings, Plain, Protocol,
+    Resumed, Say, Topics, Tuning, Who,
 };
 pub use rng::Rng;
 pub use secret::Secret;

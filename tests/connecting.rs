@@ -1045,6 +1045,30 @@ fn every_offline_event_says_whether_and_when_a_retry_comes() {
     assert_eq!(talk.change().retry_at, None);
 }
 
+/// The command ends them, and its outcomes come with it: once, and before any connect command. Nothing else is said.
+#[test]
+fn what_is_kept_over_a_stop_ends_when_it_shall_no_longer_be_kept() {
+    let mut talk = Talk::connected(config(|config| (config.keep_on_stop, config.window.frames) = (true, 2)));
+    for (name, class) in [("1", Class::AtLeastOnce), ("2", Class::AtLeastOnce), ("3", Class::AtMostOnce)] {
+        talk.send(name, class);
+    }
+    talk.command(Command::Stop);
+    talk.report(Report::Down(steadfast_sim_down(Cause::Ended, 3)));
+    assert_eq!((talk.outcomes(), talk.phase()), (vec![], Phase::Stopped(StopCause::User)));
+    let kept = config(|config| (config.keep_on_stop, config.history) = (true, 7));
+    talk.command(Command::Configure(Box::new(kept)));
+    assert!(talk.said.is_empty(), "{:?}", talk.said);
+    assert_eq!(talk.command(Command::Configure(Box::default())), Answer::Done);
+    let dropped = || Outcome::Dropped(Dropped::Stopped);
+    assert_eq!(talk.outcomes(), [(3, dropped()), (1, Outcome::InDoubt), (2, Outcome::InDoubt)]);
+    assert_eq!(talk.said.len(), 3, "{:?}", talk.said);
+    assert_eq!((talk.phase(), talk.session.next_deadline()), (Phase::Stopped(StopCause::User), None));
+    talk.command(Command::Configure(Box::default()));
+    assert!(talk.said.is_empty(), "once");
+    talk.after(hours(1)).command(Command::Connect);
+    talk.online_with(&[]);
+}
+
 #[test]
 fn what_is_kept_over_a_stop_goes_out_after_the_next_connect() {
     let mut talk = Talk::connected(config(|config| (config.keep_on_stop, config.window.frames) = (true, 2)));
@@ -1186,9 +1210,9 @@ fn a_refusal_that_answers_no_login_of_ours_is_none() {
     for expires in [true, false] {
         let mut talk = if expires { renewing(|_| {}) } else { Talk::connected(Config::default()) };
         talk.hear("no reason");
-        assert!(talk.said.is_empty(), "{:?}", talk.said);
+        assert!(matches!(&talk.said[..], [Action::Emit(Event::Bad(_))]), "{:?}", talk.said);
         assert_eq!(talk.phase(), Phase::Online);
         let stats = talk.session.machine().stats();
-        assert_eq!((stats.unexpected, stats.refreshes_failed), (1, 0));
+        assert_eq!((stats.bad, stats.unexpected, stats.refreshes_failed), (1, 0, 0));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 use steadfast::{
-    Abilities, Acks, CloseCode, Complaint, Frame, GoAway, Heard, Mark, Marks, OpId, Outgoing, Pings, Protocol,
-    Rejected, Resumed, Say, Text, Timestamp, Topics, Unfit,
+    Abilities, Acks, CloseCode, Comeback, Complaint, Frame, GoAway, Heard, Mark, Marks, OpId, Outgoing, Pings,
+    Protocol, Rejected, Resumed, Say, Text, Timestamp, Topics, Unfit,
 };
 
 use crate::{Got, Sent, Spy};
@@ -173,7 +173,7 @@ fn meaning(line: &str) -> Heard<Text, Text> {
         ("pong", _) => Heard::Pong,
         ("away", Ok(millis)) => {
             let mut away = GoAway::default();
-            away.after = Some(Duration::from_millis(millis));
+            away.comeback = Comeback::After(Duration::from_millis(millis));
             away.reason = tail.into();
             Heard::GoAway(Box::new(away))
         }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{Code, ErrorPolicy, Failure, Kind, Match, Occasion, Recovery, Remedy, Row, Stage, table::TABLE};
-use crate::Text;
+use crate::{Comeback, Text};
 
 /// What has to be known beside the failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) struct Circumstances {
     pub(crate) host: Option<Recovery>,
     /// What the protocol wants done.
     pub(crate) protocol: Option<Recovery>,
+    /// When the peer wants us back, by its goodbye or by the reason of its Close frame.
+    pub(crate) comeback: Comeback,
     /// How far the link had come.
     pub(crate) stage: Stage,
     /// Whether a normal closure is nothing unusual.
@@ -64,14 +66,15 @@ pub(crate) fn classify(failure: &Failure, circumstances: &Circumstances, policy:
     let own = circumstances.find(&policy.rows, what);
     let row = circumstances.find(TABLE, what).expect("the last row fits anything");
     let kind = own.and_then(|own| own.kind).or(row.kind).expect("each row of the table has a kind");
-    let Circumstances { host, protocol, .. } = *circumstances;
-    let said = host.or(protocol).or(failure.told());
+    let Circumstances { host, protocol, comeback, .. } = *circumstances;
+    let unwelcome = (comeback == Comeback::Never).then_some(Recovery::Fatal);
+    let said = host.or(unwelcome).or(protocol).or(failure.told());
     let (remedy, is_final) = match (said, own) {
         (Some(recovery), _) => (recovery.into(), true),
         (None, Some(own)) => (own.remedy, own.is_final),
         (None, None) => (row.remedy, row.is_final),
     };
-    let asked = failure.asked().filter(|_| host.is_none());
+    let asked = failure.asked().max(comeback.wait()).filter(|_| host.is_none());
     let mut notes = Notes {
         breach: is_breach(what),
         loss: kind == Kind::NetworkError && circumstances.stage == Stage::LoggingIn,
@@ -159,6 +162,7 @@ mod tests {
     const STABLE: Circumstances = Circumstances {
         host: None,
         protocol: None,
+        comeback: Comeback::Whenever,
         stage: Stage::Stable,
         long_lived: false,
         breaches: 1,
@@ -264,6 +268,7 @@ mod tests {
             (Failure::Wire(violation), breach),
             (Failure::Wire(Cause::Impossible("".into())), (Kind::ConnectionFailed, Recovery::Fatal)),
             (Failure::ConnectTimeout, timeout),
+            (Failure::GreetingTimeout, timeout),
             (Failure::LoginTimeout, timeout),
             (Failure::Silent, timeout),
             (Failure::LoginRefused(Rejected::default()), (Kind::AuthenticationFailed, Recovery::Reauthenticate)),
@@ -373,6 +378,25 @@ mod tests {
         assert_eq!(recovery(None, protocol).recovery, Recovery::RetryAfter(Duration::from_secs(7)));
         assert_eq!(recovery(None, None).recovery, Recovery::RetryAfter(Duration::from_secs(9)));
         assert_eq!(recovery(None, None).kind, Kind::Timeout);
+    }
+
+    #[test]
+    fn a_peer_that_says_when_it_wants_us_back_is_obeyed_but_for_the_host() {
+        let (seven, nine) = (Duration::from_secs(7), Duration::from_secs(9));
+        let verdict = |failure: &Failure, comeback, host| {
+            let circumstances = Circumstances { comeback, host, ..PROVEN };
+            classify(failure, &circumstances, &ErrorPolicy::default())
+        };
+        for code in [1_001, 1_013, 4_000, 4_401, 1_006] {
+            let said = verdict(&closed(code), Comeback::After(seven), None);
+            assert_eq!((said.asked, said.notes.refused), (Some(seven), code == 4_401), "{code}");
+            assert_eq!(verdict(&closed(code), Comeback::Never, None).recovery, Recovery::Fatal, "{code}");
+            let host = Some(Recovery::Retry);
+            assert_eq!(verdict(&closed(code), Comeback::Never, host).recovery, Recovery::Retry, "{code}");
+            assert_eq!(verdict(&closed(code), Comeback::After(seven), host).asked, None, "{code}");
+        }
+        assert_eq!(verdict(&answered(503, Some(9)), Comeback::After(seven), None).asked, Some(nine), "the longer one");
+        assert_eq!(verdict(&closed(1_001), Comeback::Whenever, None).asked, None);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     CredentialTimeout,
     /// The transport was not open in time.
     ConnectTimeout,
+    /// The server did not greet in time.
+    GreetingTimeout,
     /// The login was not answered in time.
     LoginTimeout,
     /// A topic that had to be asked for before the queue was not answered in time.
@@ -58,7 +60,7 @@ impl Failure {
             Self::NoCredential(_) => Match::NoCredential,
             Self::CredentialTimeout => Match::CredentialTimeout,
             Self::ConnectTimeout => Match::ConnectTimeout,
-            Self::LoginTimeout => Match::LoginTimeout,
+            Self::GreetingTimeout | Self::LoginTimeout => Match::LoginTimeout,
             Self::RestoreTimeout => Match::RestoreTimeout,
             Self::Silent => Match::Silence,
             Self::LoginRefused(_) => Match::LoginRefused,
@@ -86,6 +88,7 @@ impl Failure {
             | Self::NoCredential(_)
             | Self::CredentialTimeout
             | Self::ConnectTimeout
+            | Self::GreetingTimeout
             | Self::LoginTimeout
             | Self::RestoreTimeout
             | Self::Silent
@@ -100,6 +103,7 @@ impl Failure {
             Self::NoCredential(why) => or(why, "the host has no credential"),
             Self::CredentialTimeout => Text::from_static("the host did not give a credential in time"),
             Self::ConnectTimeout => Text::from_static("the server did not open the connection in time"),
+            Self::GreetingTimeout => Text::from_static("the server did not greet in time"),
             Self::LoginTimeout => Text::from_static("the login was not answered in time"),
             Self::RestoreTimeout => Text::from_static("a topic was not answered in time"),
             Self::Silent => Text::from_static("the server has been silent for too long"),
@@ -117,6 +121,7 @@ impl Failure {
             | Self::NoCredential(_)
             | Self::CredentialTimeout
             | Self::ConnectTimeout
+            | Self::GreetingTimeout
             | Self::LoginTimeout
             | Self::RestoreTimeout
             | Self::Silent

@@ -31,7 +31,8 @@ enum Step {
 }
 
 impl Login {
-    /// A login that ends at the deadline; `hello` says whether the server speaks first.
+    /// A login that ends at the deadline; `hello` says whether the server speaks first, and then it is the deadline for
+    /// that.
     pub(crate) const fn new(deadline: Option<Timestamp>, hello: bool) -> Self {
         let step = if hello { Step::Greeting } else { Step::Ours(None) };
         Self { deadline, step, challenges: 0, has_begun: false, credential: None }
@@ -45,11 +46,16 @@ impl Login {
         &mut self.deadline
     }
 
-    /// The server greeted.
-    pub(crate) fn on_hello(&mut self) {
+    /// The server greeted: it is our turn, until then. A second greeting changes nothing.
+    pub(crate) fn on_hello(&mut self, deadline: Option<Timestamp>) {
         if self.step == Step::Greeting {
-            self.step = Step::Ours(None);
+            (self.step, self.deadline) = (Step::Ours(None), deadline);
         }
+    }
+
+    /// Whether the server is still to greet.
+    pub(crate) const fn waits_for_greeting(&self) -> bool {
+        matches!(self.step, Step::Greeting)
     }
 
     /// The server asks for one more step.
@@ -96,12 +102,12 @@ mod tests {
     fn a_login_waits_for_the_greeting_and_answers_each_challenge_once() {
         let mut login = Login::new(None, true);
         assert_eq!(login.take_step(None), None);
-        login.on_hello();
+        login.on_hello(None);
         assert_eq!(login.take_step(None), Some(None));
         assert_eq!(login.take_step(None), None);
         login.on_challenge(Bytes::from_static(b"nonce"));
         assert_eq!(login.take_step(None), Some(Some(Bytes::from_static(b"nonce"))));
-        login.on_hello();
+        login.on_hello(None);
         assert_eq!(login.take_step(None), None, "a second greeting starts no second login");
     }
 
@@ -121,7 +127,7 @@ mod tests {
         let (first, second) = (Secret::from("first"), Secret::from("second"));
         let mut login = Login::new(None, true);
         assert_eq!((login.take_step(Some(&first)), login.credential()), (None, None), "it has not begun");
-        login.on_hello();
+        login.on_hello(None);
         assert_eq!((login.take_step(Some(&second)), login.credential()), (Some(None), Some(&second)));
         login.on_challenge(Bytes::new());
         assert!(login.take_step(Some(&first)).is_some());
@@ -131,5 +137,16 @@ mod tests {
         without.on_challenge(Bytes::new());
         assert!(without.take_step(Some(&first)).is_some());
         assert_eq!(without.credential(), None);
+    }
+
+    #[test]
+    fn the_greeting_has_a_deadline_of_its_own() {
+        let at = Timestamp::from_millis;
+        let mut login = Login::new(Some(at(5)), true);
+        assert!(login.waits_for_greeting());
+        login.on_hello(Some(at(12)));
+        assert_eq!((login.waits_for_greeting(), login.deadline()), (false, Some(at(12))));
+        login.on_hello(Some(at(99)));
+        assert_eq!(login.deadline(), Some(at(12)), "a second one puts nothing off");
     }
 }

@@ -17,7 +17,9 @@ mod plain;
 mod words;
 
 pub use plain::Plain;
-pub use words::{Acks, Complaint, GoAway, Limits, Mark, Marks, Never, Outgoing, Resumed, Topics, Tuning, Who};
+pub use words::{
+    Acks, Comeback, Complaint, GoAway, Limits, Mark, Marks, Never, Outgoing, Resumed, Topics, Tuning, Who,
+};
 
 /// What is spoken over a link.
 ///
@@ -29,7 +31,8 @@ pub use words::{Acks, Complaint, GoAway, Limits, Mark, Marks, Never, Outgoing, R
 /// * What is put around the members of a batch takes at most 256 bytes, and a member no more than it would alone.
 /// * What arrives before the login is answered and does not belong to the login is reported as a
 ///   complaint by the session, unless the protocol held it back itself.
-/// * `Heard` for an id that the session does not know is counted, and is never an error.
+/// * `Heard` for an id that nobody waits for any more is counted, and is never an error. One for an id that was never given
+///   is a minor complaint of the session's, like an answer to a login that nobody began.
 ///
 /// ```
 /// use steadfast::{Abilities, Complaint, Frame, Heard, Mark, Never, Protocol, Say, Text, Timestamp, Unfit};
@@ -181,6 +184,13 @@ pub trait Protocol {
         Rejected::default()
     }
 
+    /// When the peer wants us back, by the reason of its Close frame. Unlike [`classify`](Self::classify) this leaves it to
+    /// the table what kind of failure it is and whether the credential was refused; a wait comes on top, and the longest
+    /// that was asked for counts.
+    fn comeback(&self, _code: CloseCode, _reason: &str) -> Comeback {
+        Comeback::Whenever
+    }
+
     /// Who we are. A session says so when it is made, and again when that changes.
     fn introduce(&mut self, _who: &Who<'_>) {}
 
@@ -306,8 +316,8 @@ pub enum Heard<I, T> {
         /// The id that the peer gave us, if it does so here and not in its greeting.
         client_id: Option<Text>,
     },
-    /// The login was refused. On a link that is online, and renews none, it means nothing: that one is valid no longer
-    /// is said by [`LoginLost`](Self::LoginLost).
+    /// The login was refused. On a link that is online, and renews none, it ends nothing: that one is valid no longer is
+    /// said by [`LoginLost`](Self::LoginLost).
     LoginRefused(Box<Rejected>),
     /// The login that had succeeded is no longer valid.
     LoginLost(Box<Rejected>),

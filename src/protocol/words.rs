@@ -125,14 +125,40 @@ pub struct Tuning {
     pub max_message: Option<u32>,
 }
 
+/// Whether the peer wants us back, and when. Of several the one that is more against it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Comeback {
+    /// It does not say. We come back as we would anyway.
+    #[default]
+    Whenever,
+    /// Not before this time has passed since the link ended; at most
+    /// [`RetryPolicy::directed_cap`](crate::RetryPolicy::directed_cap) is waited.
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
+    After(Duration),
+    /// Never. The session stops when this link fails or is ended by the peer; a verdict of the host's comes before that. A
+    /// link that we leave first, because of a hint or because nothing passes, stops nothing.
+    Never,
+}
+
+impl Comeback {
+    /// How long to wait, if the peer says so.
+    #[must_use]
+    pub const fn wait(self) -> Option<Duration> {
+        match self {
+            Self::After(wait) => Some(wait),
+            Self::Whenever | Self::Never => None,
+        }
+    }
+}
+
 /// The server asks us to leave.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct GoAway {
     /// When to come back.
-    #[cfg_attr(feature = "serde", serde(with = "crate::written::span::option"))]
-    pub after: Option<Duration>,
+    pub comeback: Comeback,
     /// Where to. An address that shows a credential of ours is not taken, and not told.
     pub address: Option<Text>,
     /// Why.

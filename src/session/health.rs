@@ -56,7 +56,8 @@ pub struct Stats {
     pub silent: u64,
     /// Reports of links that were gone.
     pub stale: u64,
-    /// Meanings that fit nothing we asked for: a late reply, an acknowledgement of what was not sent.
+    /// Answers that nobody waits for any more: a late reply, a second acknowledgement. What no peer says that follows the
+    /// protocol, such as an answer to what was never said, is `bad` and an event.
     pub unexpected: u64,
     /// Answers of the host to a question that was no longer asked.
     pub late_answers: u64,

@@ -80,7 +80,7 @@ impl<P: Protocol> Session<P> {
             self.activity = Activity::new(is.lazy);
         }
         if self.facts.ended.is_some() && !self.config.keep_on_stop {
-            // What was kept over the stop is kept no longer.
+            // What was kept over the stop is kept no longer. The outcomes belong to the answer to this command.
             self.outbox.end_all(&mut tell(&mut self.stats, &mut self.dedup, out));
         }
         Answer::Done
@@ -93,7 +93,7 @@ impl<P: Protocol> Session<P> {
         let asks = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Asking(_)));
         let held = asks && self.network.holds(now);
         if elsewhere || held || self.network.is_suspended() || self.activity.is_asleep() {
-            let asked = self.link.as_ref().and_then(|link| link.come_back_after).filter(|_| !elsewhere);
+            let asked = self.link.as_ref().and_then(|link| link.comeback.wait()).filter(|_| !elsewhere);
             self.leave(now, CloseCode::NORMAL, Text::default(), out);
             self.stay_away(now, asked);
             if self.wants_link() {

@@ -10,7 +10,7 @@ use super::{
     tell_passing,
 };
 use crate::{
-    CloseCode, Complaint, Frame, GoAway, Heard, Mark, Protocol, Rejected, Text, Timestamp, Tuning,
+    Acks, CloseCode, Complaint, Frame, GoAway, Heard, Mark, Protocol, Rejected, Text, Timestamp, Tuning,
     error::Failure,
     part::{Beat, Heartbeat},
 };
@@ -28,7 +28,7 @@ impl<P: Protocol> Session<P> {
             self.stir = Stir::All;
         }
         match frame {
-            _ if is_dialing => self.stats.unexpected += 1,
+            _ if is_dialing => self.on_misplaced("a frame before the link was open", out),
             Frame::Ping(_) => self.on_echo(now),
             Frame::Pong(payload) => {
                 // Any other answers nothing that we asked: a sign of life, no more (RFC 6455 section 5.5.3).
@@ -111,7 +111,7 @@ impl<P: Protocol> Session<P> {
                 None => {}
             },
             Heard::Hello(tuning) => self.on_hello(now, id, *tuning, out),
-            Heard::Challenge(challenge) => self.on_challenge(id, challenge),
+            Heard::Challenge(challenge) => self.on_challenge(id, challenge, out),
             Heard::LoginOk { resumed, expires, client_id } => {
                 if let Some(client_id) = client_id {
                     self.ids.on_assigned(&client_id);
@@ -138,6 +138,9 @@ impl<P: Protocol> Session<P> {
             Heard::Confirmed { topic } => self.on_topic_confirmed(now, id, &topic, out),
             Heard::TopicLost { topic, why } => self.on_topic_lost(now, id, &topic, why, out),
             Heard::TopicEnded { topic, why } => self.on_topic_ended(now, id, &topic, why, out),
+            Heard::AckedUpTo { .. } if self.protocol.abilities().acks != Acks::UpTo => {
+                self.on_misplaced("an acknowledgement up to a number that no message has", out);
+            }
             Heard::AckedUpTo { .. } | Heard::Track { .. } => self.stats.unexpected += 1,
         }
     }
@@ -145,7 +148,7 @@ impl<P: Protocol> Session<P> {
     fn on_going_away(&mut self, id: LinkId, asked: &GoAway) {
         let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
         // Said again without a time, it takes back nothing.
-        link.come_back_after = link.come_back_after.max(asked.after);
+        link.comeback = link.comeback.max(asked.comeback);
         if let Some(address) = asked.address.as_ref().filter(|_| self.config.connect.follow_goaway) {
             self.endpoints.on_named(address);
         }
@@ -209,7 +212,9 @@ impl<P: Protocol> Session<P> {
         self.on_arrived(place, op);
         self.pass_on_flushed(now, place, out);
         let known = self.outbox.on_acked(op, &mut tell(&mut self.stats, &mut self.dedup, out));
-        self.stats.unexpected += u64::from(!known);
+        if !known {
+            self.count_unknown(op, out);
+        }
     }
 
     /// A "no" comes before the flush that it proves, else what waits for that only would end as written.
@@ -246,7 +251,7 @@ impl<P: Protocol> Session<P> {
         }
         link.tuning = tuning;
         match &mut link.stage {
-            Stage::LoggingIn(login) if link.abilities.login => login.on_hello(),
+            Stage::LoggingIn(login) if link.abilities.login => login.on_hello(now.after(self.config.login_timeout)),
             Stage::LoggingIn(_) => self.go_in(now, out),
             Stage::Asking(_)
             | Stage::Dialing { .. }
@@ -302,6 +307,14 @@ impl<P: Protocol> Session<P> {
             self.outbox.on_pong();
             self.seeing.latency.on_answered(took);
         }
+    }
+
+    /// What no peer says at this place that follows the protocol. An answer that only comes late is no such thing.
+    #[cold]
+    pub(super) fn on_misplaced(&mut self, what: &'static str, out: &mut Actions<P>) {
+        self.stir = Stir::All;
+        self.stats.bad += 1;
+        out.push(Action::Emit(Event::Bad(Complaint::minor(Text::from_static(what)).into())));
     }
 
     fn on_bad(&mut self, now: Timestamp, id: LinkId, complaint: Complaint, out: &mut Actions<P>) {

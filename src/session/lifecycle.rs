@@ -8,7 +8,7 @@ use super::{
     waiting::with_wait,
 };
 use crate::{
-    CloseCode, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
+    CloseCode, Comeback, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
     error::{self, Charge, Circumstances, Failure, Notes, Verdict, classify},
     part::{Activity, Flights, Lane, Names, Network, Refusal, Round, Standings},
 };
@@ -81,7 +81,8 @@ impl<P: Protocol> Session<P> {
             flushing: false,
             has_reported: false,
             was_spared: false,
-            come_back_after: None,
+            comeback: Comeback::Whenever,
+            unanswered_logins: 0,
         });
         self.ask_or_open(now, out);
     }
@@ -178,10 +179,9 @@ impl<P: Protocol> Session<P> {
         self.note_stability(now);
         let failure = self.veiled(failure);
         let Some(link) = &self.link else { return };
-        let (goaway, was_logged_in) = (link.come_back_after, link.was_logged_in());
+        let was_logged_in = link.was_logged_in();
         let verdict = self.judge(now, &failure, host);
-        // The host's verdict comes before whatever the peer has asked for.
-        let asked = verdict.asked.max(goaway).filter(|_| host.is_none());
+        let asked = verdict.asked;
         let (reason, charge) = (verdict.message.clone(), failure.charge());
         let (recovery, wait, round) = self.account(now, &verdict, asked, host.is_some());
         self.tell_error(failure, verdict, recovery, asked, out);
@@ -299,9 +299,12 @@ impl<P: Protocol> Session<P> {
 
     fn circumstances(&self, now: Timestamp, failure: &Failure, host: Option<Recovery>) -> Circumstances {
         let presented = self.link.as_ref().and_then(Link::presented);
+        let goodbye = self.link.as_ref().map_or(Comeback::Whenever, |link| link.comeback);
+        let said = failure.close().map_or(Comeback::Whenever, |(code, reason)| self.protocol.comeback(code, reason));
         Circumstances {
             host,
             protocol: failure.close().and_then(|(code, reason)| self.protocol.classify(code, reason)),
+            comeback: goodbye.max(said),
             stage: self.reached(),
             long_lived: self.config.long_lived,
             breaches: self.facts.violations.saturating_add(1),

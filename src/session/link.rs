@@ -1,12 +1,11 @@
 //! Everything that dies with a connection. Dropping the value is the reset.
 
 use alloc::{boxed::Box, collections::VecDeque};
-use core::time::Duration;
 
 use bytes::Bytes;
 
 use crate::{
-    Abilities, Error, Limits, LinkId, OpId, Secret, Timestamp, Tuning,
+    Abilities, Comeback, Error, Limits, LinkId, OpId, Secret, Timestamp, Tuning,
     part::{Ask, Flights, Heartbeat, Lane, Login, Names, Refresh, Standings},
 };
 
@@ -46,7 +45,9 @@ pub(super) struct Link<L, M, I> {
     /// A deadline that was slept through has been put off.
     pub(super) was_spared: bool,
     /// When the server wants us back, by its own word.
-    pub(super) come_back_after: Option<Duration>,
+    pub(super) comeback: Comeback,
+    /// Logins to renew the one we have that took too long. Their answers may still come.
+    pub(super) unanswered_logins: u32,
 }
 
 /// How far a link has come. Each stage owns what only it needs.

@@ -126,10 +126,7 @@ impl<P: Protocol> Session<P> {
                 | Stage::Online { .. }
                 | Stage::Closing { .. },
             ))
-            | None => {
-                self.stats.unexpected += 1;
-                return;
-            }
+            | None => return self.on_login_answer_unasked(id, out),
         }
         self.keep_fresh(now, expires);
     }
@@ -149,7 +146,20 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    pub(super) fn on_challenge(&mut self, id: LinkId, challenge: Bytes) {
+    /// An answer to a login that is not under way. One of the present link's that has taken too long may come late, and a
+    /// link that is left may have had one under way. Anything else nobody says who follows the protocol.
+    fn on_login_answer_unasked(&mut self, id: LinkId, out: &mut Actions<P>) {
+        match self.link.as_mut().filter(|link| link.id == id) {
+            Some(Link { unanswered_logins: late @ 1.., .. }) => {
+                *late -= 1;
+                self.stats.unexpected += 1;
+            }
+            Some(_) => self.on_misplaced("an answer to a login that nobody began", out),
+            None => self.stats.unexpected += 1,
+        }
+    }
+
+    pub(super) fn on_challenge(&mut self, id: LinkId, challenge: Bytes, out: &mut Actions<P>) {
         let is_taken = match self.link.as_mut().filter(|link| link.id == id) {
             Some(Link { stage: Stage::LoggingIn(login), .. }) => {
                 login.on_challenge(challenge);
@@ -159,9 +169,12 @@ impl<P: Protocol> Session<P> {
                 stage: Stage::Online { refresh: Some(refresh), .. } | Stage::Restoring { refresh: Some(refresh), .. },
                 owed,
                 ..
-            }) => {
+            }) if refresh.is_logging_in() => {
                 owed.login = refresh.on_challenge(challenge);
                 owed.login
+            }
+            Some(Link { unanswered_logins: 0, .. }) => {
+                return self.on_misplaced("a challenge in a login that nobody began", out);
             }
             Some(_) | None => false,
         };
@@ -181,10 +194,7 @@ impl<P: Protocol> Session<P> {
                 self.credentials.on_renewal_refused(refresh.credential());
                 refresh.put_off(now);
             }
-            None => {
-                self.stats.unexpected += 1;
-                return;
-            }
+            None => return self.on_login_answer_unasked(id, out),
         }
         self.tell_refresh_failed(why.message, out);
     }
@@ -199,6 +209,7 @@ impl<P: Protocol> Session<P> {
     pub(super) fn on_refresh(&mut self, now: Timestamp, out: &mut Actions<P>) {
         let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
         let Some((refresh, _)) = refresh_of(&mut self.link) else { return };
+        let was_said = refresh.is_logging_in();
         match refresh.on_due(now) {
             Some(Overdue::Ask) => {
                 if let Some(ask) = self.credentials.ask_again(now, &self.config.credentials) {
@@ -206,7 +217,12 @@ impl<P: Protocol> Session<P> {
                     refresh.on_asked(ask);
                 }
             }
-            Some(Overdue::Unanswered) => self.tell_refresh_failed(Text::from_static("not answered in time"), out),
+            Some(Overdue::Unanswered) => {
+                if let Some(link) = self.link.as_mut().filter(|_| was_said) {
+                    link.unanswered_logins = link.unanswered_logins.saturating_add(1);
+                }
+                self.tell_refresh_failed(Text::from_static("not answered in time"), out);
+            }
             None => {}
         }
     }

@@ -118,7 +118,8 @@ impl<P: Protocol> Session<P> {
         };
         let (needs_login, hello) = (link.abilities.login || link.abilities.hello, link.abilities.hello);
         link.can_ping = handshake.pings;
-        link.stage = Stage::LoggingIn(Login::new(now.after(self.config.login_timeout), hello));
+        let timeout = if hello { self.config.greeting_timeout } else { self.config.login_timeout };
+        link.stage = Stage::LoggingIn(Login::new(now.after(timeout), hello));
         if let Err(complaint) = self.protocol.up(&mut link.protocol, &handshake, link.limits) {
             let code = complaint.close.unwrap_or(CloseCode::PROTOCOL);
             return self.lose(now, Failure::Unfit(complaint), None, Parting::Close(code), out);

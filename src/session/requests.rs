@@ -58,7 +58,7 @@ impl<P: Protocol> Session<P> {
         self.pass_on_flushed(now, place, out);
         match self.outbox.on_replied(op) {
             Some(answered) => self.resolve(now, place, op, answered, (Mark::NONE, Some(message)), out),
-            None if self.questions.knows(op) || op.0 > self.last_op => self.count_unknown(op),
+            None if self.questions.knows(op) || op.0 > self.last_op => self.count_unknown(op, out),
             None => self.on_message(now, id, message, None, Mark::NONE, out),
         }
     }
@@ -74,12 +74,15 @@ impl<P: Protocol> Session<P> {
         let is_known = self.outbox.on_acked(op, &mut tell(&mut self.stats, &mut self.dedup, out));
         // The end of an answer that was counted, or told, says nothing new.
         if !is_known && self.facts.last_item != Some(op) {
-            self.count_unknown(op);
+            self.count_unknown(op, out);
         }
     }
 
-    /// An answer to something that does not wait for one.
-    pub(super) fn count_unknown(&mut self, op: OpId) {
+    /// An answer to something that does not wait for one: it is late, or comes twice, or nobody ever said that.
+    pub(super) fn count_unknown(&mut self, op: OpId, out: &mut Actions<P>) {
+        if op.0 > self.last_op {
+            return self.on_misplaced("an answer to what was never said", out);
+        }
         let is_late = self.questions.knows(op);
         *(if is_late { &mut self.stats.late_replies } else { &mut self.stats.unexpected }) += 1;
     }
@@ -199,7 +202,7 @@ impl<P: Protocol> Session<P> {
         let unknown = if again { None } else { self.on_rejected(place, op, why, out).err() };
         self.pass_on_flushed(now, place, out);
         if let Some(why) = unknown {
-            self.count_unknown(op);
+            self.count_unknown(op, out);
             if !self.questions.knows(op) {
                 out.push(Action::Emit(Event::Trouble(why)));
             }

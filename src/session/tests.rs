@@ -44,9 +44,10 @@ impl Protocol for Lines {
                 let retry_after = Some(Duration::from_secs(60));
                 Heard::LoginRefused(crate::Rejected { retry_after, ..Default::default() }.into())
             }
-            ("away", _) => {
-                Heard::GoAway(crate::GoAway { after: Some(Duration::from_secs(60)), ..Default::default() }.into())
-            }
+            ("away", _) => Heard::GoAway(
+                crate::GoAway { comeback: crate::Comeback::After(Duration::from_secs(60)), ..Default::default() }
+                    .into(),
+            ),
             ("deny", id) => {
                 Heard::Done { op: OpId(id.parse().expect("a number")), result: Err(crate::Rejected::default().into()) }
             }

@@ -19,7 +19,7 @@ pub enum Timer {
     Ask,
     /// The transport is not open yet.
     Connect,
-    /// The login is not answered yet.
+    /// The server has not greeted, or the login is not answered yet.
     Login,
     /// The login runs out soon, or renewing it takes too long.
     Refresh,
@@ -141,7 +141,7 @@ impl<P: Protocol> Session<P> {
             Timer::Refresh => self.on_refresh(now, out),
             Timer::Ask => self.on_overdue(now, Failure::CredentialTimeout, out),
             Timer::Connect => self.on_overdue(now, Failure::ConnectTimeout, out),
-            Timer::Login => self.on_overdue(now, Failure::LoginTimeout, out),
+            Timer::Login => self.on_overdue(now, self.late_login(), out),
             Timer::Heartbeat => self.on_heartbeat(now, out),
             Timer::Stable => self.note_stability(now),
             Timer::Close => {
@@ -157,6 +157,14 @@ impl<P: Protocol> Session<P> {
             Timer::GiveUp => self.look_at_patience(now),
             Timer::Expiry => self.expire(now, out),
             Timer::Topic => self.on_topics_due(now, out),
+        }
+    }
+
+    /// What the server owes us while we log in.
+    fn late_login(&self) -> Failure {
+        match self.link.as_ref().map(|link| &link.stage) {
+            Some(Stage::LoggingIn(login)) if login.waits_for_greeting() => Failure::GreetingTimeout,
+            Some(_) | None => Failure::LoginTimeout,
         }
     }
 

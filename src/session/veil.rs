@@ -58,6 +58,7 @@ impl<P: Protocol> Session<P> {
             | Failure::CredentialTimeout
             | Failure::ConnectTimeout
             | Failure::RestoreTimeout
+            | Failure::GreetingTimeout
             | Failure::LoginTimeout
             | Failure::Silent => {}
         }
@@ -90,7 +91,7 @@ pub(super) fn refusal(credentials: &Credentials, why: &mut Rejected) {
 }
 
 fn goodbye(credentials: &Credentials, asked: &mut GoAway) {
-    let GoAway { after: _, address, reason } = asked;
+    let GoAway { comeback: _, address, reason } = asked;
     text(credentials, reason);
     name(credentials, address);
 }

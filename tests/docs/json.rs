@@ -156,6 +156,7 @@ impl Peer {
             Heard::TopicEnded { .. } => "the channel has ended".into(),
             Heard::TopicLost { .. } => "the channel is lost".into(),
             Heard::Confirmed { .. } => "the channel is confirmed".into(),
+            Heard::GoAway(_) => "asked to leave".into(),
             Heard::Trouble(_) => "trouble".into(),
             Heard::Bad(_) => "bad".into(),
             Heard::Pong => "a pong".into(),
@@ -163,11 +164,9 @@ impl Peer {
                 self.ping = Some(ping.clone());
                 "a ping".into()
             }
-            Heard::AckedUpTo { .. }
-            | Heard::Track { .. }
-            | Heard::Challenge(_)
-            | Heard::LoginLost(_)
-            | Heard::GoAway(_) => format!("{heard:?}"),
+            Heard::AckedUpTo { .. } | Heard::Track { .. } | Heard::Challenge(_) | Heard::LoginLost(_) => {
+                format!("{heard:?}")
+            }
         }
     }
 

@@ -125,7 +125,7 @@ pub(crate) fn event<I, T>(event: &Event<I, T>) {
         }
     } else if let Event::GoingAway(away) = event {
         let address = away.address.as_ref().map(|address| display(shown(address.as_str())));
-        info!(target: TARGET, reason = %away.reason, after = ?away.after, address, "the server goes away");
+        info!(target: TARGET, reason = %away.reason, comeback = ?away.comeback, address, "the server goes away");
     } else if let Event::Bad(complaint) = event {
         warn!(target: TARGET, "the peer makes no sense: {complaint}");
     } else if let Event::Trouble(rejected) = event {

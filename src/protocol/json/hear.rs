@@ -4,7 +4,7 @@ use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 use core::{ops::ControlFlow, time::Duration};
 
 use super::{Greeting, Incoming, Json, Link, Packet, Raw, snake_case, stamp};
-use crate::{Complaint, Heard, Mark, Marks, OpId, Rejected, Resumed, Text, Tuning};
+use crate::{Comeback, Complaint, GoAway, Heard, Mark, Marks, OpId, Recovery, Rejected, Resumed, Text, Tuning};
 
 type Heards = Vec<Heard<Incoming, Text>>;
 
@@ -12,6 +12,7 @@ type Heards = Vec<Heard<Incoming, Text>>;
 enum Word {
     Greeting,
     LoggedIn,
+    GoingAway,
     Error,
     Ack,
     Ping,
@@ -56,6 +57,7 @@ impl Json {
         match word {
             Word::Greeting => heard.push(self.greeted(&packet)),
             Word::LoggedIn => heard.push(self.logged_in(link, &packet)),
+            Word::GoingAway => heard.push(goodbye(&packet)),
             Word::Error => heard.push(refused(link, op, &packet)),
             Word::Ack => heard.extend(self.acked(&packet)),
             Word::Ping => {
@@ -88,6 +90,7 @@ impl Json {
         match (&self.login, &self.greeting) {
             (Some(login), _) if link.logging_in && is(&login.accepted) => return Word::LoggedIn,
             (_, Greeting::Optional(name) | Greeting::Required(name)) if is(name) => return Word::Greeting,
+            _ if is(&self.going_away) => return Word::GoingAway,
             _ => {}
         }
         match &*word {
@@ -140,10 +143,14 @@ impl Json {
 
 /// An error: of what we sent, of the login, or of nothing in particular.
 fn refused(link: &mut Link, op: Option<OpId>, packet: &Packet) -> Heard<Incoming, Text> {
-    let why = rejection(packet);
+    let mut why = rejection(packet);
     match op {
         Some(op) => Heard::Done { op, result: Err(why) },
-        None if core::mem::take(&mut link.logging_in) => Heard::LoginRefused(why),
+        None if core::mem::take(&mut link.logging_in) => {
+            let never = comeback(said(packet, "retry_after")) == Comeback::Never;
+            why.recovery = never.then_some(Recovery::Fatal);
+            Heard::LoginRefused(why)
+        }
         None => Heard::Trouble(why),
     }
 }
@@ -152,7 +159,7 @@ pub(super) fn rejection(packet: &Packet) -> Box<Rejected> {
     Box::new(Rejected {
         code: plain(packet, "code").map(beginning),
         message: plain(packet, "message").or_else(|| sentence(packet)).map(beginning).unwrap_or_default(),
-        retry_after: said(packet, "retry_after").and_then(|value| value.parse().ok()).map(Duration::from_millis),
+        retry_after: comeback(said(packet, "retry_after")).wait(),
         recovery: None,
         data: packet.data.as_ref().map(|data| beginning(data.as_text().clone()).into_bytes()),
     })
@@ -162,6 +169,36 @@ pub(super) fn rejection(packet: &Packet) -> Box<Rejected> {
 fn reason(packet: &Packet) -> Option<Box<Rejected>> {
     let why = rejection(packet);
     (why.code.is_some() || !why.message.is_empty() || why.retry_after.is_some()).then_some(why)
+}
+
+/// The name of a goodbye, unless it is set.
+pub(super) const fn going_away() -> Text {
+    Text::from_static("going_away")
+}
+
+/// The server is about to leave, or wants us to.
+fn goodbye(packet: &Packet) -> Heard<Incoming, Text> {
+    let comeback = comeback(said(packet, "retry_after"));
+    let address = plain(packet, "address").map(beginning);
+    let reason = plain(packet, "reason").or_else(|| sentence(packet)).map(beginning).unwrap_or_default();
+    Heard::GoAway(Box::new(GoAway { comeback, address, reason }))
+}
+
+/// Milliseconds, or `"never"`. What is neither says nothing.
+fn comeback(said: Option<Raw>) -> Comeback {
+    match said {
+        Some(value) if value.as_str() == "\"never\"" => Comeback::Never,
+        Some(value) => {
+            value.parse().map_or(Comeback::Whenever, |millis| Comeback::After(Duration::from_millis(millis)))
+        }
+        None => Comeback::Whenever,
+    }
+}
+
+/// What the reason of a Close frame says of it: `{"retry_after":60000}`. Any other text is for people.
+pub(super) fn comeback_of(reason: &str) -> Comeback {
+    let object = Some(reason).filter(|reason| reason.starts_with('{')).and_then(|reason| Raw::new(reason).ok());
+    comeback(object.and_then(|object| object.member("retry_after")))
 }
 
 /// How much of a refusal is kept, in bytes: refusals wait for the application, and they may be many.

@@ -17,6 +17,7 @@
 //! | the greeting's, if there is one | [`Heard::Hello`], with `client_id`, `ping_interval` and `ping_timeout` in milliseconds, `max_message` in bytes, where the content has them |
 //! | `connected`, while logging in | [`Heard::LoginOk`]; the content may have `client_id` and `expires_at` |
 //! | `error` | with `reply_to` the refusal of what we sent, while logging in that of the login, otherwise [`Heard::Trouble`]; `code`, `message` and `retry_after` (milliseconds) from the content or beside it |
+//! | `going_away` | [`Heard::GoAway`]; the content may have `retry_after` (milliseconds, or `"never"`), `address` and `reason` |
 //! | `ack`, if acknowledgements are on | [`Heard::Acked`] |
 //! | `subscribed`, `unsubscribed` | the answer to our operation, or news about the channel: it is confirmed, or has ended; with `retry_after` it is lost, and asked for again |
 //! | `ping`, `pong` | the protocol's own heartbeat |
@@ -27,6 +28,7 @@
 //! makes no sense is a complaint, and the link goes on.
 
 mod hear;
+mod login;
 mod message;
 mod packet;
 mod raw;
@@ -39,14 +41,15 @@ use alloc::{borrow::Cow, format, vec::Vec};
 
 use bytes::Bytes;
 
+pub use login::{Greeting, Login};
 pub use message::{Incoming, Message};
 pub use packet::{Fields, Packet};
 pub use raw::Raw;
 pub use spelling::{same_name, snake_case};
 pub use stamp::Stamps;
 
-use super::{Abilities, Acks, Complaint, Heard, Limits, Pings, Protocol, Say, Topics, Who};
-use crate::{BadConfig, Frame, Handshake, OpId, Rejected, Text, Timestamp, Unfit, part::base36};
+use super::{Abilities, Acks, Comeback, Complaint, Heard, Limits, Pings, Protocol, Say, Topics, Who};
+use crate::{BadConfig, CloseCode, Frame, Handshake, OpId, Rejected, Text, Timestamp, Unfit, part::base36};
 
 /// The protocol `json`.
 ///
@@ -74,6 +77,9 @@ pub struct Json {
     fields: Fields,
     greeting: Greeting,
     login: Option<Login>,
+    /// Empty: the server has no word for it.
+    #[cfg_attr(feature = "serde", serde(default = "hear::going_away"))]
+    going_away: Text,
     acks: bool,
     heartbeat: Pings,
     both_spellings: bool,
@@ -82,57 +88,6 @@ pub struct Json {
     /// Names of messages that are topics of their own.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     local_topics: Vec<Text>,
-}
-
-/// Whether the server greets before the login.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Greeting {
-    /// It does not.
-    #[default]
-    None,
-    /// It may, with this `type`. Nothing waits for it.
-    Optional(Text),
-    /// It does, with this `type`, and the login waits for it.
-    Required(Text),
-}
-
-/// A login by message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Login {
-    name: Text,
-    accepted: Text,
-    member: Text,
-    client: Option<Raw>,
-}
-
-impl Default for Login {
-    fn default() -> Self {
-        let (name, accepted) = (Text::from_static("connect"), Text::from_static("connected"));
-        Self { name, accepted, member: Text::from_static("api_key"), client: None }
-    }
-}
-
-impl Login {
-    /// The `type` of the login and of the answer that accepts it. **`connect`, `connected`**
-    #[must_use]
-    pub fn named(self, name: impl Into<Text>, accepted: impl Into<Text>) -> Self {
-        Self { name: name.into(), accepted: accepted.into(), ..self }
-    }
-
-    /// The name of the member that carries the credential. **`api_key`**
-    #[must_use]
-    pub fn credential_as(self, member: impl Into<Text>) -> Self {
-        Self { member: member.into(), ..self }
-    }
-
-    /// What the client says about itself, sent as the member `client`. **what [`Identity`](crate::Identity) says, with
-    /// the kind as `type`**
-    #[must_use]
-    pub fn client(self, client: Raw) -> Self {
-        Self { client: Some(client), ..self }
-    }
 }
 
 /// Who we are to the server.
@@ -179,6 +134,7 @@ impl Json {
             fields: Fields::default(),
             greeting: Greeting::None,
             login: None,
+            going_away: hear::going_away(),
             acks: false,
             heartbeat: Pings::Frames,
             both_spellings: false,
@@ -208,6 +164,13 @@ impl Json {
     #[must_use]
     pub fn login(self, login: Login) -> Self {
         Self { login: Some(login), ..self }
+    }
+
+    /// The `type` with which the server says that it is going away, and when and where it wants us back; empty if it says
+    /// no such thing. **`going_away`**
+    #[must_use]
+    pub fn going_away(self, name: impl Into<Text>) -> Self {
+        Self { going_away: name.into(), ..self }
     }
 
     /// Whether messages with an id are acknowledged, in both directions. **No**
@@ -364,6 +327,11 @@ impl Protocol for Json {
     fn refusal_in(&self, message: &Incoming) -> Rejected {
         let why = *hear::rejection(message.packet());
         Rejected { code: why.code.or_else(|| Some(message.name().into())), ..why }
+    }
+
+    /// The reason can be an object with `retry_after`, in milliseconds or `"never"`.
+    fn comeback(&self, _: CloseCode, reason: &str) -> Comeback {
+        hear::comeback_of(reason)
     }
 
     fn introduce(&mut self, who: &Who<'_>) {

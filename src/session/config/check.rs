@@ -83,7 +83,7 @@ impl Config {
         ]
     }
 
-    fn link_problems(&self) -> [Problem; 10] {
+    fn link_problems(&self) -> [Problem; 11] {
         let (beat, off) = (&self.heartbeat, "is zero: Duration::MAX switches it off");
         let no_reset = "is zero: a server that accepts and drops would never be waited for";
         [
@@ -92,6 +92,7 @@ impl Config {
             (is_zero(beat.keepalive), "heartbeat.keepalive", off),
             (is_zero(self.connect.idle_close), "connect.idle_close", off),
             (is_zero(self.connect_timeout), "connect_timeout", "is zero: no attempt could succeed"),
+            (is_zero(self.greeting_timeout), "greeting_timeout", "is zero: no server could greet"),
             (is_zero(self.login_timeout), "login_timeout", "is zero: no login could succeed"),
             (is_zero(self.close_timeout), "close_timeout", "is zero: give the peer time to answer"),
             (self.close_timeout > MINUTE, "close_timeout", "is over a minute: a stop would not end"),
@@ -203,7 +204,7 @@ mod tests {
     /// One config for each way to be wrong.
     #[test]
     fn every_problem_is_named() {
-        let cases: [Case; 49] = [
+        let cases: [Case; 50] = [
             ("requests.deadline is zero", |c| c.requests.deadline = Duration::ZERO),
             ("retry.base is zero", |c| c.retry.base = Duration::ZERO),
             ("retry.factor is zero", |c| c.retry.factor = 0),
@@ -218,6 +219,7 @@ mod tests {
             ("heartbeat.keepalive is zero", |c| c.heartbeat.keepalive = Duration::ZERO),
             ("connect.idle_close is zero", |c| c.connect.idle_close = Duration::ZERO),
             ("connect_timeout is zero", |c| c.connect_timeout = Duration::ZERO),
+            ("greeting_timeout is zero", |c| c.greeting_timeout = Duration::ZERO),
             ("login_timeout is zero", |c| c.login_timeout = Duration::ZERO),
             ("close_timeout is zero", |c| c.close_timeout = Duration::ZERO),
             ("close_timeout is over a minute", |c| c.close_timeout = Duration::from_secs(61)),

@@ -172,6 +172,7 @@ fields! {
     };
 
     connect_timeout NextTime,
+    greeting_timeout NextTime,
     login_timeout NextTime,
     close_timeout NextTime,
     stable_for NextTime,

@@ -150,13 +150,19 @@ impl Config {
     }
 
     // A table: one rule, one row.
-    fn link_rules(&self) -> [Rule; 6] {
+    fn link_rules(&self) -> [Rule; 7] {
         let (connect, interval) = (&self.connect, self.heartbeat.interval);
         [
             (
                 self.connect_timeout == NEVER,
                 &["connect_timeout"],
                 "an attempt that nobody answers is waited for as long as the transport likes, often minutes",
+                "choose some seconds",
+            ),
+            (
+                self.greeting_timeout == NEVER,
+                &["greeting_timeout"],
+                "a server that does not greet is waited for for ever",
                 "choose some seconds",
             ),
             (
@@ -420,6 +426,7 @@ mod tests {
             ("stable_for", |c| (c.stable_for, c.connect.idle_close) = (NEVER, NEVER)),
             ("keep_on_stop, retry.first", |c| (c.keep_on_stop, c.retry.first) = (true, FirstAttempt::FailFast)),
             ("connect_timeout", |c| c.connect_timeout = NEVER),
+            ("greeting_timeout", |c| c.greeting_timeout = NEVER),
             ("login_timeout", |c| c.login_timeout = NEVER),
             ("connect.idle_close, stable_for", |c| c.connect.idle_close = secs(4)),
             ("connect.idle_close, heartbeat.interval", |c| c.connect.idle_close = secs(25)),

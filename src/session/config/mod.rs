@@ -112,7 +112,10 @@ pub struct Config {
     /// How long an attempt may take until the transport is open. **10 s**
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub connect_timeout: Duration,
-    /// How long the login may take, greeting included. **10 s**
+    /// How long the server's greeting may take, where the login waits for one. **10 s**
+    #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
+    pub greeting_timeout: Duration,
+    /// How long the login may take: from the greeting on, where it waits for one. **10 s**
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub login_timeout: Duration,
     /// How long to wait for the peer's answer to our Close. **2 s**
@@ -129,7 +132,9 @@ pub struct Config {
     /// [`stable_for`](Self::stable_for) in any case. **false**
     pub long_lived: bool,
     /// Whether messages that have not left when the session stops wait for the next connect command, instead of being
-    /// dropped. **false**
+    /// dropped. Changed to `false` while the session is stopped, what was kept ends there and then: with the answer to
+    /// the command come its outcomes, the only events of a stopped session beside those of a message that is taken
+    /// back. **false**
     pub keep_on_stop: bool,
     /// The largest message in either direction, in bytes. **16 MiB**
     pub max_message: u32,
@@ -156,6 +161,7 @@ impl Default for Config {
             dedup: DedupPolicy::default(),
             requests: RequestPolicy::default(),
             connect_timeout: Duration::from_secs(10),
+            greeting_timeout: Duration::from_secs(10),
             login_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             stable_for: Duration::from_secs(5),

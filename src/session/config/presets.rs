@@ -82,6 +82,7 @@ impl Config {
         config.queue.max_messages = 1_024;
         config.window.frames = 64;
         config.connect_timeout = Duration::from_secs(5);
+        config.greeting_timeout = Duration::from_secs(5);
         config.login_timeout = Duration::from_secs(5);
         config.stable_for = Duration::from_secs(10);
         config.degraded_after = Duration::from_secs(5);
@@ -118,6 +119,7 @@ impl Config {
         config.window.frames = 8;
         config.window.bytes = 8 << 10;
         config.connect_timeout = Duration::from_secs(30);
+        config.greeting_timeout = Duration::from_secs(30);
         config.login_timeout = Duration::from_secs(30);
         config.stable_for = Duration::from_secs(30);
         config.degraded_after = Duration::from_secs(300);

@@ -13,8 +13,11 @@ use crate::{
 
 /// A login of as many steps as the server likes: `login SECRET`, `login SECRET NONCE`; `ok`, `ok MILLIS`, `no`, `lost`.
 /// And all that a server can say in words of its own: `trouble`, `away`, `go ADDRESS`, `bad`, `deny N`, `named ID`.
-#[derive(Clone, Debug)]
-struct Steps;
+#[derive(Clone, Debug, Default)]
+struct Steps {
+    /// The server speaks first, and the login waits for `named ID`.
+    hello: bool,
+}
 
 impl Protocol for Steps {
     type Message = Frame;
@@ -23,7 +26,7 @@ impl Protocol for Steps {
     type Link = ();
 
     fn abilities(&self) -> Abilities {
-        Abilities { login: true, ..Abilities::default() }
+        Abilities { login: true, hello: self.hello, ..Abilities::default() }
     }
 
     fn admit(&self, message: &Frame) -> Result<u32, Unfit> {
@@ -95,12 +98,16 @@ impl Talk {
     }
 
     fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::speaking(Steps::default(), change)
+    }
+
+    fn speaking(steps: Steps, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         // Who is alive is another question, and how it looks from outside too.
         (config.heartbeat.interval, config.heartbeat.keepalive) = (Duration::MAX, Duration::MAX);
         config.degraded_after = Duration::MAX;
         change(&mut config);
-        let session = Session::new(Steps, config, 1).expect("sound");
+        let session = Session::new(steps, config, 1).expect("sound");
         let mut talk = Self { session, now: 0, link: 0, out: vec![], shown: String::new(), dials: 0, errors: vec![] };
         talk.command(Command::Connect);
         talk
@@ -399,7 +406,7 @@ fn what_goes_wrong_with_renewing_ends_nothing() {
     talk.hear("no");
     assert_eq!((talk.session.phase(), talk.dials, talk.errors.len()), (Phase::Online, 1, 0));
     let stats = talk.session.stats();
-    assert_eq!((stats.refreshes_failed, stats.unexpected), (2, 1), "the second \"no\" answers nothing");
+    assert_eq!((stats.refreshes_failed, stats.bad), (2, 1), "the second \"no\" answers nothing");
     talk.hear("lost expired");
     assert_eq!((talk.session.phase(), talk.errors[0].kind), (Phase::Waiting, Kind::AuthenticationFailed));
 }
@@ -522,4 +529,5 @@ fn a_credential_is_shown_nowhere_in_a_long_story() {
 }
 
 mod concealed;
+mod misplaced;
 mod presented;
