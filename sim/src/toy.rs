@@ -69,7 +69,6 @@ impl Protocol for Toy {
             batches: self.batches,
             contents: true,
             replies: true,
-            ..Abilities::default()
         }
     }
 
