@@ -17,7 +17,7 @@ use crate::{
 
 impl<P: Protocol> Session<P> {
     /// A frame came. Every frame is a sign of life; text and binary mean something to the protocol.
-    #[inline]
+    #[inline(always)]
     pub(super) fn on_frame(&mut self, now: Timestamp, place: Place, frame: Frame, out: &mut Actions<P>) {
         self.stats.frames_in += 1;
         self.stats.bytes_in += frame.len() as u64;

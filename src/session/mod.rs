@@ -339,28 +339,41 @@ impl<P: Protocol> Machine for Session<P> {
     type Action = Action<P::Incoming, P::Topic>;
     type Answer = Answer<P::Message>;
 
-    // The caller knows which input it hands in: where this is inlined, nothing else is left of it.
+    // The caller knows which input it hands in: where this is inlined, nothing else is left of it. For that it is to be
+    // asked before anything else happens, and the input that is many is to be told apart here.
     #[inline(always)]
     fn handle(&mut self, now: Timestamp, input: Self::Input, actions: &mut Vec<Self::Action>) -> Self::Answer {
-        // Time that goes backwards stands still for us.
-        let now = now.max(self.last_now);
-        self.last_now = now;
-        self.note_flow(now);
-        self.outbox.dead().clear();
-        self.stir = Stir::by(&input);
-        let answer = match input {
-            Input::Command(command) => self.command(now, command, actions),
-            Input::Report(link, report) => self.report(now, link, report, actions),
-            Input::Wake => Answer::Done,
-        };
-        if now >= self.not_before || self.wants.end.is_some() {
-            self.stir = Stir::All;
+        match input {
+            Input::Command(Command::Send { message, options }) => {
+                let now = self.begin(now, Stir::by_send(&options));
+                let answer = self.accept(now, message, options, actions);
+                self.finish(now, actions);
+                answer
+            }
+            Input::Command(command) => {
+                let now = self.begin(now, Stir::by_command(&command));
+                let answer = self.command(now, command, actions);
+                self.finish(now, actions);
+                answer
+            }
+            Input::Report(link, Report::Frame(frame)) => {
+                let now = self.begin(now, Stir::by_frame(&frame));
+                let is_known = self.report_frame(now, link, frame, actions);
+                self.finish(now, actions);
+                if is_known { Answer::Done } else { Answer::Stale }
+            }
+            Input::Report(link, report) => {
+                let now = self.begin(now, Stir::by_report(&report));
+                let is_known = self.report(now, link, report, actions);
+                self.finish(now, actions);
+                if is_known { Answer::Done } else { Answer::Stale }
+            }
+            Input::Wake => {
+                let now = self.begin(now, Stir::All);
+                self.finish(now, actions);
+                Answer::Done
+            }
         }
-        if self.stir == Stir::All {
-            self.fire_due(now, actions);
-        }
-        self.settle(now, actions);
-        answer
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {

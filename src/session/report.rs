@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{Actions, Answer, Link, LinkId, Place, Session, Stage, lifecycle::Parting, slot_of, tell, tell_passing};
+use super::{Actions, Link, LinkId, Place, Session, Stage, lifecycle::Parting, slot_of, tell, tell_passing};
 use crate::{Cause, CloseCode, Frame, Protocol, Recovery, Text, Timestamp, error::Failure, part::Login};
 
 /// All that a transport can say about a link. Not `non_exhaustive`.
@@ -66,18 +66,23 @@ impl Default for Handshake {
 }
 
 impl<P: Protocol> Session<P> {
-    /// A report changes what is the case. One of a link that is gone changes nothing but a counter.
+    /// [`report`](Self::report) of a frame.
     #[inline(always)]
-    pub(super) fn report(
-        &mut self,
-        now: Timestamp,
-        id: LinkId,
-        report: Report,
-        out: &mut Actions<P>,
-    ) -> Answer<P::Message> {
+    pub(super) fn report_frame(&mut self, now: Timestamp, id: LinkId, frame: Frame, out: &mut Actions<P>) -> bool {
+        let place = self.place_of(id);
+        match place {
+            Some(place) => self.on_frame(now, place, frame, out),
+            None => self.stats.stale += 1,
+        }
+        place.is_some()
+    }
+
+    /// A report changes what is the case. `false`: one of a link that is gone changes nothing but a counter.
+    #[inline(always)]
+    pub(super) fn report(&mut self, now: Timestamp, id: LinkId, report: Report, out: &mut Actions<P>) -> bool {
         let Some(place) = self.place_of(id) else {
             self.stats.stale += 1;
-            return Answer::Stale;
+            return false;
         };
         match report {
             Report::Up(handshake) => self.on_up(now, place, *handshake, out),
@@ -88,7 +93,7 @@ impl<P: Protocol> Session<P> {
             Report::Resumed => self.on_held_back(now, place, false),
             Report::Down(down) => self.on_down(now, place, *down, out),
         }
-        Answer::Done
+        true
     }
 
     fn on_progress(&mut self, now: Timestamp, place: Place) {
