@@ -174,6 +174,7 @@ impl fmt::Debug for Frame {
 }
 
 impl From<&str> for Frame {
+    #[inline]
     fn from(text: &str) -> Self {
         Self::Text(Text(storage::passing(text.as_bytes())))
     }
