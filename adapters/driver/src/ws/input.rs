@@ -1,6 +1,6 @@
 //! Who reads a frame? A whole data frame is taken as it is; everything else is the framing layer's.
 //!
-//! The header is parsed by the framing layer's own parser. A frame that has a message in it, all of it, and nothing
+//! The header is parsed by the framing layer's own parser, if it is not one of the two that nearly all have. A frame that has a message in it, all of it, and nothing
 //! to be decided, is that message. Control frames, fragments, frames against the rules, text that is not UTF-8 and
 //! frames too large to wait for are handed to the framing layer, which is lent the bytes of that frame and no more.
 //! So at the end of each frame the next can be taken again.
@@ -26,6 +26,10 @@ use crate::Io;
 
 /// A frame up to this long is waited for until it is whole: so much can have to be kept between two reads.
 const PATIENCE: usize = 4 << 10;
+
+/// The first bytes of whole frames of data (RFC 6455 section 5.2).
+const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
 
 /// What has arrived and is not understood yet.
 pub(super) struct Input {
@@ -147,6 +151,9 @@ impl Input {
             return Kind::Other(self.lent);
         }
         let here = &self.bytes[self.start..self.end];
+        if let Some(message) = self.common(here) {
+            return message;
+        }
         let mut cursor = Cursor::new(here);
         let (header, payload) = match FrameHeader::parse(&mut cursor) {
             Ok(Some(parsed)) => parsed,
@@ -171,6 +178,20 @@ impl Input {
         Kind::Other(length)
     }
 
+    /// The short way for what nearly all frames are: a message that is here to its end, with a length of one or two
+    /// bytes. `None` if this is not one, or not clearly.
+    #[inline]
+    fn common(&self, here: &[u8]) -> Option<Kind> {
+        let (is_text, header, payload) = match *here {
+            [TEXT | BINARY, length @ ..=125, ..] => (here[0] == TEXT, 2, usize::from(length)),
+            [TEXT | BINARY, 126, high, low, ..] => (here[0] == TEXT, 4, usize::from(u16::from_be_bytes([high, low]))),
+            _ => return None,
+        };
+        let bytes = here.get(header..header + payload)?;
+        let is_message = !self.is_fragmented && payload as u64 <= self.limit && (!is_text || is_utf8(bytes));
+        is_message.then_some(Kind::Message { is_text, header, payload })
+    }
+
     /// If this frame is a message, whether it is text.
     fn message(&self, header: &FrameHeader, payload: &[u8]) -> Option<bool> {
         let &FrameHeader { is_final, rsv1, rsv2, rsv3, opcode, mask } = header;
@@ -178,12 +199,16 @@ impl Input {
             return None;
         }
         match opcode {
-            // Most text is ASCII, which is found out faster.
-            OpCode::Data(Data::Text) => (payload.is_ascii() || std::str::from_utf8(payload).is_ok()).then_some(true),
+            OpCode::Data(Data::Text) => is_utf8(payload).then_some(true),
             OpCode::Data(Data::Binary) => Some(false),
             OpCode::Data(Data::Continue | Data::Reserved(_)) | OpCode::Control(_) => None,
         }
     }
+}
+
+/// Most text is ASCII, which is found out faster.
+fn is_utf8(payload: &[u8]) -> bool {
+    payload.is_ascii() || std::str::from_utf8(payload).is_ok()
 }
 
 impl fmt::Debug for Input {
