@@ -7,7 +7,7 @@ mod ending;
 use std::{
     fmt,
     future::Future,
-    mem::{replace, take},
+    mem::{forget, replace, take},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -159,33 +159,58 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
     }
 
     /// Outside the lock: does what the session wants. What is for a link that is gone is thrown away.
+    ///
+    /// Nearly all actions carry a message, and those are emptied where they lie: taken out whole, an action is copied
+    /// in other pieces than it is read in, and a processor waits for that as long as for a lock.
     fn perform(&mut self) {
         let mut actions = take(&mut self.actions);
-        for (index, action) in actions.drain(..).enumerate() {
+        for (index, action) in actions.iter_mut().enumerate() {
             if self.lives.is_told() {
-                self.detail(&action);
+                self.detail(action);
             }
             match action {
-                Action::Connect(attempt) => self.connect(*attempt),
-                Action::Send { link, frame, secret: _ } => self.feed(link, frame),
-                Action::FlushQueue(link) => self.with(link, Link::flush),
-                Action::Close { link, code, reason } => {
-                    self.asking.void(link);
-                    self.with(link, |link| link.close(code, reason.as_str()));
+                Action::Send { link, frame, secret: _ } => {
+                    let frame = replace(frame, Frame::Text(Text::default()));
+                    self.feed(*link, frame);
                 }
-                Action::Abort(gone) => {
-                    self.asking.void(gone);
-                    self.links.retain(|link| link.id != gone);
+                Action::Emit(event @ Event::Message { .. }) => {
+                    let weight = self.weights.of(index);
+                    self.brought.message(replace(event, Event::Room), weight);
                 }
-                Action::AskCredential { ask, link, why } => self.asking.ask(ask, Ask { link, why }),
-                // An announcement: the session dials by itself.
-                Action::ReconnectAfter { at, attempt, error } => log::reconnect_after(at, attempt, error),
-                Action::EmitError(error) => self.emit_error(error),
-                Action::Emit(event) => self.emit(event, index),
+                rare => {
+                    let link = LinkId(0);
+                    self.perform_rare(replace(rare, Action::FlushQueue(link)));
+                }
             }
         }
+        // Nothing is left in them to be dropped. To look for it in each would cost more than all the rest here.
+        actions.drain(..).for_each(forget);
         self.weights.clear();
         self.actions = actions;
+    }
+
+    fn perform_rare(&mut self, action: ActionOf<P>) {
+        match action {
+            Action::Connect(attempt) => self.connect(*attempt),
+            Action::Send { link, frame, secret: _ } => self.feed(link, frame),
+            Action::FlushQueue(link) => self.with(link, Link::flush),
+            Action::Close { link, code, reason } => {
+                self.asking.void(link);
+                self.with(link, |link| link.close(code, reason.as_str()));
+            }
+            Action::Abort(gone) => {
+                self.asking.void(gone);
+                self.links.retain(|link| link.id != gone);
+            }
+            Action::AskCredential { ask, link, why } => self.asking.ask(ask, Ask { link, why }),
+            // An announcement: the session dials by itself.
+            Action::ReconnectAfter { at, attempt, error } => log::reconnect_after(at, attempt, error),
+            Action::EmitError(error) => self.emit_error(error),
+            Action::Emit(event) => {
+                log::event(&event);
+                self.brought.other(Item::Event(event));
+            }
+        }
     }
 
     fn connect(&mut self, attempt: Attempt) {
@@ -220,15 +245,6 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
     fn with(&mut self, id: LinkId, act: impl FnOnce(&mut Link<D>)) {
         if let Some(link) = self.links.iter_mut().find(|link| link.id == id) {
             act(link);
-        }
-    }
-
-    fn emit(&mut self, event: Event<P::Incoming, P::Topic>, index: usize) {
-        if matches!(event, Event::Message { .. }) {
-            self.brought.message(event, self.weights.of(index));
-        } else {
-            log::event(&event);
-            self.brought.other(Item::Event(event));
         }
     }
 

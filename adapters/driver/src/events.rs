@@ -1,7 +1,6 @@
 //! What happened, for the application.
 
 use std::{
-    collections::VecDeque,
     fmt,
     future::poll_fn,
     pin::Pin,
@@ -9,11 +8,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
 use futures_core::Stream;
 use steadfast::{Command, Error, Event, Protocol};
 
-use crate::shared::Shared;
+use crate::{inbox::Batch, shared::Shared};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,14 +44,6 @@ impl<I, T> Item<I, T> {
             Self::Event(_) | Self::Error(_) | Self::Lagged(_) => None,
         }
     }
-
-    /// The id that the peer wants acknowledged once the application has this.
-    fn wants_ack(&self) -> Option<&Bytes> {
-        match self {
-            Self::Event(Event::Message { mark, .. }) => mark.wants_ack(),
-            Self::Event(_) | Self::Error(_) | Self::Lagged(_) => None,
-        }
-    }
 }
 
 /// All that happens to a session, in order. Also a [`Stream`].
@@ -82,15 +72,12 @@ impl<I, T> Item<I, T> {
 pub struct Events<P: Protocol> {
     shared: Arc<Shared<P>>,
     /// Taken in one go, so that the lock is not asked for each item.
-    batch: VecDeque<Item<P::Incoming, P::Topic>>,
+    batch: Batch<P::Incoming, P::Topic>,
 }
-
-/// How many items are taken in one go.
-const BATCH: usize = 64;
 
 impl<P: Protocol> Events<P> {
     pub(crate) fn new(shared: Arc<Shared<P>>) -> Self {
-        Self { shared, batch: VecDeque::new() }
+        Self { shared, batch: Batch::new() }
     }
 
     /// The next thing that happened; `None` when the session has ended for good and all is told.
@@ -108,7 +95,7 @@ impl<P: Protocol> Events<P> {
     /// [`next`](Self::next), for those who poll.
     #[inline]
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<P::Incoming, P::Topic>>> {
-        if self.batch.is_empty() && !ready!(self.shared.inbox.poll_take(Some(cx), &mut self.batch, BATCH)) {
+        if self.batch.is_empty() && !ready!(self.shared.inbox.poll_take(Some(cx), &mut self.batch)) {
             return Poll::Ready(None);
         }
         Poll::Ready(self.pop())
@@ -121,22 +108,40 @@ impl<P: Protocol> Events<P> {
 
     /// What is there already, without waiting and without leaving a waker.
     pub(crate) fn take_now(&mut self) -> Poll<Option<Item<P::Incoming, P::Topic>>> {
-        if self.batch.is_empty() && !ready!(self.shared.inbox.poll_take(None, &mut self.batch, BATCH)) {
+        if self.batch.is_empty() && !ready!(self.shared.inbox.poll_take(None, &mut self.batch)) {
             return Poll::Ready(None);
         }
         Poll::Ready(self.pop())
     }
 
+    /// What is asked of a message is asked before it is moved, so that it is moved in one piece.
     #[inline]
     fn pop(&mut self) -> Option<Item<P::Incoming, P::Topic>> {
-        let item = self.batch.pop_front()?;
-        if let Some(id) = item.wants_ack() {
-            let command = Command::Taken { id: id.clone() };
-            if let Some(mut turn) = self.shared.enter() {
-                turn.command(command);
-            }
+        let Some(event) = self.batch.next_message() else { return self.pop_item() };
+        self.acknowledge(event);
+        self.batch.pop_message()
+    }
+
+    #[inline(never)]
+    fn pop_item(&mut self) -> Option<Item<P::Incoming, P::Topic>> {
+        let item = self.batch.pop_item()?;
+        if let Item::Event(event) = &item {
+            self.acknowledge(event);
         }
         Some(item)
+    }
+
+    /// Tells the peer that the application has this, if it wants to know.
+    #[inline]
+    fn acknowledge(&self, event: &Event<P::Incoming, P::Topic>) {
+        if let Event::Message { mark, .. } = event {
+            if let Some(id) = mark.wants_ack() {
+                let command = Command::Taken { id: id.clone() };
+                if let Some(mut turn) = self.shared.enter() {
+                    turn.command(command);
+                }
+            }
+        }
     }
 }
 

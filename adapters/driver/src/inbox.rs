@@ -3,6 +3,8 @@
 //! Messages and the rest wait in two queues, so that the oldest message can go without a search; each of
 //! the rest remembers how many messages came before it.
 
+mod batch;
+
 use std::{
     collections::VecDeque,
     mem::{replace, swap, take},
@@ -11,6 +13,9 @@ use std::{
 };
 
 use steadfast::Event;
+
+pub(crate) use batch::Batch;
+use batch::{ALL, SOME};
 
 use crate::{
     Item, Lagged, Mailbox,
@@ -52,8 +57,9 @@ pub(crate) struct Room {
     pub(crate) bytes: Option<u64>,
 }
 
-/// A message and how many bytes it counts for.
-pub(crate) type Letter<I, T> = (Event<I, T>, u32);
+/// A message and how many bytes it counts for. (A whole word: half of one would be copied as a whole one, and waited
+/// for.)
+pub(crate) type Letter<I, T> = (Event<I, T>, u64);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -127,16 +133,11 @@ impl<I, T> Inbox<I, T> {
         Poll::Ready(Room { frames, bytes: Some(self.limits.bytes.saturating_sub(state.bytes)) })
     }
 
-    /// Moves up to `most` items into `batch`; `Ready(false)` if nothing more comes.
-    pub(crate) fn poll_take(
-        &self,
-        cx: Option<&Context<'_>>,
-        batch: &mut VecDeque<Item<I, T>>,
-        most: usize,
-    ) -> Poll<bool> {
+    /// Moves some items into `batch`, which is empty; `Ready(false)` if nothing more comes.
+    pub(crate) fn poll_take(&self, cx: Option<&Context<'_>>, batch: &mut Batch<I, T>) -> Poll<bool> {
         let waker = cx.map(|cx| cx.waker().clone());
         let mut state = self.lock();
-        state.take(batch, most);
+        state.take(batch);
         let is_empty = batch.is_empty();
         let former = if is_empty { replace(&mut state.reader, waker) } else { None };
         let driver = if state.has_caught_up(&self.limits) { state.driver.take() } else { None };
@@ -191,7 +192,7 @@ impl<I, T> Inbox<I, T> {
 impl<I, T> State<I, T> {
     fn append(&mut self, brought: &mut Brought<I, T>) {
         let before = self.passed + self.messages.len() as u64;
-        self.bytes += brought.messages.iter().map(|(_, bytes)| u64::from(*bytes)).sum::<u64>();
+        self.bytes += brought.messages.iter().map(|(_, bytes)| bytes).sum::<u64>();
         if self.messages.is_empty() {
             // The reader keeps up: the two trade places, and no message is moved.
             swap(&mut self.messages, &mut brought.messages);
@@ -226,26 +227,47 @@ impl<I, T> State<I, T> {
 
     fn pop_message(&mut self) -> Option<Letter<I, T>> {
         let letter = self.messages.pop_front()?;
-        self.bytes -= u64::from(letter.1);
+        self.bytes -= letter.1;
         self.passed += 1;
         Some(letter)
     }
 
-    /// Moves items into `batch`, in the order in which they came, until it holds `most`.
-    fn take(&mut self, batch: &mut VecDeque<Item<I, T>>, most: usize) {
-        while batch.len() < most {
-            let run = self.run().min(most - batch.len());
+    /// Moves items into `batch`, which is empty, in the order in which they came.
+    fn take(&mut self, batch: &mut Batch<I, T>) {
+        batch.clear();
+        let run = self.run();
+        if run == self.messages.len() && (1..=ALL).contains(&run) {
+            // The reader keeps up: the two trade places, and no message is moved.
+            swap(&mut self.messages, &mut batch.messages);
+            self.passed += run as u64;
+            self.bytes = 0;
+        } else if run > 0 {
+            batch.messages.extend(self.messages.drain(..run.min(SOME)));
+            self.passed += batch.messages.len() as u64;
+            self.bytes -= batch.messages.iter().map(|(_, bytes)| bytes).sum::<u64>();
+        } else {
+            self.take_some(&mut batch.items);
+        }
+        if batch.is_empty() {
+            batch.lend_to(&mut self.messages);
+        }
+    }
+
+    /// Moves items into `items` until it holds some.
+    fn take_some(&mut self, items: &mut VecDeque<Item<I, T>>) {
+        while items.len() < SOME {
+            let run = self.run().min(SOME - items.len());
             if run > 0 {
                 let letters = self.messages.drain(..run);
                 let bytes = &mut self.bytes;
-                batch.extend(letters.map(|(message, weight)| {
-                    *bytes -= u64::from(weight);
+                items.extend(letters.map(|(message, weight)| {
+                    *bytes -= weight;
                     Item::Event(message)
                 }));
                 self.passed += run as u64;
             } else {
                 let Some(item) = self.next() else { break };
-                batch.push_back(item);
+                items.push_back(item);
             }
         }
     }
@@ -289,8 +311,9 @@ pub(crate) struct Brought<I, T> {
 }
 
 impl<I, T> Brought<I, T> {
+    #[inline]
     pub(crate) fn message(&mut self, message: Event<I, T>, bytes: u32) {
-        self.messages.push_back((message, bytes));
+        self.messages.push_back((message, bytes.into()));
     }
 
     pub(crate) fn other(&mut self, item: Item<I, T>) {
@@ -341,9 +364,11 @@ mod tests {
     }
 
     fn take_all(inbox: &Inbox<Frame, Never>) -> VecDeque<Item<Frame, Never>> {
-        let mut batch = VecDeque::new();
-        let _ = inbox.poll_take(None, &mut batch, usize::MAX);
-        batch
+        let (mut all, mut batch) = (VecDeque::new(), Batch::new());
+        while inbox.poll_take(None, &mut batch) == Poll::Ready(true) {
+            all.extend(std::iter::from_fn(|| batch.pop_message().or_else(|| batch.pop_item())));
+        }
+        all
     }
 
     #[test]

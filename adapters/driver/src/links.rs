@@ -2,12 +2,12 @@
 
 use std::{
     future::Future,
-    mem::{replace, take},
+    mem::{forget, replace, take},
     pin::Pin,
     task::{Context, Poll},
 };
 
-use steadfast::{Cause, CloseCode, Down, Frame, Handshake, Input, LinkId, Protocol, Report, Timestamp};
+use steadfast::{Answer, Cause, CloseCode, Down, Frame, Handshake, Input, LinkId, Protocol, Report, Timestamp};
 
 use crate::{Dialer, Transport, host::Classifier, inbox::Room, lives::Lives, log, shared::Core, weights::Weights};
 
@@ -150,7 +150,11 @@ impl<D: Dialer> Link<D> {
         }
         for frame in frames.drain(..) {
             let (bytes, first) = (frame.len(), core.actions.len());
-            tell(core, Report::Frame(frame));
+            match core.handle_made(now, || Input::Report(id, Report::Frame(frame))) {
+                // There is nothing in these to be dropped, which only their tags say.
+                answer @ (Answer::Done | Answer::Stale) => forget(answer),
+                answer => drop(answer),
+            }
             weights.note(&core.actions, first, bytes);
         }
         if take(progress) {

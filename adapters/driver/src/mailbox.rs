@@ -2,6 +2,9 @@
 
 /// How much may wait until the application takes it, and what happens then.
 ///
+/// What the application has begun to take counts no more: it takes up to 512 messages in one go, and no more than the
+/// bounds allow.
+///
 /// Only messages can lag. Changes of phase, outcomes, errors and the like wait beside them, so many that
 /// only an application which reads no more can lose one: see [`EVENTS_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

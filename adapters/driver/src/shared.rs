@@ -10,7 +10,7 @@
 
 use std::{
     fmt,
-    mem::{replace, swap},
+    mem::{forget, replace, swap},
     sync::{Mutex, MutexGuard, PoisonError},
     task::Waker,
     time::Duration,
@@ -146,14 +146,24 @@ impl<P: Protocol> Shared<P> {
 
 impl<P: Protocol> Core<P> {
     /// One input, at this time.
-    #[inline]
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input<P::Message, P::Topic>) -> Answer<P::Message> {
+        self.handle_made(now, || input)
+    }
+
+    /// The same, for the inputs that are many: where the closure says which it is, the turn folds to it. (An input that
+    /// may be shown to a watch has to lie in memory; so it is made for either.)
+    #[inline(always)]
+    pub(crate) fn handle_made(
+        &mut self,
+        now: Timestamp,
+        make: impl FnOnce() -> Input<P::Message, P::Topic>,
+    ) -> Answer<P::Message> {
         // Those of the turn before. The answer is returned as it is made: a copy of it costs as much as a lock.
         self.session.take_dead(&mut self.dead);
         if self.watch.is_some() {
-            return self.handle_watched(now, input);
+            return self.handle_watched(now, make());
         }
-        self.session.handle(now, input, &mut self.actions)
+        self.session.handle(now, make(), &mut self.actions)
     }
 
     /// The same, seen by somebody.
@@ -272,10 +282,16 @@ impl<P: Protocol> Turn<'_, P> {
     #[inline]
     pub(crate) fn send(&mut self, message: P::Message, options: SendOptions) -> Result<OpId, Refused<P::Message>> {
         let now = self.now;
-        match self.core().handle(now, Input::Command(Command::Send { message, options })) {
-            Answer::Accepted(id) => Ok(id),
+        let answer = self.core().handle_made(now, || Input::Command(Command::Send { message, options }));
+        if let Answer::Accepted(id) = answer {
+            // There is nothing in it to be dropped, which only its tag says.
+            forget(answer);
+            return Ok(id);
+        }
+        match answer {
             Answer::Refused(why, message) => Err(Refused { why, message }),
-            Answer::Done
+            Answer::Accepted(_)
+            | Answer::Done
             | Answer::Cancelled(_)
             | Answer::CameBack(_)
             | Answer::BadEndpoints(_)
