@@ -33,6 +33,18 @@ pub(crate) fn run(quick: bool) -> Outcome<bool> {
     Ok(print(&rows))
 }
 
+/// Ours alone, for a profiler.
+pub(crate) fn alone(quick: bool) -> Outcome<()> {
+    let messages = if quick { 1_000_000 } else { 10_000_000 };
+    host::pin(Core::First);
+    let server = Server::start()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let rows =
+        row(Contender::Steadfast, messages, vec![Contender::Steadfast.echo(&runtime, server.address, messages)?]);
+    println!("{:.0} ns of the client's CPU a message", rows.cpu_nanos);
+    Ok(())
+}
+
 /// Every round lets each contender run once, so that a slow minute of the machine hits all of them.
 fn take_turns(plan: &Plan, runtime: &Runtime, server: &Server) -> Outcome<Vec<Row>> {
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); Contender::ALL.len()];
@@ -71,6 +83,9 @@ fn print(rows: &[Row]) -> bool {
         println!("{:>11.2}  {per_second:>10.0}  {cpu_nanos:>14.0}  {}", per_second / coalesced, who.name());
     }
     let beside_coalesced = gate("steadfast x coalesced", ours / coalesced, 0.9);
-    let beside_naive = gate("steadfast x naive", ours / rate(Contender::Naive), 8.0);
+    let naive = rate(Contender::Naive);
+    let beside_naive = gate("steadfast x naive", ours / naive, 8.0);
+    // How far the two are apart is the operating system's doing, so the second gate asks for more of us on some machines.
+    println!("     naive x coalesced: {:.2} (where the gates were found: 0.11)", naive / coalesced);
     beside_coalesced & beside_naive
 }

@@ -39,6 +39,7 @@ fn run(words: &[&str], quick: bool) -> Outcome<bool> {
         [] => Ok(echo::run(quick)? & idle::run(quick)?),
         ["echo"] => echo::run(quick),
         ["idle"] => idle::run(quick),
+        ["ours"] => echo::alone(quick).map(|()| true),
         [server::WORD] => server::serve().map(|()| true),
         [idle::WORD, who, address, connections] => idle::measure(who, address, connections.parse()?).map(|()| true),
         _ => Err("say echo, idle or nothing; --quick for a short run".into()),
