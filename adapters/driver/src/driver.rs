@@ -168,19 +168,14 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             if self.lives.is_told() {
                 self.detail(action);
             }
-            match action {
-                Action::Send { link, frame, secret: _ } => {
-                    let frame = replace(frame, Frame::Text(Text::default()));
-                    self.feed(*link, frame);
-                }
-                Action::Emit(event @ Event::Message { .. }) => {
-                    let weight = self.weights.of(index);
-                    self.brought.message(replace(event, Event::Room), weight);
-                }
-                rare => {
-                    let link = LinkId(0);
-                    self.perform_rare(replace(rare, Action::FlushQueue(link)));
-                }
+            if let Action::Send { link, frame, secret: _ } = action {
+                let frame = replace(frame, Frame::Text(Text::default()));
+                self.feed(*link, frame);
+            } else if let Action::Emit(event @ Event::Message { .. }) = action {
+                let weight = self.weights.of(index);
+                self.brought.message(replace(event, Event::Room), weight);
+            } else {
+                self.perform_rare(replace(action, Action::FlushQueue(LinkId(0))));
             }
         }
         // Nothing is left in them to be dropped. To look for it in each would cost more than all the rest here.

@@ -150,10 +150,12 @@ impl<D: Dialer> Link<D> {
         }
         for frame in frames.drain(..) {
             let (bytes, first) = (frame.len(), core.actions.len());
-            match core.handle_made(now, || Input::Report(id, Report::Frame(frame))) {
+            let answer = core.handle_made(now, || Input::Report(id, Report::Frame(frame)));
+            if let Answer::Done | Answer::Stale = answer {
                 // There is nothing in these to be dropped, which only their tags say.
-                answer @ (Answer::Done | Answer::Stale) => forget(answer),
-                answer => drop(answer),
+                forget(answer);
+            } else {
+                drop(answer);
             }
             weights.note(&core.actions, first, bytes);
         }
