@@ -6,11 +6,8 @@
 
 use core::time::Duration;
 
+use super::slept_through;
 use crate::{HeartbeatPolicy, Pings, Rng, Timestamp, time::earlier};
-
-/// A timer that fires more than this late has slept, with its computer or behind a busy thread, and does not
-/// judge.
-const LATE: Duration = Duration::from_secs(1);
 
 /// The shortest and the longest time that a server's greeting can ask for.
 const LEAST_ASKED: Duration = Duration::from_secs(1);
@@ -199,7 +196,7 @@ impl Heartbeat {
     fn on_silence(&mut self, now: Timestamp) -> Option<Pulse> {
         let due = self.silence_deadline()?;
         let judges = self.probe.is_some() || self.beat.probes == Probes::Expected;
-        let late = now.since(due) > LATE;
+        let late = slept_through(due, now);
         match self.probe {
             None if !judges => self.probe = Some(Probe { at: now, second: false }),
             None if late => self.probe = Some(Probe { at: now, second: true }),

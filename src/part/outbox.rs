@@ -206,11 +206,6 @@ impl<M> Outbox<M> {
         self.entries.get(self.cursor).map_or(Timestamp::MAX, |entry| self.times.at(entry.label.place))
     }
 
-    /// Whether the newest message is to leave at once.
-    pub(crate) fn is_in_a_hurry(&self) -> bool {
-        self.entries.back().is_some_and(|entry| entry.label.class == Class::Volatile && entry.message.is_some())
-    }
-
     /// What the message that [`next`](Self::next) showed draws on beside what all do, and how many slots it takes.
     pub(crate) fn next_draw(&self) -> (Option<Text>, u32) {
         let extra = self.entries.get(self.cursor).and_then(|entry| self.books.extra(&entry.label));

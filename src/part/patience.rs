@@ -4,13 +4,8 @@
 //! since the last link that held. The loss of such a link starts the clock and is not an attempt: with five attempts
 //! a lost link is dialed five times.
 
-use core::time::Duration;
-
+use super::Mercy;
 use crate::{FirstAttempt, RetryPolicy, Text, Timestamp};
-
-/// A deadline that is looked at more than this late was slept through, with the computer or behind a busy thread. It
-/// ends nothing: one more attempt is due by then.
-const LATE: Duration = Duration::from_secs(1);
 
 /// The longest text of a cause that is kept, in bytes.
 const LONGEST_TEXT: usize = 256;
@@ -45,7 +40,7 @@ pub(crate) struct Patience {
     /// The first failure.
     since: Option<Timestamp>,
     /// The deadline was slept through: only another failure can be the last.
-    spared: bool,
+    mercy: Mercy,
     /// A link was online since the start.
     began: bool,
     first: Option<Blame>,
@@ -77,7 +72,7 @@ impl Patience {
         self.since.get_or_insert(now);
         self.first.get_or_insert_with(|| blame.clone());
         self.last = Some(blame);
-        self.spared = false;
+        self.mercy = Mercy::default();
     }
 
     /// Whether this failure was the last. To be asked after [`on_failed`](Self::on_failed).
@@ -93,14 +88,14 @@ impl Patience {
 
     /// When the time is up, while the next dial is waited for. An attempt that is under way, and a link, may try.
     pub(crate) fn deadline(&self, policy: &RetryPolicy) -> Option<Timestamp> {
-        self.ends_at(policy).filter(|_| !self.spared)
+        self.ends_at(policy).filter(|_| !self.mercy.is_spent())
     }
 
     /// The time is up: was that it?
     pub(crate) fn on_due(&mut self, now: Timestamp, policy: &RetryPolicy) -> Option<Limit> {
         let due = self.deadline(policy).filter(|due| *due <= now)?;
-        self.spared = now.since(due) > LATE;
-        (!self.spared).then_some(Limit::Elapsed)
+        // One more attempt is due by then.
+        (!self.mercy.spares(due, now)).then_some(Limit::Elapsed)
     }
 
     /// The first and the last failure since a link last held.
@@ -115,6 +110,8 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     fn policy() -> RetryPolicy {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     CloseCode, Comeback, Error, Limits, Protocol, Recovery, Resumed, Text, Timestamp, Tuning,
     error::{self, Charge, Circumstances, Failure, Notes, Verdict, classify},
-    part::{Activity, Flights, Lane, Names, Network, Refusal, Round, Standings},
+    part::{Activity, Flights, Lane, Mercy, Names, Network, Refusal, Round, Standings},
 };
 
 /// How a failed link is parted from.
@@ -80,7 +80,7 @@ impl<P: Protocol> Session<P> {
             paused: false,
             flushing: false,
             has_reported: false,
-            was_spared: false,
+            mercy: Mercy::default(),
             comeback: Comeback::Whenever,
             unanswered_logins: 0,
         });

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     Abilities, Comeback, Error, Limits, LinkId, OpId, Secret, Timestamp, Tuning,
-    part::{Ask, Flights, Heartbeat, Lane, Login, Names, Refresh, Standings},
+    part::{Ask, Flights, Heartbeat, Lane, Login, Mercy, Names, Refresh, Standings},
 };
 
 /// One attempt and the connection that comes of it. `L` is what the protocol knows of it, `M` its messages, `I`
@@ -43,7 +43,7 @@ pub(super) struct Link<L, M, I> {
     /// The server was told of an earlier failure on it.
     pub(super) has_reported: bool,
     /// A deadline that was slept through has been put off.
-    pub(super) was_spared: bool,
+    pub(super) mercy: Mercy,
     /// When the server wants us back, by its own word.
     pub(super) comeback: Comeback,
     /// Logins to renew the one we have that took too long. Their answers may still come.

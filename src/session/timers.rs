@@ -1,13 +1,11 @@
 //! What waits for a time, and what happens then.
 
-use core::{mem, time::Duration};
-
 use super::{Action, Actions, Session, Stage, lifecycle::Parting};
-use crate::{Protocol, Timestamp, error::Failure, part::Pulse};
-
-/// A deadline that is looked at more than this late was slept through, with the computer or behind a busy thread. What
-/// came meanwhile may still be unread, and gets as long again.
-pub(super) const LATE: Duration = Duration::from_secs(1);
+use crate::{
+    Protocol, Timestamp,
+    error::Failure,
+    part::{LATE, Pulse},
+};
 
 /// All that can be due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -177,8 +175,7 @@ impl<P: Protocol> Session<P> {
             Stage::LoggingIn(login) => login.deadline_mut(),
             Stage::Restoring { .. } | Stage::Online { .. } | Stage::Closing { .. } => return,
         };
-        let was_late = due.is_some_and(|due| now.since(due) > LATE);
-        if was_late && !mem::replace(&mut link.was_spared, true) {
+        if due.is_some_and(|due| link.mercy.spares(due, now)) {
             *due = now.after(LATE);
         } else {
             self.lose(now, failure, None, Parting::Abort, out);

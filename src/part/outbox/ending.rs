@@ -133,7 +133,7 @@ impl<M> Outbox<M> {
 
     /// Whether the last message is to leave at once or not at all.
     pub(crate) fn has_volatile(&self) -> bool {
-        let is_volatile = |entry: &Entry<M>| entry.label.class == Class::Volatile;
+        let is_volatile = |entry: &Entry<M>| entry.label.class == Class::Volatile && entry.message.is_some();
         self.cursor < self.entries.len() && self.entries.back().is_some_and(is_volatile)
     }
 

@@ -1,12 +1,10 @@
 //! What is not said of topics in time.
 
-use core::mem;
-
-use crate::session::{Actions, Session, Stage, TopicNews, lifecycle::Parting, timers::LATE};
+use crate::session::{Actions, Session, Stage, TopicNews, lifecycle::Parting};
 use crate::{
     OpId, Protocol, Timestamp,
     error::Failure,
-    part::{Errand, Step, TopicNo},
+    part::{Errand, LATE, Step, TopicNo},
 };
 
 impl<P: Protocol> Session<P> {
@@ -17,7 +15,7 @@ impl<P: Protocol> Session<P> {
         }
         while let Some(link) = self.link.as_mut().filter(|link| !link.paused) {
             let Some((by, op)) = link.topics.overdue(now) else { break };
-            if now.since(by) > LATE && !mem::replace(&mut link.was_spared, true) {
+            if link.mercy.spares(by, now) {
                 // It was slept through: what came meanwhile may still be unread.
                 link.topics.put_off(now.after(LATE));
                 break;

@@ -37,7 +37,7 @@ impl<P: Protocol> Session<P> {
             pacing.begin();
         }
         let online = self.writes_owed(now, out);
-        let hurries = self.wants.end.is_some() || self.outbox.is_in_a_hurry();
+        let hurries = self.wants.end.is_some() || self.outbox.has_volatile();
         if let Some(mut writer) = self.writer(now, out) {
             if online {
                 writer.queue_held(hurries);
