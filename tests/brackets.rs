@@ -1,5 +1,7 @@
 //! What others get wrong, as short conversations. tests/plants/BRACKETS.md has the table.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
+
 use std::time::Duration;
 
 use steadfast::{

@@ -151,8 +151,11 @@ impl Talk {
     }
 
     fn error(&self) -> &steadfast::Error {
-        let error = |action| if let &Action::EmitError(ref error) = action { Some(&**error) } else { None };
-        self.said.iter().find_map(error).expect("an error")
+        let mut errors = self.said.iter().filter_map(|action| {
+            let Action::EmitError(error) = action else { return None };
+            Some(&**error)
+        });
+        errors.next().expect("an error")
     }
 
     fn frames(&self) -> Vec<String> {
@@ -521,10 +524,13 @@ fn a_goodbye_without_a_time_takes_back_no_time_that_was_said() {
     assert_eq!(talk.dialled(), ["own", "wss://b"]);
 }
 
+/// How somebody leaves, and comes back.
+type Way = fn(&mut Talk);
+
 #[test]
 fn whoever_leaves_before_the_server_does_comes_back_when_it_said_unless_it_goes_elsewhere() {
     let idle = config(|config| config.connect.idle_close = seconds(300));
-    let ways: [(fn(&mut Talk), bool); 3] = [
+    let ways: [(Way, bool); 3] = [
         (
             |talk| {
                 talk.command(Command::Suspend);

@@ -515,6 +515,7 @@ fn a_full_queue_of_a_hundred_thousand_is_as_quick_as_a_short_one() {
 
 /// What cannot be had is not looked for again each time.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it measures")]
 fn a_refusal_costs_the_same_however_much_waits() {
     let mut took = Vec::new();
     for most in [1_000_u32, 100_000] {
@@ -532,9 +533,13 @@ fn a_refusal_costs_the_same_however_much_waits() {
             session.send_with(now, large, SendOptions::at_most_once(), &mut actions).expect_err("it does not fit");
         };
         refused();
-        let from = Instant::now();
-        (0..2_000).for_each(|_| refused());
-        took.push(from.elapsed());
+        // The quickest of ten: a busy machine only makes it slower.
+        let round = |_| {
+            let from = Instant::now();
+            (0..200).for_each(|_| refused());
+            from.elapsed()
+        };
+        took.extend((0..10).map(round).min());
     }
-    assert!(took[1] < 10 * took[0], "{took:?}");
+    assert!(took[1] < 20 * took[0], "a hundred times as much waits: {took:?}");
 }

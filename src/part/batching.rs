@@ -104,7 +104,8 @@ mod tests {
     fn what_leaves_together_and_what_waits() {
         let (plain, alone) = (|bytes| (bytes, false), |bytes| (bytes, true));
         let wait = Some(1_050);
-        let cases: [(u32, &[(u32, bool)], (u32, u32, Option<u64>)); 10] = [
+        type Case<'a> = (u32, &'a [(u32, bool)], (u32, u32, Option<u64>));
+        let cases: [Case<'_>; 10] = [
             (1_000, &[plain(10)], (1, 10, wait)),
             (1_000, &[plain(10), plain(10)], (2, 20, wait)),
             (1_000, &[plain(10), plain(10), plain(10), plain(10)], (3, 30, None)),

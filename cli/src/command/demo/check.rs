@@ -318,6 +318,7 @@ const fn name(outcome: &Outcome) -> &'static str {
         Outcome::Cancelled => "cancelled",
         Outcome::Failed(_) => "failed",
         Outcome::InDoubt => "in doubt",
+        Outcome::Duplicate(_) => "duplicate",
         _ => "of a kind unknown here",
     }
 }
