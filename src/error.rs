@@ -345,6 +345,8 @@ impl fmt::Display for Why {
     }
 }
 
+impl core::error::Error for Why {}
+
 impl<M> fmt::Debug for Refused<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refused").field("why", &self.why).finish_non_exhaustive()
