@@ -94,7 +94,7 @@ pub enum TopicNews {
         /// What the peer says, if it is not simply over.
         why: Option<Box<Rejected>>,
     },
-    /// It was unsubscribed, and the link, if there is one, has it no longer.
+    /// It was unsubscribed, and the link, if there is one, has it no longer. Not told of a session that has stopped.
     Left,
     /// Nothing came of it for [`SubscribeOptions::stale_after`]. Told once, until something comes.
     Stale,

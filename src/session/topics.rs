@@ -120,7 +120,8 @@ impl<P: Protocol> Session<P> {
         if link.as_ref().is_some_and(|link| link.topics.may_have(no)) {
             return;
         }
-        if !core::mem::replace(&mut wanted.is_told, true) {
+        // After the stop there is nothing but answers, and this is what the answer says.
+        if !core::mem::replace(&mut wanted.is_told, true) && self.facts.ended.is_none() {
             out.push(Action::Emit(Event::Topic { topic: wanted.topic.clone(), news: TopicNews::Left }));
         }
         // A peer that keeps the session may have it until it is told.
