@@ -223,7 +223,7 @@ fn what_answers_a_message_is_a_message() {
     let asked = talk.ask("menu?", plain());
     talk.hear(&format!("re {} whose?", asked + 7));
     assert!(matches!(talk.out[..], [Action::Emit(Event::Bad(_))]), "no such id was ever given: {:?}", talk.out);
-    assert_eq!((talk.stats().late_replies, talk.stats().unexpected), (0, 1));
+    assert_eq!((talk.stats().late_replies, talk.stats().bad), (0, 1));
 }
 
 #[test]
