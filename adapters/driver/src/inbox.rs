@@ -1,13 +1,10 @@
 //! Where items wait for the application, under a lock of their own.
-//!
-//! Messages and the rest wait in two queues, so that the oldest message can go without a search; each of
-//! the rest remembers how many messages came before it.
 
 mod batch;
 
 use std::{
     collections::VecDeque,
-    mem::{replace, swap, take},
+    mem::{replace, take},
     sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
@@ -18,30 +15,21 @@ pub(crate) use batch::Batch;
 use batch::{ALL, SOME};
 
 use crate::{
-    Item, Lagged, Mailbox,
-    mailbox::{EVENTS_BYTES_MAX, Slow},
+    Item, Mailbox,
+    mailbox::Slow,
+    queue::{Letter, Next, Queue},
     weights::weight_of,
 };
 
 pub(crate) struct Inbox<I, T> {
-    limits: Mailbox,
+    pub(crate) limits: Mailbox,
     /// How many items that are no messages may wait.
     rest_max: usize,
     state: Mutex<State<I, T>>,
 }
 
 struct State<I, T> {
-    messages: VecDeque<Letter<I, T>>,
-    /// The bytes of all of them.
-    bytes: u64,
-    /// How many messages came out so far, taken or dropped.
-    passed: u64,
-    /// What is no message, and how many messages came before it.
-    rest: VecDeque<(u64, Item<I, T>)>,
-    /// About how many bytes they hold.
-    rest_bytes: usize,
-    /// What was dropped and not yet told.
-    lagged: Lagged,
+    queue: Queue<Event<I, T>, Item<I, T>>,
     reader: Option<Waker>,
     /// The driver, if it waits for the reader to catch up.
     driver: Option<Waker>,
@@ -57,10 +45,6 @@ pub(crate) struct Room {
     pub(crate) bytes: Option<u64>,
 }
 
-/// A message and how many bytes it counts for. (A whole word: half of one would be copied as a whole one, and waited
-/// for.)
-pub(crate) type Letter<I, T> = (Event<I, T>, u64);
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
@@ -73,12 +57,7 @@ enum Stage {
 impl<I, T> Inbox<I, T> {
     pub(crate) fn new(limits: Mailbox, rest_max: usize) -> Self {
         let state = State {
-            messages: VecDeque::new(),
-            bytes: 0,
-            passed: 0,
-            rest: VecDeque::new(),
-            rest_bytes: 0,
-            lagged: Lagged::default(),
+            queue: Queue::new(),
             reader: None,
             driver: None,
             is_paused: false,
@@ -93,10 +72,10 @@ impl<I, T> Inbox<I, T> {
         let mut state = self.lock();
         if state.stage == Stage::Open {
             // Before the new ones are there: what comes at once is never too much, only what was left lying.
-            state.drop_oldest_of_rest(self.rest_max, &mut dead);
+            state.queue.drop_oldest_other(self.rest_max, &mut dead);
             state.append(brought);
             if self.limits.slow == Slow::Lag {
-                state.drop_oldest(&self.limits, brought);
+                state.queue.drop_oldest(&self.limits, |letter| brought.messages.push_back(letter));
             }
         }
         let reader = state.reader.take();
@@ -129,8 +108,8 @@ impl<I, T> Inbox<I, T> {
             drop(former);
             return Poll::Pending;
         }
-        let frames = (self.limits.messages as usize).saturating_sub(state.messages.len()).clamp(1, most);
-        Poll::Ready(Room { frames, bytes: Some(self.limits.bytes.saturating_sub(state.bytes)) })
+        let frames = (self.limits.messages as usize).saturating_sub(state.queue.len()).clamp(1, most);
+        Poll::Ready(Room { frames, bytes: Some(self.limits.bytes.saturating_sub(state.queue.bytes())) })
     }
 
     /// Moves some items into `batch`, which is empty; `Ready(false)` if nothing more comes.
@@ -161,18 +140,15 @@ impl<I, T> Inbox<I, T> {
     /// Nobody reads any more: what waits is dropped, and so is all that comes.
     pub(crate) fn desert(&self) {
         let mut state = self.lock();
-        let (messages, rest) = (take(&mut state.messages), take(&mut state.rest));
-        (state.bytes, state.rest_bytes) = (0, 0);
+        let left = state.queue.take_all();
         drop(state);
-        drop((messages, rest));
+        drop(left);
         self.leave(Stage::Deserted);
     }
 
     /// Gives back the memory of a burst.
     pub(crate) fn shrink_to(&self, few: usize) {
-        let mut state = self.lock();
-        state.messages.shrink_to(few);
-        state.rest.shrink_to(few);
+        self.lock().queue.shrink_to(few);
     }
 
     fn leave(&self, stage: Stage) {
@@ -191,121 +167,60 @@ impl<I, T> Inbox<I, T> {
 
 impl<I, T> State<I, T> {
     fn append(&mut self, brought: &mut Brought<I, T>) {
-        let before = self.passed + self.messages.len() as u64;
-        self.bytes += brought.messages.iter().map(|(_, bytes)| bytes).sum::<u64>();
-        if self.messages.is_empty() {
-            // The reader keeps up: the two trade places, and no message is moved.
-            swap(&mut self.messages, &mut brought.messages);
-        } else {
-            self.messages.append(&mut brought.messages);
+        let before = self.queue.place();
+        self.queue.append(&mut brought.messages);
+        for (place, item) in brought.rest.drain(..) {
+            let bytes = weight_of(&item);
+            self.queue.push_other(before + place, item, bytes);
         }
-        self.rest_bytes += brought.rest.iter().map(|(_, item)| weight_of(item)).sum::<usize>();
-        self.rest.extend(brought.rest.drain(..).map(|(place, item)| (before + place, item)));
-    }
-
-    /// The newest message stays, however large it is. The dropped ones go back, to be dropped outside the
-    /// lock.
-    fn drop_oldest(&mut self, limits: &Mailbox, dead: &mut Brought<I, T>) {
-        while self.messages.len() > 1 && (self.messages.len() > limits.messages as usize || self.bytes > limits.bytes) {
-            dead.messages.extend(self.pop_message());
-            self.lagged.messages += 1;
-        }
-    }
-
-    fn drop_oldest_of_rest(&mut self, most: usize, dead: &mut Vec<Item<I, T>>) {
-        while self.rest.len() > most || self.rest_bytes > EVENTS_BYTES_MAX {
-            dead.extend(self.pop_rest());
-            self.lagged.events += 1;
-        }
-    }
-
-    fn pop_rest(&mut self) -> Option<Item<I, T>> {
-        let (_, item) = self.rest.pop_front()?;
-        self.rest_bytes -= weight_of(&item);
-        Some(item)
-    }
-
-    fn pop_message(&mut self) -> Option<Letter<I, T>> {
-        let letter = self.messages.pop_front()?;
-        self.bytes -= letter.1;
-        self.passed += 1;
-        Some(letter)
     }
 
     /// Moves items into `batch`, which is empty, in the order in which they came.
     fn take(&mut self, batch: &mut Batch<I, T>) {
         batch.clear();
-        let run = self.run();
-        if run == self.messages.len() && (1..=ALL).contains(&run) {
+        let run = self.queue.run();
+        if run == self.queue.len() && (1..=ALL).contains(&run) {
             // The reader keeps up: the two trade places, and no message is moved.
-            swap(&mut self.messages, &mut batch.messages);
-            self.passed += run as u64;
-            self.bytes = 0;
+            self.queue.trade(&mut batch.messages);
         } else if run > 0 {
-            batch.messages.extend(self.messages.drain(..run.min(SOME)));
-            self.passed += batch.messages.len() as u64;
-            self.bytes -= batch.messages.iter().map(|(_, bytes)| bytes).sum::<u64>();
+            batch.messages.extend(self.queue.drain(run.min(SOME)));
         } else {
             self.take_some(&mut batch.items);
         }
         if batch.is_empty() {
-            batch.lend_to(&mut self.messages);
+            batch.lend_to(self.queue.spare());
         }
     }
 
     /// Moves items into `items` until it holds some.
     fn take_some(&mut self, items: &mut VecDeque<Item<I, T>>) {
         while items.len() < SOME {
-            let run = self.run().min(SOME - items.len());
+            let run = self.queue.run().min(SOME - items.len());
             if run > 0 {
-                let letters = self.messages.drain(..run);
-                let bytes = &mut self.bytes;
-                items.extend(letters.map(|(message, weight)| {
-                    *bytes -= weight;
-                    Item::Event(message)
-                }));
-                self.passed += run as u64;
+                items.extend(self.queue.drain(run).map(|(message, _)| Item::Event(message)));
             } else {
-                let Some(item) = self.next() else { break };
-                items.push_back(item);
+                let Some(next) = self.queue.next() else { break };
+                items.push_back(match next {
+                    Next::Message(message) => Item::Event(message),
+                    Next::Other(item) => item,
+                    Next::Lagged(lagged) => Item::Lagged(lagged),
+                });
             }
         }
     }
 
-    /// How many messages come next, with nothing else before or between them.
-    fn run(&self) -> usize {
-        if self.lagged.events > 0 || self.lagged.messages > 0 {
-            return 0;
-        }
-        let Some((before, _)) = self.rest.front() else { return self.messages.len() };
-        usize::try_from(before.saturating_sub(self.passed)).unwrap_or(usize::MAX)
-    }
-
-    /// The next item, in the order in which they came.
-    fn next(&mut self) -> Option<Item<I, T>> {
-        let is_rest = self.rest.front().is_some_and(|(before, _)| *before <= self.passed);
-        if self.lagged.events > 0 || (self.lagged.messages > 0 && !is_rest) {
-            return Some(Item::Lagged(take(&mut self.lagged)));
-        }
-        if is_rest {
-            return self.pop_rest();
-        }
-        self.pop_message().map(|(message, _)| Item::Event(message))
-    }
-
     fn is_full(&self, limits: &Mailbox) -> bool {
-        self.stage == Stage::Open && (self.messages.len() >= limits.messages as usize || self.bytes >= limits.bytes)
+        self.stage == Stage::Open && self.queue.is_full(limits)
     }
 
     fn has_caught_up(&self, limits: &Mailbox) -> bool {
-        self.stage != Stage::Open
-            || (self.messages.len() <= limits.messages as usize / 2 && self.bytes <= limits.bytes / 2)
+        self.stage != Stage::Open || self.queue.has_caught_up(limits)
     }
 }
 
 /// What a round brought, gathered outside the lock.
 pub(crate) struct Brought<I, T> {
-    messages: VecDeque<Letter<I, T>>,
+    messages: VecDeque<Letter<Event<I, T>>>,
     /// With the number of messages before it.
     rest: Vec<(u64, Item<I, T>)>,
 }
@@ -357,6 +272,7 @@ mod tests {
     use steadfast::{Frame, Never, Rejected};
 
     use super::*;
+    use crate::{Lagged, mailbox::EVENTS_BYTES_MAX};
 
     fn refusal(bytes: usize) -> Item<Frame, Never> {
         let data = Some(Bytes::from(vec![0; bytes]));
@@ -380,10 +296,9 @@ mod tests {
             inbox.put(&mut brought);
         }
         let most = EVENTS_BYTES_MAX / (64 << 10) + 1;
-        assert_eq!(inbox.lock().rest.len(), most);
         let batch = take_all(&inbox);
         assert_eq!(batch.front(), Some(&Item::Lagged(Lagged { messages: 0, events: 2_000 - most as u64 })));
-        assert_eq!((batch.len(), inbox.lock().rest_bytes), (most + 1, 0));
+        assert_eq!(batch.len(), most + 1);
     }
 
     #[test]

@@ -7,8 +7,7 @@ use std::{
 
 use steadfast::Event;
 
-use super::Letter;
-use crate::Item;
+use crate::{Item, queue::Letter};
 
 /// How many items the reader takes of those that wait.
 pub(super) const SOME: usize = 64;
@@ -17,7 +16,7 @@ pub(super) const ALL: usize = 512;
 
 /// What the reader has taken out of the inbox and not handed out.
 pub(crate) struct Batch<I, T> {
-    pub(super) messages: VecDeque<Letter<I, T>>,
+    pub(super) messages: VecDeque<Letter<Event<I, T>>>,
     /// How many of them were handed out. They are emptied where they lie, as the driver does it in `perform`.
     handed: usize,
     /// What comes after them.
@@ -64,7 +63,7 @@ impl<I, T> Batch<I, T> {
     }
 
     /// Nobody knows how long the reader will wait: it keeps little memory, and the inbox, where nothing waits, the rest.
-    pub(super) fn lend_to(&mut self, inbox: &mut VecDeque<Letter<I, T>>) {
+    pub(super) fn lend_to(&mut self, inbox: &mut VecDeque<Letter<Event<I, T>>>) {
         if inbox.capacity() < self.messages.capacity() {
             swap(inbox, &mut self.messages);
         }
