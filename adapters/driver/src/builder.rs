@@ -298,7 +298,8 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
     ///
     /// What does not fit together, and what to do about it.
     pub fn build(self) -> Result<Built<P, R, D>, BuildError> {
-        let mailbox = self.mailbox_for(&self.protocol)?;
+        let has_acks = self.protocol.abilities().acks != Acks::None;
+        let mailbox = self.mailbox_for(has_acks)?;
         let Self { protocol, runtime, dialer, watch, recall, choices } = self;
         let dialer = dialer?;
         dialer.check()?;
@@ -307,7 +308,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
         let rest_max = EVENTS_MAX.saturating_add(config.queue.max_messages as usize);
         let session = Session::new(protocol, config, seed).map_err(BuildError::Config)?;
         let sleep = runtime.sleep();
-        let shared = Shared::new(session, runtime, Inbox::new(mailbox, rest_max), watch);
+        let shared = Shared::new(session, runtime, Inbox::new(mailbox, rest_max), has_acks, watch);
         for command in first {
             match shared.look().handle(shared.now(), Input::Command(command)) {
                 Answer::BadEndpoints(bad) => return Err(BuildError::Endpoints(bad)),
@@ -341,8 +342,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Builder<P, R, D> {
 
     /// What was dropped unread must not be acknowledged, and an acknowledgement that is left out is a
     /// message that comes for ever.
-    fn mailbox_for(&self, protocol: &P) -> Result<Mailbox, BuildError> {
-        let has_acks = protocol.abilities().acks != Acks::None;
+    fn mailbox_for(&self, has_acks: bool) -> Result<Mailbox, BuildError> {
         let QueuePolicy { max_messages, max_bytes, .. } = QueuePolicy::default();
         match self.choices.mailbox {
             None if has_acks => Ok(Mailbox::pause(max_messages, max_bytes)),

@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use steadfast::{Answer, Change, Command, Health, OpId, Phase, Protocol, Refused, SendOptions, Stats, StopCause};
+use steadfast::{
+    Answer, Change, Command, Health, OpId, Phase, Protocol, Refused, RequestOptions, SendOptions, Stats, StopCause,
+};
 
 use crate::{
     Ticket, log,
@@ -250,6 +252,12 @@ impl<P: Protocol> Client<P> {
     /// A turn; nothing once the driver has ended.
     pub(crate) fn ask(&self, command: Command<P::Message, P::Topic>) -> Option<Answer<P::Message>> {
         self.shared().enter().map(|mut turn| turn.command(command))
+    }
+
+    /// A request whose answer is told as an event.
+    pub(crate) fn ask_untold(&self, message: P::Message, options: RequestOptions) -> Result<OpId, Refused<P::Message>> {
+        let Some(mut turn) = self.shared().enter() else { return Err(gone(message)) };
+        turn.request(message, options).inspect(|id| log::queued(*id))
     }
 
     pub(crate) fn command(&self, command: Command<P::Message, P::Topic>) {

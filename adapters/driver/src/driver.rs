@@ -2,7 +2,9 @@
 //!
 //! Read [`Driver::round`] first: five steps, in this order, until nothing happens any more.
 
+mod answering;
 mod ending;
+mod sorting;
 
 use std::{
     fmt,
@@ -13,9 +15,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use steadfast::{
-    Action, Attempt, Error, Event, Frame, Input, LinkId, Machine, Outcome, Phase, Protocol, StopCause, Text, Timestamp,
-};
+use steadfast::{Action, Attempt, Error, Event, Frame, Input, LinkId, Machine, Protocol, StopCause, Text, Timestamp};
+
+use sorting::{Sorting, with_trays};
 
 use crate::{
     Dialer, Item, Runtime, Sleep,
@@ -33,10 +35,10 @@ use crate::{
 /// It is ready when the session has stopped for good: after [`close`](crate::Client::close), or when it has
 /// stopped and no [`Client`](crate::Client) is left that could start it again. It says why.
 ///
-/// Dropping it ends everything in order: links are cut, each message has its outcome, tickets resolve,
-/// events end, and what is sent afterwards is refused.
+/// Dropping it ends everything in order: links are cut, each message has its outcome, tickets and requests resolve,
+/// events and subscriptions end, and what is sent afterwards is refused.
 ///
-/// If the protocol panics, the session cannot be asked any more: tickets end `InDoubt`, and the last event, once
+/// If the protocol panics, the session cannot be asked any more: tickets and requests end `InDoubt`, and the last event, once
 /// there was any other change of phase, is one to `Stopped(Failed)`.
 #[must_use = "a driver does nothing unless it is spawned or polled"]
 pub struct Driver<P: Protocol, R: Runtime, D: Dialer> {
@@ -54,6 +56,8 @@ pub struct Driver<P: Protocol, R: Runtime, D: Dialer> {
     weights: Weights,
     lives: Lives,
     brought: Brought<P::Incoming, P::Topic>,
+    /// What is to be sorted for subscribers first.
+    sorting: Sorting<P::Incoming, P::Topic>,
     /// Those to wake outside the lock.
     woken: Vec<Waker>,
     deadline: Option<Timestamp>,
@@ -95,6 +99,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             weights: Weights::default(),
             lives: Lives::default(),
             brought: Brought::default(),
+            sorting: Sorting::default(),
             woken: Vec::new(),
             deadline: None,
             armed: None,
@@ -142,7 +147,8 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             self.lives.look(&core.session);
         }
         self.deadline = core.session.next_deadline();
-        self.is_awaited = !core.tickets.is_empty() || !core.senders.is_empty();
+        self.is_awaited = core.is_awaited();
+        self.sorting.begin(core.subscribers, &mut core.joins);
         drop(core);
         self.dead.clear();
         if let Whereabouts::Parked(waker) = former {
@@ -171,11 +177,16 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             if let Action::Send { link, frame, secret: _ } = action {
                 let frame = replace(frame, Frame::Text(Text::default()));
                 self.feed(*link, frame);
-            } else if let Action::Emit(event @ Event::Message { .. }) = action {
+            } else if let Action::Emit(event @ (Event::Message { .. } | Event::Snapshot { .. })) = action {
                 let weight = self.weights.of(index);
-                self.brought.message(replace(event, Event::Room), weight);
+                let event = replace(event, Event::Room);
+                if self.sorting.is_needed {
+                    self.sorting.message(index, event, weight);
+                } else {
+                    self.brought.message(event, weight);
+                }
             } else {
-                self.perform_rare(replace(action, Action::FlushQueue(LinkId(0))));
+                self.perform_rare(index, replace(action, Action::FlushQueue(LinkId(0))));
             }
         }
         // Nothing is left in them to be dropped. To look for it in each would cost more than all the rest here.
@@ -184,7 +195,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         self.actions = actions;
     }
 
-    fn perform_rare(&mut self, action: ActionOf<P>) {
+    fn perform_rare(&mut self, index: usize, action: ActionOf<P>) {
         match action {
             Action::Connect(attempt) => self.connect(*attempt),
             Action::Send { link, frame, secret: _ } => self.feed(link, frame),
@@ -200,10 +211,10 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             Action::AskCredential { ask, link, why } => self.asking.ask(ask, Ask { link, why }),
             // An announcement: the session dials by itself.
             Action::ReconnectAfter { at, attempt, error } => log::reconnect_after(at, attempt, error),
-            Action::EmitError(error) => self.emit_error(error),
+            Action::EmitError(error) => self.emit_error(index, error),
             Action::Emit(event) => {
                 log::event(&event);
-                self.brought.other(Item::Event(event));
+                self.other(index, Item::Event(event));
             }
         }
     }
@@ -243,46 +254,19 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         }
     }
 
-    fn emit_error(&mut self, error: Box<Error>) {
+    fn emit_error(&mut self, index: usize, error: Box<Error>) {
         if log::is_worried() {
             log::error(&error, self.client_id());
         }
-        self.brought.other(Item::Error(error));
+        self.other(index, Item::Error(error));
     }
 
-    /// Hands out what happened: to those who wait for it, and to the inbox in one go.
-    fn deliver(&mut self) {
-        if self.is_awaited && self.brought.has_other() {
-            self.answer();
+    fn other(&mut self, index: usize, item: Item<P::Incoming, P::Topic>) {
+        if self.sorting.is_needed {
+            self.sorting.other(index, item);
+        } else {
+            self.brought.other(item);
         }
-        if !self.brought.is_empty() {
-            self.shared.inbox.put(&mut self.brought);
-        }
-        self.woken.drain(..).for_each(Waker::wake);
-    }
-
-    /// Gives outcomes to tickets and room to those who wait for it; what is left is for the inbox.
-    fn answer(&mut self) {
-        let woken = &mut self.woken;
-        let mut core = self.shared.look();
-        self.brought.filter(|item| match item {
-            Item::Event(Event::Outcome { id, outcome, label }) => {
-                let outcome: Option<Outcome> = core.tickets.resolve(id, outcome, woken);
-                outcome.map(|outcome| Item::Event(Event::Outcome { id, outcome, label }))
-            }
-            Item::Event(Event::Room) if !core.senders.is_empty() => {
-                woken.extend(core.senders.call());
-                None
-            }
-            Item::Event(Event::Phase(change)) => {
-                // Who waits for room now waits in vain, and is to learn it.
-                if matches!(change.to, Phase::Draining | Phase::Stopped(_)) {
-                    core.senders.call_all(woken);
-                }
-                Some(Item::Event(Event::Phase(change)))
-            }
-            item @ (Item::Event(_) | Item::Error(_) | Item::Lagged(_)) => Some(item),
-        });
     }
 
     /// The inbox is asked while a link is dialed too: the poll in which it opens reads.
@@ -290,7 +274,11 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         if self.links.is_empty() {
             return;
         }
-        let room = match self.shared.inbox.poll_room(cx, FRAMES) {
+        let mut room = self.shared.inbox.poll_room(cx, FRAMES);
+        if self.sorting.is_needed {
+            room = with_trays(room, self.shared.desk.poll_room(cx, FRAMES));
+        }
+        let room = match room {
             Poll::Ready(room) => Some(room),
             Poll::Pending => None,
         };
@@ -356,6 +344,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         self.weights.shrink_to(FEW);
         self.lives.shrink_to(FEW);
         self.brought.shrink_to(FEW);
+        self.sorting.shrink_to(FEW);
         self.links.iter_mut().for_each(|link| link.shrink_to(FEW));
         self.shared.inbox.shrink_to(FEW);
     }

@@ -46,7 +46,9 @@ impl<I, T> Item<I, T> {
     }
 }
 
-/// All that happens to a session, in order. Also a [`Stream`].
+/// All that happens to a session, in order. Also a [`Stream`]. (Messages of topics with a
+/// [subscriber](crate::Client::subscribe), and answers to [requests](crate::Client::request), go to those who asked for
+/// them.)
 ///
 /// ```
 /// # use steadfast::{Event, Frame, Never, Outcome, Plain};

@@ -56,13 +56,7 @@ enum Stage {
 
 impl<I, T> Inbox<I, T> {
     pub(crate) fn new(limits: Mailbox, rest_max: usize) -> Self {
-        let state = State {
-            queue: Queue::new(),
-            reader: None,
-            driver: None,
-            is_paused: false,
-            stage: Stage::Open,
-        };
+        let state = State { queue: Queue::new(), reader: None, driver: None, is_paused: false, stage: Stage::Open };
         Self { limits, rest_max, state: Mutex::new(state) }
     }
 

@@ -8,6 +8,7 @@ mod build_error;
 mod builder;
 mod changes;
 mod client;
+mod desk;
 mod driver;
 mod events;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
@@ -15,6 +16,8 @@ mod handshake;
 mod host;
 mod inbox;
 mod kept;
+mod latest;
+mod least;
 mod links;
 mod lives;
 mod log;
@@ -23,9 +26,13 @@ mod mailbox;
 mod maybe_tls;
 #[cfg(feature = "json")]
 mod named;
+mod queue;
+mod request;
 mod runtime;
 mod shared;
+mod slots;
 mod stream;
+mod subscription;
 mod ticket;
 #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
 mod tls;
@@ -49,15 +56,18 @@ pub use driver::Driver;
 pub use events::{Events, Item, Lagged};
 pub use host::Ask;
 pub use kept::Kept;
+pub use latest::Latest;
 pub use mailbox::{EVENTS_BYTES_MAX, EVENTS_MAX, Mailbox};
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use maybe_tls::MaybeTls;
 #[cfg(feature = "json")]
 pub use named::NotEmitted;
+pub use request::{Request, RequestError};
 #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
 pub use runtime::Securing;
 pub use runtime::{Clock, Dial, Dialer, Runtime, Sleep, Upgrading};
 pub use stream::Socket;
+pub use subscription::{SubscribeError, Subscribed, Subscription, Update};
 pub use ticket::Ticket;
 #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
 pub use tls::{BadTrust, Tls, Trust};

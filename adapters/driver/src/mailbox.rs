@@ -1,6 +1,7 @@
 //! What may wait for a slow application?
 
-/// How much may wait until the application takes it, and what happens then.
+/// How much may wait until the application takes it, and what happens then. The [events](crate::Events) have one, and each
+/// [subscriber](crate::Subscription) of a topic.
 ///
 /// What the application has begun to take counts no more: it takes up to 512 messages in one go, and no more than the
 /// bounds allow.
@@ -47,6 +48,9 @@ impl Mailbox {
     /// acknowledgement is heard either. So a task that both takes the events and waits in
     /// [`send_when_ready`](crate::Client::send_when_ready) can wait for ever: the room it waits for comes from
     /// acknowledgements behind the messages that it does not take. Take and send in two tasks, or with `select`.
+    ///
+    /// Nothing is read as long as any mailbox of the session is full, for the events or for a topic: one slow reader holds
+    /// up the others.
     #[must_use]
     pub const fn pause(messages: u32, bytes: u64) -> Self {
         Self { slow: Slow::Pause, messages, bytes }

@@ -17,22 +17,36 @@ use std::{
 };
 
 use steadfast::{
-    Action, Answer, Change, Command, Input, Machine, OpId, Phase, Protocol, Refused, SendOptions, Session, StopCause,
-    Timestamp, Watch, Why,
+    Action, Answer, Change, Command, Input, Machine, OpId, Outcome, Phase, Protocol, Refused, Reply, RequestOptions,
+    SendOptions, Session, StopCause, Timestamp, Watch, Why,
 };
 
-use crate::{Clock, inbox::Inbox, ticket::Tickets, waiters::Waiters};
+use crate::{
+    Clock, Mailbox,
+    desk::{Desk, Key},
+    inbox::Inbox,
+    slots::Slots,
+    waiters::Waiters,
+};
 
 /// An action of a session that speaks `P`.
 pub(crate) type ActionOf<P> = Action<<P as Protocol>::Incoming, <P as Protocol>::Topic>;
 /// The inbox of a session that speaks `P`.
 pub(crate) type InboxOf<P> = Inbox<<P as Protocol>::Incoming, <P as Protocol>::Topic>;
+/// The trays of its subscribers.
+type DeskOf<P> = Desk<<P as Protocol>::Incoming, <P as Protocol>::Topic>;
 
 pub(crate) struct Shared<P: Protocol> {
     clock: Box<dyn Clock>,
     core: Mutex<Core<P>>,
     /// Has a lock of its own, so that a reader does not hold up the session.
     pub(crate) inbox: InboxOf<P>,
+    /// Likewise. Who holds both locks has taken that of the core first.
+    pub(crate) desk: DeskOf<P>,
+    /// How much may wait in a mailbox for which nothing else is said.
+    pub(crate) mailbox: Mailbox,
+    /// Whether the protocol acknowledges.
+    pub(crate) has_acks: bool,
 }
 
 /// Somebody who sees every turn, if there is one.
@@ -50,7 +64,14 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) driver: Whereabouts,
     /// What the driver's timer is armed for.
     pub(crate) armed: Option<Timestamp>,
-    pub(crate) tickets: Tickets,
+    /// Who waits for the outcome of a message.
+    pub(crate) tickets: Slots<Outcome>,
+    /// Who waits for the answer to a request.
+    pub(crate) requests: Slots<Box<Reply<P::Incoming>>>,
+    /// How many subscribers there are.
+    pub(crate) subscribers: usize,
+    /// New ones, and from which action on something may be for them.
+    pub(crate) joins: Vec<(usize, Key)>,
     /// Those who wait for room in the queue, in the order in which they came.
     pub(crate) senders: Waiters,
     /// Those who wait for the end.
@@ -73,7 +94,13 @@ pub(crate) enum Whereabouts {
 }
 
 impl<P: Protocol> Shared<P> {
-    pub(crate) fn new(session: Session<P>, clock: impl Clock, inbox: InboxOf<P>, watch: Watching<P>) -> Self {
+    pub(crate) fn new(
+        session: Session<P>,
+        clock: impl Clock,
+        inbox: InboxOf<P>,
+        has_acks: bool,
+        watch: Watching<P>,
+    ) -> Self {
         let core = Core {
             session,
             watch,
@@ -81,12 +108,16 @@ impl<P: Protocol> Shared<P> {
             dead: Vec::new(),
             driver: Whereabouts::Unpolled,
             armed: None,
-            tickets: Tickets::default(),
+            tickets: Slots::new(),
+            requests: Slots::new(),
+            subscribers: 0,
+            joins: Vec::new(),
             senders: Waiters::default(),
             closers: Waiters::default(),
             is_final: false,
         };
-        Self { clock: Box::new(clock), core: Mutex::new(core), inbox }
+        let mailbox = inbox.limits;
+        Self { clock: Box::new(clock), core: Mutex::new(core), inbox, desk: Desk::new(), mailbox, has_acks }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -186,6 +217,17 @@ impl<P: Protocol> Core<P> {
         self.session.take_dead(&mut self.dead);
         swap(&mut self.actions, actions);
         swap(&mut self.dead, dead);
+    }
+
+    /// Whether anybody waits for something that the session says.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !(self.tickets.is_empty() && self.requests.is_empty() && self.senders.is_empty())
+    }
+
+    /// Somebody has subscribed to a topic.
+    pub(crate) fn on_subscriber(&mut self, from: usize, key: Key) {
+        self.subscribers += 1;
+        self.joins.push((from, key));
     }
 
     /// Connects, unless somebody already said what the session shall do.
@@ -288,17 +330,15 @@ impl<P: Protocol> Turn<'_, P> {
             forget(answer);
             return Ok(id);
         }
-        match answer {
-            Answer::Refused(why, message) => Err(Refused { why, message }),
-            Answer::Accepted(_)
-            | Answer::Done
-            | Answer::Cancelled(_)
-            | Answer::CameBack(_)
-            | Answer::BadEndpoints(_)
-            | Answer::BadConfig(_)
-            | Answer::Denied(_)
-            | Answer::Stale => unreachable!("a send is accepted or refused"),
-        }
+        accepted(answer)
+    }
+
+    pub(crate) fn request(
+        &mut self,
+        message: P::Message,
+        options: RequestOptions,
+    ) -> Result<OpId, Refused<P::Message>> {
+        accepted(self.command(Command::Request { message, options: Box::new(options) }))
     }
 
     fn leave(&mut self, within: Duration) {
@@ -339,4 +379,18 @@ impl<P: Protocol> fmt::Debug for Shared<P> {
 /// The refusal of a session whose driver has ended.
 pub(crate) fn gone<M>(message: M) -> Refused<M> {
     Refused { why: Why::Stopped, message }
+}
+
+fn accepted<M>(answer: Answer<M>) -> Result<OpId, Refused<M>> {
+    match answer {
+        Answer::Accepted(id) => Ok(id),
+        Answer::Refused(why, message) => Err(Refused { why, message }),
+        Answer::Done
+        | Answer::Cancelled(_)
+        | Answer::CameBack(_)
+        | Answer::BadEndpoints(_)
+        | Answer::BadConfig(_)
+        | Answer::Denied(_)
+        | Answer::Stale => unreachable!("what is to be sent is accepted or refused"),
+    }
 }

@@ -8,15 +8,21 @@ use std::{
 };
 
 use futures_core::Stream;
-use steadfast::{OpId, Protocol, Refused};
+#[cfg(doc)]
+use steadfast::Event;
+use steadfast::{Command, OpId, Protocol, Refused, RequestOptions, SubscribeOptions, Why};
 
-use crate::{Built, Client, Dialer, Drain, Driver, Events, Item, Runtime};
+use crate::{Built, Client, Dialer, Drain, Driver, Events, Item, Runtime, subscription::denied};
 
 /// A session with a single owner: nothing is spawned, and whoever asks for the next item does the work.
 /// Nothing happens while nobody asks: no ping is answered and no timer fires.
 ///
 /// It is the same session under the same lock as that of a [`Client`]; with a single owner nobody else asks
 /// for the lock, and then it costs some ten nanoseconds a call.
+///
+/// Everything comes by the one stream: messages of topics with the topic's name, news of topics, answers to requests. (A
+/// [`Subscription`](crate::Subscription) or a [`Request`](crate::Request) made with the [handle](Self::client) goes on
+/// only while this is polled.)
 pub struct Socket<P: Protocol, R: Runtime, D: Dialer> {
     client: Client<P>,
     events: Events<P>,
@@ -35,6 +41,40 @@ impl<P: Protocol, R: Runtime, D: Dialer> Socket<P, R, D> {
     /// The message comes back, with the reason why it was not accepted.
     pub fn send(&mut self, message: impl Into<P::Message>) -> Result<OpId, Refused<P::Message>> {
         self.client.send(message)
+    }
+
+    /// Wants a topic, until it is [unsubscribed](Self::unsubscribe) as often. What it says comes by this stream, like
+    /// everything else.
+    ///
+    /// # Errors
+    ///
+    /// Why the topic cannot be had.
+    pub fn subscribe(&mut self, topic: impl Into<P::Topic>, options: SubscribeOptions<P::Message>) -> Result<(), Why> {
+        let (topic, options) = (topic.into(), Box::new(options));
+        denied(self.client.ask(Command::Subscribe { topic, options }))
+    }
+
+    /// Wants a topic once less.
+    ///
+    /// # Errors
+    ///
+    /// It is not subscribed to.
+    pub fn unsubscribe(&mut self, topic: impl Into<P::Topic>) -> Result<(), Why> {
+        let topic = topic.into();
+        denied(self.client.ask(Command::Unsubscribe { topic }))
+    }
+
+    /// Asks the peer something. The answer comes by this stream, like everything else: [`Event::Reply`] with this id.
+    ///
+    /// # Errors
+    ///
+    /// The message comes back, with the reason why it was not accepted.
+    pub fn request(
+        &mut self,
+        message: impl Into<P::Message>,
+        options: RequestOptions,
+    ) -> Result<OpId, Refused<P::Message>> {
+        self.client.ask_untold(message.into(), options)
     }
 
     /// A handle, for all the rest: tickets, health, `connect_now`.

@@ -1,6 +1,6 @@
 //! How many bytes does a message count for in the mailbox?
 
-use steadfast::{Action, Error, Event, Outcome, Rejected};
+use steadfast::{Action, Error, Event, Outcome, Rejected, TopicNews};
 
 use crate::Item;
 
@@ -58,7 +58,7 @@ impl Weights {
 }
 
 fn is_message<I, T>(action: &Action<I, T>) -> bool {
-    matches!(action, Action::Emit(Event::Message { .. }))
+    matches!(action, Action::Emit(Event::Message { .. } | Event::Snapshot { .. }))
 }
 
 /// About how many bytes of the peer's an item holds that is no message.
@@ -73,8 +73,20 @@ pub(crate) fn weight_of<I, T>(item: &Item<I, T>) -> usize {
         Item::Event(Event::GoingAway(leave)) => {
             leave.reason.len() + leave.address.as_ref().map_or(0, steadfast::Text::len)
         }
+        Item::Event(Event::Topic { news, .. }) => of_news(news),
         Item::Error(error) => of_error(error),
         Item::Event(_) | Item::Lagged(_) => 0,
+    }
+}
+
+/// About how many bytes of the peer's the news of a topic hold.
+pub(crate) fn of_news(news: &TopicNews) -> usize {
+    if let TopicNews::Refused { why, .. } = news {
+        of_refusal(why)
+    } else if let TopicNews::Lost { why, .. } | TopicNews::Ended { why } | TopicNews::NoSnapshot { why } = news {
+        why.as_ref().map_or(0, |why| of_refusal(why))
+    } else {
+        0
     }
 }
 

@@ -65,7 +65,7 @@ pub use sleep::Timer;
 pub use steadfast_driver::{BadTrust, Trust};
 pub use steadfast_driver::{
     BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, Kept, LAST_DRAIN, Lagged,
-    Mailbox, Ticket, Upgrade,
+    Latest, Mailbox, Request, RequestError, SubscribeError, Subscribed, Subscription, Ticket, Update, Upgrade,
 };
 
 /// The future that keeps a session going. See [`steadfast_driver::Driver`].

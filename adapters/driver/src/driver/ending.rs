@@ -24,7 +24,8 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             link.report(now, &mut core, &mut self.weights);
         }
         core.take(&mut self.actions, &mut self.dead);
-        self.is_awaited = !core.tickets.is_empty() || !core.senders.is_empty();
+        self.is_awaited = core.is_awaited();
+        self.sorting.begin(core.subscribers, &mut core.joins);
         drop(core);
         drop(former);
         self.links.clear();
@@ -42,6 +43,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         let former = replace(&mut core.driver, Whereabouts::Gone);
         let failure = core.failure(self.shared.now());
         core.tickets.end(&mut self.woken);
+        core.requests.end(&mut self.woken);
         core.senders.dismiss(&mut self.woken);
         core.closers.dismiss(&mut self.woken);
         let (mut actions, mut dead) = (Vec::new(), Vec::new());
@@ -53,6 +55,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
             self.shared.inbox.put(&mut self.brought);
         }
         self.shared.inbox.end();
+        self.shared.desk.end(&mut self.woken);
         self.woken.drain(..).for_each(Waker::wake);
         Round::Over(cause)
     }

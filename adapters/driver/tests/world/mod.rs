@@ -4,6 +4,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part of it")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+pub mod toy;
+
 use std::{
     collections::VecDeque,
     future::Future,
@@ -36,6 +38,8 @@ struct State {
     is_late: bool,
     /// Done once when the driver polls its timer, which is the last thing before it sleeps.
     before_sleep: Option<Box<dyn FnOnce() + Send>>,
+    /// Done once when the driver has a frame for a link.
+    before_feed: Option<Box<dyn FnOnce() + Send>>,
     sleeper: Option<Waker>,
     dials: Vec<Attempt>,
     /// What comes of the attempts, in order.
@@ -108,6 +112,11 @@ impl World {
     /// Does this once, when the driver is about to sleep.
     pub fn before_sleep(&self, hook: impl FnOnce() + Send + 'static) {
         self.lock().before_sleep = Some(Box::new(hook));
+    }
+
+    /// Does this once, when the driver has a frame for a link: it performs what the session has said, and has told nobody.
+    pub fn before_feed(&self, hook: impl FnOnce() + Send + 'static) {
+        self.lock().before_feed = Some(Box::new(hook));
     }
 
     pub fn armed(&self) -> Option<Timestamp> {
@@ -202,6 +211,11 @@ impl World {
         let writers: Vec<_> = state.links.iter_mut().filter_map(|line| line.writer.take()).collect();
         drop(state);
         writers.into_iter().for_each(Waker::wake);
+    }
+
+    /// How many links there were.
+    pub fn links(&self) -> usize {
+        self.lock().links.len()
     }
 
     /// What has left on link `index`, as text.
@@ -321,6 +335,10 @@ impl End {
 
 impl Transport for End {
     fn feed(&mut self, frame: Frame) {
+        let hook = self.world.lock().before_feed.take();
+        if let Some(hook) = hook {
+            hook();
+        }
         self.line(|line| line.fed.push(frame));
     }
 
