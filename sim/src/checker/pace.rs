@@ -80,6 +80,8 @@ impl Pace {
     pub(super) const fn elsewhere(&mut self, endpoints: usize) {
         self.has_failed &= !self.in_round;
         self.in_round = false;
+        // Where in the old list its round had got to is not known for certain.
+        self.passes_over |= self.endpoints > 1;
         (self.endpoints, self.place) = (endpoints, 0);
         self.hurry();
     }
