@@ -170,7 +170,11 @@ impl<M> Outbox<M> {
             Overflow::Refuse => return Room::No,
             Overflow::DropNewest => return Room::Gone,
             Overflow::ReplaceByKey => {
-                let newest = new.key.and_then(|key| self.books.extras.newest(key));
+                let extras = &self.books.extras;
+                // Two of the class that stands for the latest would wait if this one took another's place.
+                let latest = new.key.filter(|_| new.class == Class::Latest);
+                let latest = latest.and_then(|key| extras.newest_of(key, Class::Latest));
+                let newest = latest.or_else(|| extras.newest(new.key?));
                 return self.replaceable(policy, new, newest).map_or(Room::No, Room::Instead);
             }
             Overflow::DropOldest => &[Kind::Any],
