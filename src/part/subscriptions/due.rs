@@ -18,7 +18,7 @@ impl<I> Standings<I> {
 
     /// The next operation whose answer is overdue.
     pub(crate) fn overdue(&self, now: Timestamp) -> Option<(Timestamp, OpId)> {
-        self.due.first().copied().filter(|(by, _)| *by <= now)
+        self.due.first().copied().filter(|(by, _)| *by <= now && *by < Timestamp::MAX)
     }
 
     /// All answers get until then at least.
