@@ -229,9 +229,9 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// The peer said no: to a login, a request, a topic, a message.
+/// The peer said no: to a login, a request, a topic, a message. Or we do, to a call of the peer's.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct Rejected {
     /// The peer's own name for the reason.
     pub code: Option<Text>,
@@ -243,7 +243,7 @@ pub struct Rejected {
     /// What the protocol knows should be done; `None` leaves it to the table.
     pub recovery: Option<Recovery>,
     /// The peer's answer as it came, for those who want to look; of a long one the beginning.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serial::maybe_bytes::serialize"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::maybe_bytes"))]
     pub data: Option<Bytes>,
 }
 

@@ -118,10 +118,10 @@ pub use protocol::{
 pub use rng::Rng;
 pub use secret::Secret;
 pub use session::{
-    Action, Answer, Attempt, BadConfig, Change, Class, Command, Commands, Config, Down, Dropped, Drops, Event, GaveUp,
-    Handshake, Health, HeartbeatPolicy, Input, Jitter, LinkId, OpId, Outcome, Overflow, Phase, QueuePolicy, Queued,
-    Rates, Reply, Report, RequestOptions, RequestRetry, RetryOn, RetryPolicy, SendOptions, Session, Stats, Status,
-    StopCause, TakenBack, Timer, Ttl, Window,
+    Action, Answer, Attempt, BadConfig, CallReply, Change, Class, Command, Commands, Config, Down, Dropped, Drops,
+    Event, GaveUp, Handshake, Health, HeartbeatPolicy, Input, Jitter, LinkId, OpId, Outcome, Overflow, Phase,
+    QueuePolicy, Queued, Rates, Reply, Report, RequestOptions, RequestRetry, RetryOn, RetryPolicy, SendOptions,
+    Session, Stats, Status, StopCause, TakenBack, Timer, Ttl, Window,
 };
 pub use session::{
     Alike, Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, DedupPolicy, Finding,

@@ -145,6 +145,7 @@ where
     fn before(&mut self, _: Timestamp, input: &Input<N, T>) {
         self.sending = match input {
             Input::Command(Command::Send { message, .. } | Command::Request { message, .. }) => Some(named(message)),
+            Input::Command(Command::Reply(reply)) => reply.answer.as_ref().ok().map(named),
             Input::Command(_) | Input::Report(..) | Input::Wake => None,
         };
     }

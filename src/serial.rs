@@ -134,12 +134,16 @@ pub(crate) mod bytes {
 #[derive(Serialize, Deserialize)]
 struct Plain(#[serde(with = "bytes")] Bytes);
 
-/// Bytes that may be missing; they are only written.
+/// Bytes that may be missing.
 pub(crate) mod maybe_bytes {
-    use super::{Bytes, Plain, Serialize, Serializer};
+    use super::{Bytes, Deserialize, Deserializer, Plain, Serialize, Serializer};
 
     pub(crate) fn serialize<S: Serializer>(bytes: &Option<Bytes>, serializer: S) -> Result<S::Ok, S::Error> {
         bytes.clone().map(Plain).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D::Error> {
+        Ok(Option::<Plain>::deserialize(deserializer)?.map(|plain| plain.0))
     }
 }
 

@@ -53,6 +53,7 @@ mod header;
 mod reader;
 mod recorder;
 mod redact;
+mod redacted;
 mod replay;
 mod scrub;
 mod stand_in;

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
-    Action, Alike, Answer, Bucket, Cause, Class, CloseCode, Command, Config, CredentialUse, Down, FirstAttempt, Frame,
-    Health, HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery, Report, RequestOptions,
-    RequestRetry, Restore, RetryOn, Secret, SendOptions, Session, SubscribeOptions, Text, Timestamp, Topics,
+    Action, Alike, Answer, Bucket, CallReply, Cause, Class, CloseCode, Command, Config, CredentialUse, Down,
+    FirstAttempt, Frame, Health, HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery,
+    Report, RequestOptions, RequestRetry, Restore, RetryOn, Secret, SendOptions, Session, SubscribeOptions, Text,
+    Timestamp, Topics,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -55,6 +56,8 @@ enum What {
     },
     /// Each bit says how something is asked.
     Request(u8),
+    /// A call is answered, with a message or a no.
+    Reply(Which, bool),
     TakeQueued,
     Cancel(u8),
     Authenticate(bool),
@@ -125,11 +128,12 @@ impl Arbitrary for Pass {
 
 impl Arbitrary for What {
     fn arbitrary(g: &mut Gen) -> Self {
-        match u8::arbitrary(g) % 40 {
+        match u8::arbitrary(g) % 41 {
             36 => Self::Subscribe(u8::arbitrary(g)),
             37 if u8::arbitrary(g) < 60 => Self::Resync(u8::arbitrary(g)),
             37 => Self::Unsubscribe(u8::arbitrary(g)),
             38 | 39 => Self::Request(u8::arbitrary(g)),
+            40 => Self::Reply(Which::arbitrary(g), bool::arbitrary(g)),
             0..=2 => Self::Wake,
             32 => Self::Endpoints(u8::arbitrary(g) % 4, bool::arbitrary(g)),
             33 if bool::arbitrary(g) => Self::NetworkLost,
@@ -656,6 +660,11 @@ impl<S: Subject> Run<S> {
             What::Request(bits) => {
                 let (message, options) = (S::message(bits & 128 != 0), Box::new(request(bits)));
                 return Input::Command(Command::Request { message, options });
+            }
+            What::Reply(which, good) => {
+                let answer = if good { Ok(S::message(false)) } else { Err(Box::default()) };
+                let reply = CallReply { link: self.link(which), call: "call".into(), answer };
+                return Input::Command(Command::Reply(Box::new(reply)));
             }
             What::TakeQueued => return Input::Command(Command::TakeQueued),
             What::Cancel(back) => {

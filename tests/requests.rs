@@ -5,9 +5,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use steadfast::{
-    Action, Answer, Cause, Command, Commands, Config, Down, Dropped, Event, Frame, Input, LinkId, Machine, OpId,
-    Outcome, Overflow, Phase, Plain, Recovery, Report, RequestOptions, RequestRetry, RetryOn, SendOptions, Session,
-    Stats, StopCause, Text, Timestamp, Why,
+    Action, Answer, CallReply, Cause, Command, Commands, Config, Down, Dropped, Event, Frame, Input, LinkId, Machine,
+    OpId, Outcome, Overflow, Phase, Plain, Recovery, Rejected, Report, RequestOptions, RequestRetry, RetryOn,
+    SendOptions, Session, Stats, StopCause, Text, Timestamp, Why,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -635,4 +635,83 @@ fn very_many_may_wait_at_once() {
         out.clear();
     }
     assert_eq!((session.health(now).queued, session.stats().answered), (0, MANY));
+}
+
+fn answer(talk: &mut Talk, link: LinkId, call: &'static str, text: &str) -> Answer<Text> {
+    let reply = CallReply { link, call: call.into(), answer: Ok(text.into()) };
+    talk.command(Command::Reply(Box::new(reply)))
+}
+
+fn outcomes(talk: &Talk) -> Vec<(u64, Outcome)> {
+    let outcomes = talk.out.iter().filter_map(|action| match action {
+        Action::Emit(Event::Outcome { id, outcome, .. }) => Some((id.0, outcome.clone())),
+        _ => None,
+    });
+    outcomes.collect()
+}
+
+#[test]
+fn a_call_is_answered_on_its_link_and_before_the_queue() {
+    let mut talk = Talk::online(|config| config.window.frames = 1);
+    talk.flushed();
+    talk.hear("call c-1 how are you?");
+    let called = talk.out.iter().find_map(|action| match action {
+        Action::Emit(Event::Message { message, mark, link, .. }) => Some((message.clone(), mark.clone(), *link)),
+        _ => None,
+    });
+    let (message, mark, link) = called.expect("a call is a message");
+    assert_eq!((message.as_str(), link), ("how are you?", talk.link));
+    assert_eq!(mark.marks().and_then(|marks| marks.call.clone()).as_deref(), Some(&b"c-1"[..]));
+    talk.say("first");
+    talk.say("waits");
+    assert_eq!(answer(&mut talk, link, "c-1", "well"), Answer::Accepted(OpId(3)));
+    assert_eq!(talk.sent(), ["re! c-1 well"]);
+    talk.flushed();
+    assert_eq!(talk.sent(), ["m 2 waits"]);
+    let why = Box::new(Rejected { message: "who asks?".into(), ..Rejected::default() });
+    let no = CallReply { link, call: "c-2".into(), answer: Err(why) };
+    assert_eq!(talk.command(Command::Reply(Box::new(no))), Answer::Accepted(OpId(4)));
+    assert_eq!(talk.sent(), ["no! c-2 who asks?"]);
+    talk.flushed();
+    assert_eq!((outcomes(&talk), talk.stats().written), (vec![], 4));
+}
+
+#[test]
+fn an_answer_to_a_call_of_another_link_goes_nowhere() {
+    let gone = Outcome::Dropped(Dropped::LinkGone);
+    let mut talk = Talk::online(|_| {});
+    let first = talk.link;
+    talk.hear("call c-1 how are you?");
+    talk.down(9);
+    assert_eq!(answer(&mut talk, first, "c-1", "well"), Answer::Accepted(OpId(1)));
+    assert_eq!(outcomes(&talk), [(1, gone.clone())], "there is no link");
+    talk.again();
+    assert_eq!(answer(&mut talk, first, "c-1", "well"), Answer::Accepted(OpId(2)));
+    assert_eq!((outcomes(&talk), talk.sent()), (vec![(2, gone.clone())], vec![]), "there is another one");
+    let link = talk.link;
+    answer(&mut talk, link, "c-1", "well");
+    talk.down(1);
+    assert_eq!(outcomes(&talk), [(3, gone)], "it had not left");
+    talk.again();
+    let link = talk.link;
+    answer(&mut talk, link, "c-2", "well");
+    talk.down(9);
+    assert_eq!(outcomes(&talk), [(4, Outcome::InDoubt)]);
+}
+
+#[test]
+fn answers_to_calls_are_bounded_and_stay_when_the_queue_is_taken_back() {
+    let mut talk = Talk::online(|config| (config.window.frames, config.window.bytes) = (1, 400));
+    talk.flushed();
+    let link = talk.link;
+    let long = "x".repeat(150);
+    for _ in 0..2 {
+        assert!(matches!(answer(&mut talk, link, "c", &long), Answer::Accepted(_)));
+    }
+    assert_eq!(answer(&mut talk, link, "c", &long), Answer::Refused(Why::NotNow, long.as_str().into()));
+    let no = CallReply { link, call: "c".into(), answer: Err(Box::default()) };
+    assert_eq!(talk.command(Command::Reply(Box::new(no.clone()))), Answer::Denied(Why::NotNow));
+    assert_eq!(talk.command(Command::TakeQueued), Answer::CameBack(vec![]));
+    talk.command(Command::Stop);
+    assert_eq!(talk.command(Command::Reply(Box::new(no))), Answer::Denied(Why::Stopped));
 }

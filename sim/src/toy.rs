@@ -16,6 +16,7 @@ use crate::{Got, Sent, Spy};
 /// | `login SECRET WORD` (the answer to a challenge) | |
 /// | `m 7 some text` (our message 7) | `got 7`, `deny 7 REASON` |
 /// | `b 7:some text|8:more` (our messages 7 and 8 in a batch, without bars in their text) | `got 7`, `deny 8 REASON` (each by itself) |
+/// | `re! ID some text`, `no! ID REASON` (we answer a call) | `call ID some text` |
 /// | `req 7 some text` (our request 7), `cancel 7` | `re 7 some text`, `done 7`, `deny 7 REASON`, `busy 7 MILLIS` (later, please) |
 /// | `ping`, `pong TOKEN` | `ping TOKEN`, `pong` |
 /// | `ack ID` | `m some text`, `m! ID some text` (wants an ack) |
@@ -105,6 +106,10 @@ impl Protocol for Toy {
             }
             Say::Message(Outgoing { op, message, .. }) => format!("m {op} {message}"),
             Say::Request(Outgoing { op, message, .. }) => format!("req {op} {message}"),
+            Say::Reply { call, answer } => {
+                let call = String::from_utf8_lossy(call);
+                answer.map_or_else(|why| format!("no! {call} {why}"), |message| format!("re! {call} {message}"))
+            }
             Say::Cancel { op } => format!("cancel {op}"),
             Say::AckOf { id } => format!("ack {}", String::from_utf8_lossy(id)),
             Say::Ping => "ping".into(),
@@ -118,7 +123,7 @@ impl Protocol for Toy {
                 format!("b {}", members.map(member).collect::<Vec<_>>().join("|"))
             }
             // The abilities promise none of these.
-            Say::Reply { .. } | Say::Ack { .. } => return,
+            Say::Ack { .. } => return,
         };
         frames.push(line.into());
     }
@@ -156,6 +161,10 @@ fn meaning(line: &str) -> Heard<Text, Text> {
         ("no", _) => Heard::LoginRefused(why(rest)),
         ("lost", _) => Heard::LoginLost(why(rest)),
         ("got", Ok(op)) => Heard::Acked { op: OpId(op) },
+        ("call", _) => {
+            let marks = Marks { call: Some(head.to_owned().into()), ..Marks::default() };
+            Heard::Message { message: tail.into(), topic: None, mark: Mark::new(marks) }
+        }
         ("re", Ok(op)) => Heard::Item { op: OpId(op), message: tail.into() },
         ("done", Ok(op)) => Heard::Done { op: OpId(op), result: Ok(()) },
         ("busy", Ok(op)) => {
@@ -229,6 +238,7 @@ impl Spy for Toy {
             (Some("req"), _) if words.next().is_some_and(|word| word.starts_with('!')) => Sent::Control,
             (Some("m"), Some(Ok(op))) => Sent::Message(Some(OpId(op))),
             (Some("b"), _) => Sent::Batch,
+            (Some("re!" | "no!"), _) => Sent::Message(None),
             (Some("req"), Some(Ok(op))) => Sent::Request(OpId(op)),
             _ => Sent::Control,
         }

@@ -46,7 +46,7 @@ pub(crate) use history::History;
 pub(crate) use identity::Ids;
 #[cfg(feature = "json")]
 pub(crate) use identity::base36;
-pub(crate) use lane::{Lane, Passing};
+pub(crate) use lane::{Call, Lane, Passing};
 pub(crate) use latency::Latency;
 pub(crate) use lateness::{LATE, Mercy, slept_through};
 pub(crate) use login::Login;

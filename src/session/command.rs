@@ -5,8 +5,8 @@ use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Actions, Answer, Config, End, RequestOptions, SendOptions, Session, StopCause, SubscribeOptions};
-use crate::{Frame, Never, OpId, Protocol, Secret, Text, Timestamp, Why};
+use super::{Actions, Answer, Config, End, LinkId, RequestOptions, SendOptions, Session, StopCause, SubscribeOptions};
+use crate::{Frame, Never, OpId, Protocol, Rejected, Secret, Text, Timestamp, Why};
 
 /// What the application wants. Every command is legal in every phase. `M` is a message of the protocol, `T` a topic.
 #[derive(Clone, PartialEq, Eq)]
@@ -112,6 +112,30 @@ pub enum Command<M, T = Never> {
         /// How.
         options: Box<RequestOptions>,
     },
+    /// Answer a call of the peer's. It belongs to the link that the call came on, overtakes the queue, and has an id and
+    /// one outcome like any message: `Dropped(LinkGone)` if that link is not the present one. Answered with
+    /// [`Answer::Denied`] if it is a no and there is no room for it.
+    Reply(Box<CallReply<M>>),
+}
+
+/// The answer to a call of the peer's: to a message whose [`Marks::call`](crate::Marks::call) names one.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct CallReply<M> {
+    /// The link that the call came on: [`Event::Message`](super::Event::Message) says it.
+    pub link: LinkId,
+    /// The call.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serial::bytes"))]
+    pub call: Bytes,
+    /// The answer, or why there is none.
+    pub answer: Result<M, Box<Rejected>>,
+}
+
+impl<M: fmt::Debug> fmt::Debug for CallReply<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { link, call, answer } = self;
+        f.debug_struct("CallReply").field("link", link).field("call", call).field("answer", answer).finish()
+    }
 }
 
 /// What becomes of messages that were accepted for a destination that is no longer ours.
@@ -128,6 +152,7 @@ pub enum Queued {
 
 /// Shows everything but a message that is secret.
 impl<M: fmt::Debug, T: fmt::Debug> fmt::Debug for Command<M, T> {
+    // A table: an arm for each command.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect => f.write_str("Connect"),
@@ -160,6 +185,7 @@ impl<M: fmt::Debug, T: fmt::Debug> fmt::Debug for Command<M, T> {
             }
             Self::Unsubscribe { topic } => f.debug_struct("Unsubscribe").field("topic", topic).finish(),
             Self::Resync { topic } => f.debug_struct("Resync").field("topic", topic).finish(),
+            Self::Reply(reply) => f.debug_tuple("Reply").field(reply).finish(),
             Self::Request { message: _, options } if options.secret => {
                 f.debug_struct("Request").field("options", options).finish_non_exhaustive()
             }
@@ -214,6 +240,7 @@ impl<P: Protocol> Session<P> {
             Command::Unsubscribe { topic } => return denied(self.on_unsubscribe(&topic, out)),
             Command::Resync { topic } => return denied(self.on_resync(&topic)),
             Command::Request { message, options } => return self.ask(now, message, *options, out),
+            Command::Reply(reply) => return self.answer_call(now, *reply, out),
         }
         Answer::Done
     }

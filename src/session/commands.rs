@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 use super::{
-    Answer, BadConfig, Command, Config, Input, LinkId, OpId, Queued, Report, RequestOptions, SendOptions,
+    Answer, BadConfig, CallReply, Command, Config, Input, LinkId, OpId, Queued, Report, RequestOptions, SendOptions,
     SubscribeOptions, TakenBack,
 };
 use crate::{BadEndpoints, Machine, Never, Refused, Secret, Text, Timestamp, Why};
@@ -188,6 +188,30 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
             | Answer::BadConfig(_)
             | Answer::Denied(_)
             | Answer::Stale => unreachable!("a request is accepted or refused"),
+        }
+    }
+
+    /// [`Command::Reply`].
+    ///
+    /// # Errors
+    ///
+    /// Why it was not accepted; an answer with content comes back too.
+    fn reply(
+        &mut self,
+        now: Timestamp,
+        reply: CallReply<M>,
+        actions: &mut Vec<Self::Action>,
+    ) -> Result<OpId, (Why, Option<M>)> {
+        match self.handle(now, Input::Command(Command::Reply(Box::new(reply))), actions) {
+            Answer::Accepted(id) => Ok(id),
+            Answer::Refused(why, message) => Err((why, Some(message))),
+            Answer::Denied(why) => Err((why, None)),
+            Answer::Done
+            | Answer::Cancelled(_)
+            | Answer::CameBack(_)
+            | Answer::BadEndpoints(_)
+            | Answer::BadConfig(_)
+            | Answer::Stale => unreachable!("an answer is accepted or refused"),
         }
     }
 

@@ -47,7 +47,7 @@ use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use bytes::Bytes;
 
 pub use action::{Action, Attempt, Change, Event, GaveUp, LinkId, OpId, Phase, StopCause};
-pub use command::{Command, Queued};
+pub use command::{CallReply, Command, Queued};
 pub use commands::Commands;
 pub use config::{
     Alike, Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, DedupPolicy, Finding,

@@ -1,13 +1,16 @@
 //! Messages are taken, refused and handed back.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
+
+use bytes::Bytes;
 
 use super::{
-    Actions, Alike, Answer, Class, Dropped, OpId, Outcome, SendOptions, Session, Stage, TakenBack, tell, tell_passing,
+    Actions, Alike, Answer, CallReply, Class, Dropped, OpId, Outcome, SendOptions, Session, Stage, TakenBack, tell,
+    tell_passing,
 };
 use crate::{
-    Acks, Protocol, Timestamp, Why,
-    part::{Ended, Fingerprint, Newcomer, Room, Standing},
+    Acks, Protocol, Rejected, Text, Timestamp, Why,
+    part::{Call, Ended, Fingerprint, Newcomer, Room, Standing},
 };
 
 impl<P: Protocol> Session<P> {
@@ -113,6 +116,46 @@ impl<P: Protocol> Session<P> {
         Ok(bytes)
     }
 
+    /// An answer to a call of the peer's goes beside the queue of the link that the call came on, or nowhere.
+    pub(super) fn answer_call(
+        &mut self,
+        now: Timestamp,
+        reply: CallReply<P::Message>,
+        out: &mut Actions<P>,
+    ) -> Answer<P::Message> {
+        let CallReply { link, call, answer } = reply;
+        let weighed = match &answer {
+            Ok(message) => self.weigh(message, &SendOptions::bypass()),
+            Err(_) if self.facts.ended.is_some() || self.wants.end.is_some() => Err(Why::Stopped),
+            Err(why) => Ok(size_of_no(why)),
+        };
+        let is_open = |stage: &Stage| !matches!(stage, Stage::Asking(_) | Stage::Dialing { .. });
+        let own = self.link.as_mut().filter(|own| own.id == link && is_open(&own.stage));
+        let limit = self.config.window.bytes;
+        let has_room = |bytes: &u32| own.as_ref().is_none_or(|own| own.lane.has_room_to_answer(*bytes, limit));
+        let bytes = match (weighed.and_then(|bytes| Some(bytes).filter(has_room).ok_or(Why::NotNow)), answer) {
+            (Ok(bytes), answer) => (bytes, answer),
+            (Err(why), Ok(message)) => return self.refuse(why, message),
+            (Err(why), Err(_)) => return Answer::Denied(why),
+        };
+        let (bytes, answer) = bytes;
+        let (message, no) = answer.map_or_else(|no| (None, no), |message| (Some(message), Box::default()));
+        self.last_op += 1;
+        self.stats.accepted += 1;
+        let id = OpId(self.last_op);
+        if let Some(own) = own {
+            let standing = Standing { now, class: Class::Bypass, tracked: false, secret: false, rare: None };
+            // A copy: it is a piece of a frame, and would keep all of it.
+            let call = Call { id: Bytes::copy_from_slice(&call), no };
+            own.lane.answer(id, call, message, bytes, standing);
+        } else {
+            let outcome = Outcome::Dropped(Dropped::LinkGone);
+            let ended = Ended { id, tracked: false, is_request: false, outcome, label: None };
+            tell_passing(&mut self.stats, self.outbox.dead(), out)(ended, message);
+        }
+        Answer::Accepted(id)
+    }
+
     /// Where there is room for it.
     #[inline]
     fn room(&mut self, options: &SendOptions, bytes: u32, out: &mut Actions<P>) -> Result<Room, Why> {
@@ -208,4 +251,10 @@ impl<P: Protocol> Session<P> {
         let lanes = [&self.link, &self.leaving].into_iter().flatten().map(|link| &link.lane);
         lanes.fold((messages, bytes), |(messages, bytes), lane| (messages + lane.len(), bytes + lane.bytes()))
     }
+}
+
+/// How many bytes a no takes, about.
+fn size_of_no(why: &Rejected) -> u32 {
+    let code = why.code.as_ref().map_or(0, Text::len);
+    u32::try_from(code.saturating_add(why.message.len()).saturating_add(256)).unwrap_or(u32::MAX)
 }

@@ -27,7 +27,7 @@ impl Stir {
     #[inline]
     pub(super) const fn by_command<M, T>(command: &Command<M, T>) -> Self {
         // The deadline of a request is looked at when it is accepted.
-        if matches!(command, Command::Request { .. }) { Self::Queue } else { Self::All }
+        if matches!(command, Command::Request { .. } | Command::Reply(_)) { Self::Queue } else { Self::All }
     }
 
     /// What a frame can stir.

@@ -38,10 +38,10 @@ pub(super) fn tell_passing<'a, I, T, M>(
     stats: &'a mut Stats,
     dead: &'a mut Vec<M>,
     out: &'a mut Vec<Action<I, T>>,
-) -> impl FnMut(Ended, M) + 'a {
+) -> impl FnMut(Ended, Option<M>) + 'a {
     move |ended, message| {
         tell_one(stats, out, ended);
-        dead.push(message);
+        dead.extend(message);
     }
 }
 

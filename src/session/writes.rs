@@ -208,7 +208,7 @@ impl<P: Protocol> Writer<'_, P> {
 
     /// What passes the queue by, and waits for no login.
     fn lane(&mut self) {
-        while let Some(Passing { id, message, bytes, secret, bucket, slots }) = self.link.lane.next() {
+        while let Some(Passing { id, message, call, bytes, secret, bucket, slots }) = self.link.lane.next() {
             if self.link.is_too_big(bytes) {
                 let end = &mut tell_passing(self.stats, self.outbox.dead(), self.out);
                 self.link.lane.drop_next(Dropped::TooBig, end);
@@ -220,7 +220,13 @@ impl<P: Protocol> Writer<'_, P> {
                 return;
             }
             let bucket = bucket.cloned();
-            let say = Say::Message(Outgoing { op: id, message, number: None, ack: false, again: false });
+            let say = match (call, message) {
+                (Some(call), answer) => Say::Reply { call: &call.id, answer: answer.ok_or(&*call.no) },
+                (None, Some(message)) => {
+                    Say::Message(Outgoing { op: id, message, number: None, ack: false, again: false })
+                }
+                (None, None) => return,
+            };
             self.protocol.encode(&mut self.link.protocol, self.now, say, self.frames);
             let frames = self.send(secret);
             let numbers = self.link.flights.hand_passing(frames);

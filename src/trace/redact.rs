@@ -9,7 +9,7 @@ use super::{
     stand_in::StandIns,
 };
 use crate::{
-    Cause, Command, Down, Frame, Handshake, HttpAnswer, Input, Report, Secret, SendOptions, SubscribeOptions, Text,
+    CallReply, Cause, Command, Down, Handshake, HttpAnswer, Input, Report, Secret, SendOptions, SubscribeOptions, Text,
 };
 
 /// What is taken out of a trace beside the credentials, which always are.
@@ -150,6 +150,15 @@ impl Redactor {
                 let message = message.redacted(self);
                 self.hides = false;
                 Some(Command::Send { message, options: options.clone() })
+            }
+            Command::Reply(reply) => {
+                let CallReply { link, call, answer } = &**reply;
+                let (call, link) = (self.id(call), *link);
+                let answer = match answer {
+                    Ok(message) => Ok(message.redacted(self)),
+                    Err(why) => Err(Box::new(why.redacted(self))),
+                };
+                Some(Command::Reply(Box::new(CallReply { link, call, answer })))
             }
             Command::Request { message, options } => {
                 self.hides = options.secret;
@@ -359,45 +368,12 @@ fn percent(text: &str) -> String {
     text.bytes().map(spell).collect()
 }
 
-impl Redact for Text {
-    fn redacted(&self, redactor: &mut Redactor) -> Self {
-        redactor.text(self)
-    }
-}
-
-impl Redact for Frame {
-    /// Pings and pongs stay: their numbers tell which answers which.
-    fn redacted(&self, redactor: &mut Redactor) -> Self {
-        match self {
-            Self::Text(text) => Self::Text(redactor.text(text)),
-            Self::Binary(bytes) => Self::Binary(redactor.bytes(bytes)),
-            Self::Ping(_) | Self::Pong(_) => self.clone(),
-        }
-    }
-}
-
-#[cfg(feature = "json")]
-impl Redact for crate::protocol::json::Message {
-    /// The name and the channel stay, as in the frames that are made of them.
-    fn redacted(&self, redactor: &mut Redactor) -> Self {
-        let mut message = Self::bare(self.name());
-        if let Some(data) = self.data() {
-            let data = redactor.text(&data.into());
-            message = Self::raw(self.name(), data).unwrap_or(message);
-        }
-        match self.channel() {
-            Some(channel) => message.on(channel),
-            None => message,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::{string::ToString, vec};
 
     use super::*;
-    use crate::LinkId;
+    use crate::{Frame, LinkId};
 
     fn heard(redactor: &mut Redactor, text: &str) -> String {
         redactor.text(&text.into()).to_string()

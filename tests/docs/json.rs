@@ -94,6 +94,7 @@ impl Peer {
             "greeting" => json.greeting(greeting),
             "spellings" => json.greeting(greeting).both_spellings(true),
             "pings" => json.heartbeat(Pings::Ours),
+            "calls" => json.calls(true),
             "millis" => json.stamps(Stamps::Millis),
             "about" => {
                 let about = r#"{"type":"browser","permissions":["read"],"created":"2026-11-20T10:00:00.000Z"}"#;
@@ -112,7 +113,10 @@ impl Peer {
         let now = packet.timestamp.unwrap_or_default();
         let mut frames = Vec::new();
         let (id, topics) = (packet.id.clone().unwrap_or_default(), [packet.channel.clone().unwrap_or_default()]);
-        let why = Rejected::default();
+        let member =
+            |name| packet.data.as_ref().and_then(|data| data.member(name)).and_then(|said| said.parse::<String>().ok());
+        let (code, text) = (member("code").map(Text::from), member("message").unwrap_or_default().into());
+        let why = Rejected { code, message: text, ..Rejected::default() };
         let answer = message(&packet);
         let credential = packet.data.as_ref().and_then(|data| data.member("api_key")).and_then(|key| key.parse().ok());
         let credential = credential.map(|key: String| Secret::from(key.as_str()));
@@ -129,6 +133,9 @@ impl Peer {
             "unsubscribe" => Say::Unsubscribe { op: op(&id), topics: &topics },
             "client_error" => Say::Report(&failure),
             "error" => Say::Reply { call: packet.reply_to.as_ref().expect("of what").as_bytes(), answer: Err(&why) },
+            _ if packet.reply_to.is_some() => {
+                Say::Reply { call: packet.reply_to.as_ref().expect("of what").as_bytes(), answer: Ok(&answer) }
+            }
             _ => Say::Message(out(op(&id), &answer)),
         };
         self.json.encode(&mut self.link, now, say, &mut frames);
@@ -148,6 +155,7 @@ impl Peer {
             Heard::Hello(_) => "the greeting".into(),
             Heard::LoginOk { .. } => "the login is accepted".into(),
             Heard::LoginRefused(_) => "the login is refused".into(),
+            Heard::Message { mark, .. } if mark.marks().is_some_and(|marks| marks.call.is_some()) => "a call".into(),
             Heard::Message { .. } => "a message".into(),
             Heard::Acked { op } => format!("message {op} is acknowledged"),
             Heard::Done { op, result: Ok(()) } => format!("the answer to {op}"),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use steadfast::{
-    Cause, Class, CloseCode, Command, Down, Frame, HttpAnswer, Input, LinkId, OpId, Recovery, Report, RequestOptions,
-    RequestRetry, RetryOn, SendOptions, SubscribeOptions, Text,
+    CallReply, Cause, Class, CloseCode, Command, Down, Frame, HttpAnswer, Input, LinkId, OpId, Recovery, Report,
+    RequestOptions, RequestRetry, RetryOn, SendOptions, SubscribeOptions, Text,
 };
 
 use crate::{
@@ -40,6 +40,7 @@ enum Step<'a> {
     Unsubscribe(u8),
     Resync(u8),
     Request { length: u8, how: How, deadline: Option<u16> },
+    Reply(Which, bool),
 }
 
 /// How something is asked.
@@ -148,6 +149,11 @@ fn take(rig: &mut Rig, step: Step<'_>) {
         Step::Send { length, kept, tracked, ttl } => {
             let message = "x".repeat(length.into()).into();
             rig.command(Command::Send { message, options: options(kept, tracked, ttl) });
+        }
+        Step::Reply(which, good) => {
+            let answer = if good { Ok("well".into()) } else { Err(Box::default()) };
+            let reply = CallReply { link: link(rig, which), call: "call".into(), answer };
+            rig.command(Command::Reply(Box::new(reply)));
         }
         Step::Request { length, how, deadline } => {
             let message = "x".repeat(length.into()).into();

@@ -21,8 +21,8 @@ impl<S: Spy> Checker<S> {
             self.pace.stable();
         }
         match what {
-            // A request is taken down by its options.
-            What::Wake | What::Other | What::Configure | What::Request => {}
+            // A request is taken down by its options, an answer by its link.
+            What::Wake | What::Other | What::Configure | What::Request | What::Reply => {}
             What::Credential(ask) => self.asks.answer(ask),
             What::Endpoints { .. } => self.absorb_endpoints(answer),
             What::Lost => self.pace.lost(now, self.config.connect.network_wait),

@@ -12,6 +12,8 @@ pub struct Brief {
     pub(super) what: What,
     pub(super) options: Option<SendOptions>,
     pub(super) request: Option<Box<RequestOptions>>,
+    /// The link of the call that is answered.
+    pub(super) answers: Option<LinkId>,
     pub(super) change: Option<Change>,
 }
 
@@ -43,6 +45,7 @@ pub(super) enum What {
     Stop,
     Send,
     Request,
+    Reply,
     Cancel(OpId),
     Credential(u64),
     /// Messages may come back.
@@ -88,6 +91,7 @@ impl What {
             Input::Command(Command::Stop | Command::Drain { .. }) => Self::Stop,
             Input::Command(Command::Send { .. }) => Self::Send,
             Input::Command(Command::Request { .. }) => Self::Request,
+            Input::Command(Command::Reply(_)) => Self::Reply,
             Input::Command(Command::Cancel(id)) => Self::Cancel(*id),
             Input::Command(Command::Credential { ask, .. }) => Self::Credential(*ask),
             Input::Command(Command::Endpoints { queued, .. }) => Self::Endpoints { back: *queued == Queued::ComeBack },

@@ -30,6 +30,8 @@ pub(super) struct Ledger {
     /// Links of which it was said in this turn that they are gone.
     gone: Vec<LinkId>,
     arrivals: Option<Arrivals>,
+    /// Answers to calls that wait, or did.
+    pub(super) answers: BTreeSet<u64>,
     /// Every request there was.
     pub(super) requests: BTreeSet<u64>,
 }
@@ -266,7 +268,7 @@ impl Ledger {
     /// Whether so many are all that have not left.
     pub(super) fn all_waiting(&self, taken: usize) -> Result<(), String> {
         let floating = self.entries.values().filter(|entry| entry.floats() && !entry.may_have_left()).count();
-        let waiting = self.droppable.len() + self.passing.len() + floating;
+        let waiting = self.droppable.len() + self.passing.difference(&self.answers).count() + floating;
         if taken == waiting { Ok(()) } else { Err(format!("one outcome: {taken} of {waiting} that wait came back")) }
     }
 

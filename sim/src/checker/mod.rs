@@ -157,7 +157,11 @@ impl<S: Spy> Checker<S> {
             Input::Command(Command::Request { options, .. }) => Some(options.clone()),
             Input::Command(_) | Input::Report(..) | Input::Wake => None,
         };
-        Brief { what: What::of(input, &self.spy), options, request, change: Change::of(input) }
+        let answers = match input {
+            Input::Command(Command::Reply(reply)) => Some(reply.link),
+            Input::Command(_) | Input::Report(..) | Input::Wake => None,
+        };
+        Brief { what: What::of(input, &self.spy), options, request, answers, change: Change::of(input) }
     }
 
     /// To be called after the turn, with what [`before`](Self::before) gave, the actions of this turn alone
@@ -173,9 +177,13 @@ impl<S: Spy> Checker<S> {
         // Time that goes backwards stands still, for the session and so for us.
         let now = now.max(self.now);
         self.turns += 1;
-        let Brief { what, options, request, change } = brief;
+        let Brief { what, options, request, answers, change } = brief;
         self.check_quiet(now, what, answer, actions.len(), deadline);
         self.absorb(now, what, options, answer);
+        if let (Some(link), Answer::Accepted(id)) = (answers, answer) {
+            let verdict = self.ledger.answer_call(now, *id, link);
+            self.note(verdict);
+        }
         if let (Some(request), Answer::Accepted(id)) = (request, answer) {
             let verdict = self.ledger.ask(now, *id, &request, self.config.requests.deadline);
             self.note(verdict);
@@ -268,6 +276,7 @@ impl<S: Spy> Checker<S> {
             | What::Stop
             | What::Send
             | What::Request
+            | What::Reply
             | What::Cancel(_)
             | What::TakeQueued
             | What::Endpoints { .. }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast::{Class, OpId, Outcome, RequestOptions, SendOptions, Timestamp};
+use steadfast::{Class, LinkId, OpId, Outcome, RequestOptions, SendOptions, Timestamp};
 
 use super::ledger::{Context, Entry, Ledger, Why};
 
@@ -43,6 +43,12 @@ impl Ledger {
             entry.asked = Some(asked);
         }
         verdict
+    }
+
+    /// An answer to a call of the peer's is accepted: it is for this link only, and ends in this turn if that is gone.
+    pub(super) fn answer_call(&mut self, now: Timestamp, id: OpId, link: LinkId) -> Result<(), String> {
+        self.answers.insert(id.0);
+        self.accept(now, id, SendOptions::bypass(), Some(link))
     }
 
     /// Whether it is, or was, a request of the application.

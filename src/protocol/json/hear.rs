@@ -133,7 +133,11 @@ impl Json {
 
     fn message(&self, packet: Packet) -> Heard<Incoming, Text> {
         let mark = match &packet.id {
-            Some(id) => Mark::new(Marks { id: Some(id.as_bytes().clone()), ack: self.acks, ..Marks::default() }),
+            Some(id) => {
+                let id = id.as_bytes();
+                let call = (self.calls && packet.reply_to.is_none()).then(|| id.clone());
+                Mark::new(Marks { id: Some(id.clone()), ack: self.acks, call, ..Marks::default() })
+            }
             None => Mark::NONE,
         };
         let topic = packet.channel.clone().or_else(|| self.local_topic(packet.kind.as_str()).cloned());

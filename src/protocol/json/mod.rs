@@ -81,6 +81,8 @@ pub struct Json {
     #[cfg_attr(feature = "serde", serde(default = "hear::going_away"))]
     going_away: Text,
     acks: bool,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "core::ops::Not::not"))]
+    calls: bool,
     heartbeat: Pings,
     both_spellings: bool,
     stamps: Stamps,
@@ -136,6 +138,7 @@ impl Json {
             login: None,
             going_away: hear::going_away(),
             acks: false,
+            calls: false,
             heartbeat: Pings::Frames,
             both_spellings: false,
             stamps: Stamps::Iso,
@@ -177,6 +180,13 @@ impl Json {
     #[must_use]
     pub fn acks(self, acks: bool) -> Self {
         Self { acks, ..self }
+    }
+
+    /// Whether a message of the server's that has an id, and answers nothing, is a call that wants an answer:
+    /// [`Marks::call`](crate::Marks::call), answered with [`Command::Reply`](crate::Command::Reply). **No**
+    #[must_use]
+    pub fn calls(self, calls: bool) -> Self {
+        Self { calls, ..self }
     }
 
     /// Whether the heartbeat is the protocol's, and whose. The server's `ping` is answered in any case.
