@@ -89,6 +89,13 @@ impl Links {
         self.link.as_ref().filter(|link| link.stage == Stage::Up).map(|link| link.id)
     }
 
+    /// What it says of itself: its topics are being restored, or that is over.
+    pub(super) fn restoring(&mut self, now: Timestamp, restores: bool) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.logged_in) {
+            link.online_at = if restores { None } else { link.online_at.or(Some(now)) };
+        }
+    }
+
     pub(super) fn is_stable(&self, now: Timestamp, after: Duration) -> bool {
         let online_at = self.link.as_ref().and_then(|link| link.online_at);
         online_at.is_some_and(|at| at.after(after).unwrap_or(Timestamp::MAX) <= now)

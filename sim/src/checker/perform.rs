@@ -149,6 +149,9 @@ impl<S: Spy> Checker<S> {
                 } else if change.to == Phase::Online {
                     self.pace.online();
                 }
+                if matches!(change.to, Phase::Restoring | Phase::Online) {
+                    self.links.restoring(now, change.to == Phase::Restoring);
+                }
                 self.phase = change.to;
                 self.look.phase(now, change.to);
             }
