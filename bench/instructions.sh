@@ -49,4 +49,9 @@ printf '%5d instructions a message that is compared with 4,096 others, %d with o
 few=$(each topics) many=$(each topics-many) verdict="at most twice"
 [[ $many -le $((2 * few)) ]] || { verdict="MISS, at most twice" status=1; }
 printf '%5d instructions a message of one of 10,000 topics, %d of the only one (%s)\n' "$many" "$few" "$verdict"
+
+# A request, asked and answered, costs at most twice with a hundred thousand unanswered what it costs with one.
+few=$(each requests) many=$(each requests-many) verdict="at most twice"
+[[ $many -le $((2 * few)) ]] || { verdict="MISS, at most twice" status=1; }
+printf '%5d instructions a request beside 100,000 that wait, %d beside one (%s)\n' "$many" "$few" "$verdict"
 exit $status

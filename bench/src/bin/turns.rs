@@ -1,12 +1,13 @@
 //! The core alone, for an instruction counter: `turns out|in|alone N` sends, hears, or sends one by one
 //! so many messages of 128 bytes; `turns few|many N` sends as many that differ, and remembers 1 or 4,096 of them;
-//! `turns topics|topics-many N` hears as many of one topic, or of ten thousand in turn. See `bench/instructions.sh`.
+//! `turns topics|topics-many N` hears as many of one topic, or of ten thousand in turn; `turns requests|requests-many N`
+//! asks and is answered as often while one other request waits, or a hundred thousand. See `bench/instructions.sh`.
 
-use std::{env, process::ExitCode};
+use std::{env, process::ExitCode, time::Duration};
 
 use steadfast::{
-    Action, Alike, Command, Config, Frame, Input, LinkId, Machine, Never, Plain, Report, SendOptions, Session, Text,
-    Timestamp, Topics,
+    Action, Alike, Answer, Command, Config, Frame, Input, LinkId, Machine, Never, Plain, Report, SendOptions, Session,
+    Text, Timestamp, Topics,
 };
 use steadfast_sim::Toy;
 
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         "in" => wire.hear(count),
         "topics" => return topics(count, 1),
         "topics-many" => return topics(count, 10_000),
+        "requests" => return requests(count, 1),
+        "requests-many" => return requests(count, 100_000),
         _ => return usage(),
     }
     println!("{:?}", wire.session.stats());
@@ -33,8 +36,39 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("turns: say out, in, alone, few, many, topics or topics-many, and how many messages");
+    eprintln!(
+        "turns: say out, in, alone, few, many, topics, topics-many, requests or requests-many, and how many messages"
+    );
     ExitCode::from(2)
+}
+
+/// Requests that are answered at once, while so many others are not.
+fn requests(count: u64, pending: u64) -> ExitCode {
+    let toy = Toy { login: false, ..Toy::default() };
+    let mut config = Config::default();
+    (config.queue.max_messages, config.queue.max_bytes) = (u32::MAX, u64::MAX);
+    config.requests.deadline = Duration::from_secs(3_600);
+    let mut session = Session::new(toy, config, 7).expect("sound settings");
+    let (mut actions, mut now, mut frames) = (Vec::new(), 1_000_000, 0);
+    let mut turn = |input, actions: &mut Vec<_>| {
+        now += 1;
+        session.handle(Timestamp::from_micros(now), input, actions)
+    };
+    turn(Input::Command(Command::Connect), &mut actions);
+    turn(Input::Report(LinkId(1), Report::Up(Box::default())), &mut actions);
+    let question = Text::from("x".repeat(100));
+    for number in 0..pending + count {
+        let asked = Command::Request { message: question.clone(), options: Box::default() };
+        let Answer::Accepted(id) = turn(Input::Command(asked), &mut actions) else { return ExitCode::FAILURE };
+        frames += 1;
+        turn(Input::Report(LinkId(1), Report::Flushed { frames }), &mut actions);
+        if number >= pending {
+            turn(Input::Report(LinkId(1), Report::Frame(Frame::from(format!("re {id} yes")))), &mut actions);
+        }
+        actions.clear();
+    }
+    println!("{:?}", session.stats());
+    ExitCode::SUCCESS
 }
 
 /// Messages of so many topics in turn.
