@@ -8,7 +8,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use steadfast::{Command, Dropped, OpId, Outcome, Protocol, Refused, Rejected, Reply, RequestOptions};
+use bytes::Bytes;
+use steadfast::{
+    Answer, CallReply, Command, Dropped, LinkId, OpId, Outcome, Protocol, Refused, Rejected, Reply, RequestOptions, Why,
+};
 
 use crate::{
     Client, log,
@@ -102,6 +105,53 @@ impl<P: Protocol> Client<P> {
             Err(refused) => State::Refused(refused),
         };
         Request { shared, state }
+    }
+
+    /// Answers a call of the peer's: a message whose mark names one ([`Marks::call`](steadfast::Marks::call)). The answer
+    /// belongs to the link that the call came on, overtakes the queue, and has one outcome like any message: `Dropped` if
+    /// that link is gone.
+    ///
+    /// ```
+    /// # use steadfast::{Event, Rejected, protocol::json::{Json, Message}};
+    /// # use steadfast_driver::{Client, Events, Item};
+    /// # #[expect(dead_code)]
+    /// async fn serve(client: Client<Json>, mut events: Events<Json>) {
+    ///     while let Some(item) = events.next().await {
+    ///         let Item::Event(Event::Message { message, mark, link, .. }) = item else { continue };
+    ///         let Some(call) = mark.marks().and_then(|marks| marks.call.as_ref()) else { continue };
+    ///         let answer = match message.name() {
+    ///             "time" => Ok(Message::bare("noon")),
+    ///             _ => Err(Rejected { message: "no such thing".into(), ..Rejected::default() }),
+    ///         };
+    ///         if client.reply(link, call, answer).is_err() {
+    ///             println!("there is no room for an answer, or the session has ended");
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why it was not accepted; an answer that is a message comes back too.
+    pub fn reply(
+        &self,
+        link: LinkId,
+        call: &Bytes,
+        answer: Result<P::Message, Rejected>,
+    ) -> Result<OpId, (Why, Option<P::Message>)> {
+        let reply = CallReply { link, call: call.clone(), answer: answer.map_err(Box::new) };
+        let Some(mut turn) = self.shared().enter() else { return Err((Why::Stopped, reply.answer.ok())) };
+        match turn.command(Command::Reply(Box::new(reply))) {
+            Answer::Accepted(id) => Ok(id),
+            Answer::Refused(why, message) => Err((why, Some(message))),
+            Answer::Denied(why) => Err((why, None)),
+            Answer::Done
+            | Answer::Cancelled(_)
+            | Answer::CameBack(_)
+            | Answer::BadEndpoints(_)
+            | Answer::BadConfig(_)
+            | Answer::Stale => unreachable!("an answer is accepted or refused"),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use steadfast::{
-    Cause, Config, Dropped, Event, Frame, OpId, RequestOptions, RequestRetry, RetryOn, SubscribeOptions, Why,
+    Cause, Config, Dropped, Event, Frame, OpId, Rejected, RequestOptions, RequestRetry, RetryOn, SubscribeOptions, Why,
 };
 use steadfast_driver::{Driver, Item, Request, RequestError};
 use world::{Parts, Task, World, build, online_with, take, toy::Toy};
@@ -259,4 +259,25 @@ fn the_settings_say_how_long_an_answer_may_take() {
     world.pass(Duration::from_secs(1));
     assert!(driver.run().is_pending());
     assert_eq!(asked.poll(), failed(RequestError::InDoubt));
+}
+
+#[test]
+fn a_call_of_the_peer_is_answered_on_its_link() {
+    let world = World::new();
+    let (client, mut events, mut driver) = online(&world);
+    say(&world, &mut driver, ["--?c1 what", "--?c2 who"]);
+    let calls: Vec<_> = take(&mut events)
+        .into_iter()
+        .filter_map(|item| {
+            let Item::Event(Event::Message { mark, link, .. }) = item else { return None };
+            Some((link, mark.marks()?.call.clone()?))
+        })
+        .collect();
+    client.reply(calls[0].0, &calls[0].1, Ok("this".into())).unwrap();
+    client.reply(calls[1].0, &calls[1].1, Err(Rejected::default())).unwrap();
+    assert!(driver.run().is_pending());
+    assert_eq!(world.left(0), ["reply c1 this", "reply c2 no"]);
+    drop(driver);
+    let refused = client.reply(calls[0].0, &calls[0].1, Ok("that".into()));
+    assert_eq!(refused, Err((Why::Stopped, Some("that".into()))));
 }
