@@ -118,7 +118,7 @@ async fn a_slash_asks_how_the_session_does() {
     assert!(running.status("level").await.starts_with("steadfast: connected, level good, attempt 1, 0 reconnects"));
     assert!(running.status("queue").await.contains("at most 1 so far"));
     running.type_in("/helth").await;
-    assert!(running.status("helth").await.starts_with("steadfast: there is no /helth, but /emit EVENT JSON, /health"));
+    assert!(running.status("helth").await.starts_with("steadfast: there is no /helth, but /emit EVENT JSON, /request"));
     running.type_in("/emit order {}").await;
     assert!(running.status("/emit").await.ends_with("with plain a line is sent as it is"));
     running.type_in("//not a command").await;
@@ -189,6 +189,52 @@ async fn emit_sends_an_event_of_json() {
     assert_eq!((&order["type"], &order["data"]["table"]), (&"order".into(), &4.into()));
     running.type_in("/emit").await;
     running.status("not sent: write a name").await;
+    running.end_input();
+    goodbye(&mut socket).await;
+    assert_eq!(running.end().await.0, Some(0));
+}
+
+/// The next word of the client's, as JSON.
+async fn word(socket: &mut Socket) -> serde_json::Value {
+    serde_json::from_str(&heard(socket).await.into_text().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn topics_and_requests_are_shown_as_they_come() {
+    let (listener, mut socket, mut running) = connected(&["--protocol", "json"]).await;
+    running.type_in("/subscribe kitchen").await;
+    let asked = word(&mut socket).await;
+    assert_eq!((&asked["type"], &asked["channel"]), (&"subscribe".into(), &"kitchen".into()));
+    let yes = serde_json::json!({"type": "subscribed", "channel": "kitchen", "reply_to": asked["id"]});
+    socket.send(Message::text(yes.to_string())).await.unwrap();
+    running.status("kitchen: subscribed").await;
+    socket.send(Message::text(r#"{"type":"order","channel":"kitchen","data":{"table":4}}"#)).await.unwrap();
+    assert_eq!(running.line("order").await, "kitchen: order {\"table\":4}");
+
+    running.type_in("/request menu {\"day\":1}").await;
+    let asked = word(&mut socket).await;
+    assert_eq!((&asked["type"], &asked["data"]["day"]), (&"menu".into(), &1.into()));
+    let answer = serde_json::json!({"type": "menu", "data": ["soup"], "reply_to": asked["id"]});
+    socket.send(Message::text(answer.to_string())).await.unwrap();
+    assert_eq!(running.line("soup").await, "menu [\"soup\"]");
+
+    drop(socket);
+    let mut socket = accept(&listener).await;
+    assert_eq!(word(&mut socket).await["channel"], "kitchen", "on each link anew");
+    running.type_in("/unsubscribe bar").await;
+    running.status("bar: not subscribed to").await;
+    running.end_input();
+    goodbye(&mut socket).await;
+    assert_eq!(running.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn plain_has_no_topics_and_no_requests() {
+    let (_listener, mut socket, mut running) = connected(&[]).await;
+    running.type_in("/subscribe kitchen").await;
+    running.status("not subscribed: /subscribe is for --protocol json").await;
+    running.type_in("/request menu").await;
+    running.status("not asked: ").await;
     running.end_input();
     goodbye(&mut socket).await;
     assert_eq!(running.end().await.0, Some(0));

@@ -1,7 +1,7 @@
 //! How lines become messages and messages lines, for each protocol.
 
 use steadfast::{
-    Frame, Plain, Protocol,
+    Frame, Never, Plain, Protocol,
     protocol::json::{Incoming, Json, Message},
 };
 
@@ -10,18 +10,20 @@ pub(super) struct Habit<P: Protocol> {
     pub(super) read: fn(String) -> Result<P::Message, String>,
     /// What `/emit` makes of a name and its content.
     pub(super) emit: fn(String) -> Result<P::Message, String>,
+    /// What `/subscribe` makes of a name.
+    pub(super) topic: fn(&str) -> Result<P::Topic, String>,
     pub(super) show: fn(&P::Incoming) -> String,
 }
 
 impl Habit<Plain> {
     pub(super) fn plain() -> Self {
-        Self { read: |line| Ok(line.into()), emit: no_names, show: frame }
+        Self { read: |line| Ok(line.into()), emit: no_names, topic: no_topics, show: frame }
     }
 }
 
 impl Habit<Json> {
     pub(super) fn json() -> Self {
-        Self { read: message, emit: message, show: incoming }
+        Self { read: message, emit: message, topic: |name| Ok(name.into()), show: incoming }
     }
 }
 
@@ -34,7 +36,11 @@ fn incoming(message: &Incoming) -> String {
 }
 
 fn no_names(_: String) -> Result<Frame, String> {
-    Err("/emit is for --protocol json; with plain a line is sent as it is".into())
+    Err("/emit and /request are for --protocol json; with plain a line is sent as it is".into())
+}
+
+fn no_topics(_: &str) -> Result<Never, String> {
+    Err("/subscribe is for --protocol json; with plain everything comes unasked".into())
 }
 
 fn message(line: String) -> Result<Message, String> {

@@ -35,7 +35,8 @@ enum Command {
     Demo(demo::Args),
     /// Connect to a server and stay connected: lines in, frames out
     ///
-    /// Lines that begin with a slash are for this program: /emit EVENT JSON, /health, /history, /retry, /pause (no link,
+    /// Lines that begin with a slash are for this program: /emit EVENT JSON,
+    /// /request EVENT JSON, /subscribe TOPIC, /unsubscribe TOPIC, /health, /history, /retry, /pause (no link,
     /// what is typed waits), /resume, /record FILE (from another session on, which takes along what has not left), /record (no
     /// longer). A text that begins with one is typed with two.
     Connect(connect::Args),

@@ -15,6 +15,12 @@ pub(super) enum Line {
     Text(String),
     /// To be sent as a name and its content.
     Emit(String),
+    /// To be asked of the server, as a name and its content.
+    Request(String),
+    /// A topic that is wanted.
+    Subscribe(String),
+    /// One that is no longer.
+    Unsubscribe(String),
     /// To be answered here.
     Ask(Ask),
     /// To be recorded from now on to this file, or no longer.
@@ -31,7 +37,8 @@ pub(super) enum Ask {
     Resume,
 }
 
-const COMMANDS: &str = "/emit EVENT JSON, /health, /history, /retry, /pause, /resume, /record FILE";
+const COMMANDS: &str = "/emit EVENT JSON, /request EVENT JSON, /subscribe TOPIC, /unsubscribe TOPIC, /health, /history, \
+                        /retry, /pause, /resume, /record FILE";
 
 impl Line {
     /// # Errors
@@ -45,6 +52,10 @@ impl Line {
         let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
         let ask = match (name, rest.trim()) {
             ("emit", rest) => return Ok(Self::Emit(rest.to_owned())),
+            ("request", rest) => return Ok(Self::Request(rest.to_owned())),
+            ("subscribe" | "unsubscribe", "") => return Err(format!("/{name} needs the name of a topic")),
+            ("subscribe", topic) => return Ok(Self::Subscribe(topic.to_owned())),
+            ("unsubscribe", topic) => return Ok(Self::Unsubscribe(topic.to_owned())),
             ("record", "") => return Ok(Self::Record(None)),
             ("record", file) => return Ok(Self::Record(Some(file.into()))),
             ("health", "") => Ask::Health,
@@ -221,6 +232,10 @@ mod tests {
         assert_eq!(read("hello"), Ok(Line::Text("hello".into())));
         assert_eq!(read("//etc"), Ok(Line::Text("/etc".into())));
         assert_eq!(read("/emit order {\"table\": 4}"), Ok(Line::Emit("order {\"table\": 4}".into())));
+        assert_eq!(read("/request menu"), Ok(Line::Request("menu".into())));
+        assert_eq!(read("/subscribe  kitchen "), Ok(Line::Subscribe("kitchen".into())));
+        assert_eq!(read("/unsubscribe kitchen"), Ok(Line::Unsubscribe("kitchen".into())));
+        assert_eq!(read("/subscribe"), Err("/subscribe needs the name of a topic".into()));
         assert_eq!(read("/health "), Ok(Line::Ask(Ask::Health)));
         assert_eq!(read("/history"), Ok(Line::Ask(Ask::History)));
         assert_eq!(read("/retry"), Ok(Line::Ask(Ask::Retry)));

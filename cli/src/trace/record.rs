@@ -27,7 +27,7 @@ use crate::Failure;
 pub(crate) trait Recordable:
     Protocol<
         Message: Redact + Serialize + DeserializeOwned + Send,
-        Incoming: Serialize + Send,
+        Incoming: Serialize + Clone + Send,
         Topic: Serialize + DeserializeOwned + Send,
         Link: Send,
     > + Send

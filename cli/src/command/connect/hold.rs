@@ -22,6 +22,7 @@ use tokio::{
 use super::{
     super::{habit::Habit, slash::Line},
     Args,
+    asked::{Asked, Wish},
     watch::{Watch, listen, tell},
 };
 use crate::{
@@ -96,12 +97,16 @@ impl Desk<'_> {
         let (client, events, driver) = builder.build().map_err(|error| Failure::new(error.to_string()))?;
         let driver: Driver<P> = driver;
         let tried = watch.tried();
-        let mut typist = Typist { args, client: &client, habit, lines, recording, next: None, dropped: 0 };
+        let (wishes, wished) = mpsc::unbounded_channel();
+        let mut asked = Asked::new(wished, habit.show);
+        let mut typist = Typist { args, client: &client, habit, lines, wishes, recording, next: None, dropped: 0 };
         let leaving = typist.leave(unsent, tried);
         let ended = select! {
             ended = listen(events, habit.show, watch) => ended,
             never = async { join!(driver, leaving); pending::<Infallible>().await } => match never {},
+            () = asked.run() => Ok(()),
         };
+        asked.finish();
         add(total, &client.stats());
         total.dropped += typist.dropped;
         ended.map(|()| typist.next)
@@ -148,13 +153,14 @@ struct Typist<'a, P: Protocol> {
     client: &'a Client<P>,
     habit: &'a Habit<P>,
     lines: &'a mut mpsc::Receiver<String>,
+    wishes: mpsc::UnboundedSender<Wish<P>>,
     recording: &'a mut Option<Recording>,
     next: Option<Next<P::Message>>,
     /// What was to go along into another session, which there will not be.
     dropped: u64,
 }
 
-impl<P: Protocol> Typist<'_, P> {
+impl<P: Protocol<Incoming: Clone>> Typist<'_, P> {
     /// Sends lines until there are no more, another session is wanted, or Ctrl-C is pressed; then closes this one. The
     /// end of the input does not overtake the first attempt: whether the server is there is worth knowing.
     async fn leave(&mut self, unsent: Vec<P::Message>, mut tried: watch::Receiver<bool>) {
@@ -187,6 +193,9 @@ impl<P: Protocol> Typist<'_, P> {
             match Line::read(line) {
                 Ok(Line::Text(text)) => self.send((self.habit.read)(text)).await,
                 Ok(Line::Emit(text)) => self.send((self.habit.emit)(text)).await,
+                Ok(Line::Request(text)) => self.request(text),
+                Ok(Line::Subscribe(topic)) => self.subscribe(topic),
+                Ok(Line::Unsubscribe(topic)) => self.wish(Wish::Leave(topic)),
                 Ok(Line::Ask(ask)) => ask.answer(self.client).iter().for_each(|line| tell(line)),
                 Ok(Line::Record(None)) => self.stop_recording().await,
                 Ok(Line::Record(Some(path))) => match self.start_recording(&path) {
@@ -197,6 +206,27 @@ impl<P: Protocol> Typist<'_, P> {
             }
         }
         None
+    }
+
+    fn request(&self, text: String) {
+        let name = text.split(char::is_whitespace).next().unwrap_or_default().to_owned();
+        match (self.habit.emit)(text) {
+            Ok(message) => self.wish(Wish::Answer(name, self.client.request(message))),
+            Err(problem) => tell(&format!("not asked: {problem}")),
+        }
+    }
+
+    fn subscribe(&self, name: String) {
+        let topic = (self.habit.topic)(&name);
+        match topic.and_then(|topic| self.client.subscribe(topic).map_err(|error| error.to_string())) {
+            Ok(topic) => self.wish(Wish::Topic(name, topic)),
+            Err(problem) => tell(&format!("not subscribed: {problem}")),
+        }
+    }
+
+    fn wish(&self, wish: Wish<P>) {
+        // It fails when the session has ended; then nothing comes of it.
+        let _ = self.wishes.send(wish);
     }
 
     async fn send(&self, message: Result<P::Message, String>) {

@@ -1,5 +1,6 @@
 //! `steadfast connect`: lines in, frames out, for as long as somebody is there.
 
+mod asked;
 mod hold;
 mod watch;
 
