@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // A request while all this goes on, and an order that the exchange does not want. To look twice does no harm, so the
     // request goes along when a link is lost.
-    let look = RequestOptions::default().idempotent();
+    let look = RequestOptions::default().idempotent().deadline(Duration::from_secs(60));
     let book = client.request_with(json!({"do": "book", "of": "IBM"}), look).await?;
     println!("book of IBM: {}", book.unwrap_or_default());
     let order = client.send_tracked(json!({"do": "order", "of": "TULIP"}), SendOptions::at_least_once())?;
