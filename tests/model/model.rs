@@ -1,14 +1,17 @@
 //! What an observer may expect of a session, restated plainly.
 //!
-//! It knows nothing of the session's parts: a list of messages, one link and one that leaves, a few times. It is slow
-//! and simple on purpose. Only the length of a delay is not predicted; it is learnt from the announcement, after a
-//! look whether it is legal.
+//! It knows nothing of the session's parts: a list of messages, one link and one that leaves, a few times and hints. It
+//! is slow and simple on purpose. Only the length of a delay is not predicted; it is learnt from the announcement,
+//! after a look whether it is legal.
 
 use std::time::Duration;
 
 use steadfast::{Config, Dropped, Level, LinkId, Outcome, Phase, Rejected, StopCause, Timestamp};
 
-use super::sight::Sight;
+use super::{
+    plan::{Plan, Span},
+    sight::Sight,
+};
 
 /// What happens to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +21,55 @@ pub(crate) enum Input {
     ConnectNow,
     Stop,
     Drain(Duration),
-    Send { at_least_once: bool, tracked: bool, ttl: Option<Duration> },
+    Send {
+        promise: Promise,
+        tracked: bool,
+        ttl: Option<Duration>,
+    },
     Cancel(u64),
+    TakeQueued,
+    Suspend,
+    Resume,
+    NetworkLost,
+    NetworkBack,
+    /// Another list of endpoints; whether what waits comes back.
+    Endpoints {
+        come_back: bool,
+    },
+    /// Another bound of the queue.
+    Configure {
+        max_messages: u32,
+    },
+    /// Another credential.
+    Authenticate(u64),
+    Taken,
     Report(LinkId, Saw),
+}
+
+/// What is promised for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promise {
+    /// Now or never.
+    Volatile,
+    /// Only the newest of this key matters.
+    Latest(char),
+    AtMostOnce,
+    AtLeastOnce,
+    /// It belongs to its link, and passes the others by.
+    Bypass,
+}
+
+/// What is said of the end of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The network: it is tried again.
+    Network,
+    /// It cannot work, unless it has worked before.
+    ForGood,
+    /// The host has the last word: again, after this, never.
+    HostRetry,
+    HostLater(Duration),
+    HostFatal,
 }
 
 /// What its transport or its peer says.
@@ -34,7 +83,7 @@ pub(crate) enum Saw {
     Flushed(u64),
     Down {
         left: u64,
-        fatal: bool,
+        blame: Blame,
     },
     /// A message of the peer's, a pause: nothing that changes what is to be done.
     Nothing,
@@ -48,6 +97,8 @@ pub(crate) struct Did {
     pub(crate) returned: bool,
     pub(crate) came_back: Vec<u64>,
     pub(crate) dialled: Option<LinkId>,
+    /// And not the driver's own endpoint.
+    pub(crate) elsewhere: bool,
     pub(crate) aborted: Vec<LinkId>,
     pub(crate) closed: Vec<LinkId>,
     pub(crate) flushed: Vec<LinkId>,
@@ -73,15 +124,28 @@ pub(crate) struct Model {
     pub(crate) leaving: Option<Link>,
     pub(crate) messages: Vec<Message>,
     pub(crate) accepted: u64,
+    /// What we log in with, whether it was refused last, and what has led to a link that was online: what speaks
+    /// against that is forgiven for a while.
+    pub(crate) credential: u64,
     refused_before: bool,
-    /// Some link was online: what speaks against the endpoint or the credential is forgiven for a while.
-    proven: bool,
+    proven_credential: Option<u64>,
+    /// Which of two endpoints is ours, and which of them has led to a link that was online.
+    pub(crate) is_elsewhere: bool,
+    proven_endpoints: [bool; 2],
+    /// The link leads to where we are no longer to be.
+    moves: bool,
+    /// What was accepted up to this one is not for the next link.
+    stays_behind: Option<u64>,
+    /// So many messages of the peer's are to be acknowledged.
+    taken: usize,
+    /// No link is wanted for a while.
+    suspended: bool,
     forgiven: u32,
     forgiven_at: Option<Timestamp>,
     failures: u32,
     links: u64,
     dialled_at: Option<Timestamp>,
-    wait: Wait,
+    plan: Plan,
     announced: Option<Timestamp>,
     phase: Phase,
     sight: Sight,
@@ -98,6 +162,8 @@ pub(crate) struct Link {
     pub(crate) frames: Vec<u64>,
     pub(crate) flushed: usize,
     is_flushing: bool,
+    /// What it is logged in with.
+    credential: u64,
     /// A deadline that was slept through has been put off.
     was_spared: bool,
 }
@@ -113,7 +179,7 @@ pub(crate) enum Stage {
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
     pub(crate) id: u64,
-    at_least_once: bool,
+    promise: Promise,
     tracked: bool,
     until: Option<Timestamp>,
     /// The link that has it.
@@ -129,16 +195,20 @@ struct End {
     by: Option<Timestamp>,
 }
 
-/// When the next dial may be made.
-#[derive(Clone, Copy, Debug)]
-enum Wait {
-    No,
-    Until(Timestamp),
-    /// It was chosen, and not told yet.
-    Between(Timestamp, Timestamp),
-}
-
 impl Link {
+    fn new(id: LinkId, until: Timestamp, credential: u64) -> Self {
+        let (stage, frames) = (Stage::Dialing, Vec::new());
+        Self { id, stage, until, frames, flushed: 0, is_flushing: false, credential, was_spared: false }
+    }
+
+    pub(crate) const fn is_online(&self) -> bool {
+        matches!(self.stage, Stage::Online { .. })
+    }
+
+    fn on_their_way(&self) -> usize {
+        self.frames.len() - self.flushed
+    }
+
     /// The driver slept through the deadline: once, what came meanwhile gets a second to be read.
     fn spare(&mut self, now: Timestamp) -> bool {
         const LATE: Duration = Duration::from_secs(1);
@@ -147,6 +217,22 @@ impl Link {
             self.until = later(now, LATE);
         }
         spared
+    }
+}
+
+impl Message {
+    /// It has certainly not left.
+    const fn waits(&self) -> bool {
+        self.on.is_none() && !self.doubtful
+    }
+
+    fn passes(&self) -> bool {
+        self.promise == Promise::Bypass
+    }
+
+    /// It is sent again until it is acknowledged.
+    fn is_kept(&self) -> bool {
+        self.promise == Promise::AtLeastOnce
     }
 }
 
@@ -162,18 +248,29 @@ impl Model {
             leaving: None,
             messages: Vec::new(),
             accepted: 0,
+            credential: 0,
             refused_before: false,
-            proven: false,
+            proven_credential: None,
+            is_elsewhere: false,
+            proven_endpoints: [false; 2],
+            moves: false,
+            stays_behind: None,
+            taken: 0,
+            suspended: false,
             forgiven: 0,
             forgiven_at: None,
             failures: 0,
             links: 0,
             dialled_at: None,
-            wait: Wait::No,
+            plan: Plan::default(),
             announced: None,
             phase: Phase::Idle,
             did: Did::default(),
         }
+    }
+
+    pub(crate) const fn max_messages(&self) -> u32 {
+        self.config.queue.max_messages
     }
 
     /// What this input should have led to. What was `seen` is only looked at for the delays.
@@ -185,8 +282,9 @@ impl Model {
         self.announce(now, seen);
         let online = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Online { .. }));
         let queue = &self.config.queue;
-        self.sight.kept(self.messages.len() as u32 * 100 / queue.max_messages, queue.high, queue.low);
-        (self.did.degraded, self.did.level) = self.sight.turn(now, self.online, online, self.stopped);
+        self.sight.kept(self.queued() as u32 * 100 / queue.max_messages, queue.high, queue.low);
+        let is_missed = self.online && !self.suspended;
+        (self.did.degraded, self.did.level) = self.sight.turn(now, is_missed, online, self.stopped);
         let phase = self.phase();
         self.did.phase = (phase != self.phase).then_some(phase);
         self.phase = phase;
@@ -200,29 +298,99 @@ impl Model {
             Input::Connect | Input::ConnectNow => {
                 (self.online, self.end) = (true, None);
                 if self.stopped.take().is_some() || input == Input::ConnectNow {
-                    self.wait = Wait::No;
+                    self.plan.at_once();
+                }
+                if input == Input::ConnectNow {
+                    self.suspended = false;
+                    self.plan.overrule();
                 }
             }
             Input::Stop => self.end_by(None),
             Input::Drain(within) => self.end_by(now.after(within)),
-            Input::Send { at_least_once, tracked, ttl } => {
-                if self.stopped.is_some() || self.end.is_some() || self.messages.len() == self.most_messages() {
-                    self.did.returned = true;
-                    return;
-                }
-                self.accepted += 1;
-                self.did.accepted = Some(self.accepted);
-                let until = ttl.and_then(|ttl| now.after(ttl));
-                let id = self.accepted;
-                self.messages.push(Message { id, at_least_once, tracked, until, on: None, doubtful: false });
-            }
+            Input::Send { promise, tracked, ttl } => self.accept(promise, tracked, ttl.and_then(|ttl| now.after(ttl))),
             Input::Cancel(id) => {
-                let waits = |message: &Message| message.id == id && message.on.is_none() && !message.doubtful;
-                self.did.returned = self.messages.iter().any(waits);
-                self.end_those(waits, &Outcome::Cancelled);
+                self.did.returned = self.messages.iter().any(|message| message.id == id && message.waits());
+                self.end_those(|message| message.id == id && message.waits(), &Outcome::Cancelled);
             }
+            Input::TakeQueued => {
+                self.come_back(|message| message.waits() && message.promise != Promise::Bypass);
+                self.come_back(Message::waits);
+            }
+            Input::Suspend => self.suspended = true,
+            Input::Resume => self.suspended = false,
+            Input::NetworkLost => self.plan.network_lost(now, later(now, self.config.connect.network_wait)),
+            Input::NetworkBack => self.plan.network_back(now, self.config.retry.base),
+            Input::Endpoints { come_back } => self.go_elsewhere(come_back),
+            Input::Configure { max_messages } => self.config.queue.max_messages = max_messages,
+            Input::Authenticate(credential) => {
+                self.refused_before &= credential == self.credential;
+                self.credential = credential;
+            }
+            Input::Taken => self.taken += 1,
             Input::Report(id, saw) => self.hear(now, id, saw),
         }
+    }
+
+    /// What waits goes there too, or comes back; then what has left already is not sent again.
+    fn go_elsewhere(&mut self, come_back: bool) {
+        (self.is_elsewhere, self.moves) = (!self.is_elsewhere, true);
+        self.plan.at_once();
+        if come_back {
+            self.come_back(|message| message.waits() && !message.passes());
+            self.end_those(|message| message.on.is_none() && message.doubtful, &Outcome::InDoubt);
+            self.stays_behind = Some(self.accepted);
+        }
+    }
+
+    fn end_what_stays_behind(&mut self) {
+        let Some(last) = self.stays_behind.take() else { return };
+        self.end_those(|message| message.id <= last && message.waits(), &Outcome::Dropped(Dropped::Elsewhere));
+        self.end_those(|message| message.id <= last, &Outcome::InDoubt);
+    }
+
+    fn accept(&mut self, promise: Promise, tracked: bool, until: Option<Timestamp>) {
+        let id = self.accepted + 1;
+        let message = Message { id, promise, tracked, until, on: None, doubtful: false };
+        let outdated = |old: &Message| matches!(promise, Promise::Latest(_)) && old.promise == promise && old.waits();
+        let outdated = self.messages.iter().rposition(outdated);
+        if self.stopped.is_some() || self.end.is_some() || !(outdated.is_some() || self.has_room(promise)) {
+            self.did.returned = true;
+            return;
+        }
+        (self.accepted, self.did.accepted) = (id, Some(id));
+        match outdated {
+            Some(at) => {
+                let old = std::mem::replace(&mut self.messages[at], message);
+                self.did.ended.push((old.id, Outcome::Dropped(Dropped::Replaced)));
+            }
+            None => self.messages.push(message),
+        }
+    }
+
+    /// Whether a message may be taken, behind all others or past them.
+    fn has_room(&self, promise: Promise) -> bool {
+        let fits = self.queued() < self.config.queue.max_messages as usize;
+        let stage = self.link.as_ref().map(|link| link.stage);
+        match promise {
+            Promise::Latest(_) | Promise::AtMostOnce | Promise::AtLeastOnce => fits,
+            Promise::Bypass => matches!(stage, Some(Stage::LoggingIn | Stage::Online { .. })),
+            Promise::Volatile => {
+                let most = self.config.window.frames as usize;
+                let may_leave = self.link.as_ref().is_some_and(|link| link.is_online() && link.on_their_way() < most);
+                fits && may_leave && self.messages.iter().all(|message| message.on.is_some() || message.passes())
+            }
+        }
+    }
+
+    /// What is in the queue, or was.
+    fn queued(&self) -> usize {
+        self.messages.iter().filter(|message| !message.passes()).count()
+    }
+
+    /// Hands messages back to the application.
+    fn come_back(&mut self, which: impl Fn(&Message) -> bool) {
+        self.did.came_back.extend(self.messages.iter().filter(|message| which(message)).map(|message| message.id));
+        self.end_those(which, &Outcome::Cancelled);
     }
 
     fn end_by(&mut self, by: Option<Timestamp>) {
@@ -247,12 +415,14 @@ impl Model {
             Saw::LoginOk => {
                 link.stage = Stage::Online { stable: false };
                 link.until = later(now, self.config.stable_for);
-                (self.refused_before, self.proven) = (false, true);
+                self.refused_before &= link.credential != self.credential;
+                self.proven_credential = Some(link.credential);
+                self.proven_endpoints[usize::from(self.is_elsewhere)] = true;
+                self.plan.online();
             }
             Saw::LoginRefused => {
-                let again = std::mem::replace(&mut self.refused_before, true);
-                self.fail(now, again);
-                self.leave(now);
+                let credential = link.credential;
+                self.refuse_login(now, credential);
             }
             Saw::Flushed(frames) => {
                 link.is_flushing = false;
@@ -264,13 +434,23 @@ impl Model {
                 let why = Rejected { message: "no".into(), ..Rejected::default() };
                 self.answer(id, message, &Outcome::Failed(Box::new(why)));
             }
-            Saw::Down { left, fatal } => {
+            Saw::Down { left, blame } => {
                 if self.link.as_ref().is_some_and(|link| link.id == id) {
-                    self.fail(now, fatal);
+                    self.fail(now, blame, self.proven_endpoints[usize::from(self.is_elsewhere)]);
                 }
                 self.lose(id, left as usize);
             }
         }
+    }
+
+    /// The same credential is refused once. What is said of an older one says nothing of it.
+    fn refuse_login(&mut self, now: Timestamp, credential: u64) {
+        let is_present = credential == self.credential;
+        let again = self.refused_before && is_present;
+        self.refused_before |= is_present;
+        let is_proven = self.proven_credential == Some(credential);
+        self.fail(now, if again { Blame::ForGood } else { Blame::Network }, is_proven);
+        self.leave(now);
     }
 
     /// An answer proves that the message was written, and all that was handed over before it. A "no" says more than
@@ -295,35 +475,49 @@ impl Model {
         let Some(link) = links.into_iter().find(|link| link.id == id) else { return };
         let written = link.frames[..link.flushed].to_vec();
         let is_written = |message: &Message| message.on == Some(id) && written.contains(&message.id);
-        self.end_those(|message| is_written(message) && !message.at_least_once, &Outcome::Written);
+        self.end_those(|message| is_written(message) && !message.is_kept(), &Outcome::Written);
     }
 
     /// A failure of the present link: counted, and then waited for or the end.
-    fn fail(&mut self, now: Timestamp, fatal: bool) {
+    fn fail(&mut self, now: Timestamp, blame: Blame, is_proven: bool) {
         self.note_stable(now);
+        self.plan.forget_hints();
         self.did.errors += 1;
         self.sight.failed(now);
-        if fatal && !self.forgive(now) {
-            self.end = Some(End { cause: StopCause::Failed, by: None });
-            return;
-        }
         let retry = &self.config.retry;
         let longest = retry.base.saturating_mul(retry.factor.saturating_pow(self.failures)).min(retry.cap);
-        let (least, most) = if fatal { (retry.cap, retry.cap + retry.cap / 10) } else { (retry.floor, longest) };
-        self.wait = Wait::Between(later(now, least), later(now, most.max(retry.floor)));
+        let own = (retry.floor, longest.max(retry.floor));
+        let directed = |wait: Duration| {
+            let most = (wait + (wait / 10).max(Duration::from_secs(1))).min(retry.directed_cap);
+            (wait.max(retry.floor), most)
+        };
+        let between = match blame {
+            Blame::Network | Blame::HostRetry => Some((own, false)),
+            Blame::HostLater(wait) => Some((directed(wait), true)),
+            Blame::ForGood => {
+                let at_cap = directed(retry.cap);
+                (is_proven && self.forgive(now)).then_some((at_cap, true))
+            }
+            Blame::HostFatal => None,
+        };
+        let Some(((least, most), is_asked)) = between else {
+            self.end = Some(End { cause: StopCause::Failed, by: None });
+            return;
+        };
+        self.plan.wait((later(now, least), later(now, most)), is_asked);
         self.failures += 1;
     }
 
     /// What has worked before may fail for some time; failures that are close together count once.
     fn forgive(&mut self, now: Timestamp) -> bool {
         let policy = &self.config.errors;
-        if self.forgiven_at.is_none_or(|at| now.since(at) >= policy.proven_gap) && self.proven {
+        if self.forgiven_at.is_none_or(|at| now.since(at) >= policy.proven_gap) {
             if self.forgiven == policy.proven_limit {
                 return false;
             }
             (self.forgiven, self.forgiven_at) = (self.forgiven + 1, Some(now));
         }
-        self.proven
+        true
     }
 
     fn note_stable(&mut self, now: Timestamp) {
@@ -337,20 +531,26 @@ impl Model {
 
     /// The link is gone; frames after the first `left` have not left.
     fn lose(&mut self, id: LinkId, left: usize) {
-        let place =
-            if self.link.as_ref().is_some_and(|link| link.id == id) { &mut self.link } else { &mut self.leaving };
+        let is_present = self.link.as_ref().is_some_and(|link| link.id == id);
+        let place = if is_present { &mut self.link } else { &mut self.leaving };
         let Some(link) = place.take() else { return };
         let left = left.max(link.flushed).min(link.frames.len());
         for message in self.messages.iter_mut().filter(|message| message.on == Some(id)) {
             message.on = None;
             message.doubtful |= link.frames[..left].contains(&message.id);
         }
-        self.end_those(|message| message.doubtful && !message.at_least_once, &Outcome::InDoubt);
+        self.end_those(|message| message.doubtful && !message.is_kept(), &Outcome::InDoubt);
+        let only_here = |message: &Message| matches!(message.promise, Promise::Bypass | Promise::Volatile);
+        self.end_those(|message| only_here(message) && message.waits(), &Outcome::Dropped(Dropped::LinkGone));
+        if !is_present {
+            self.end_what_stays_behind();
+        }
     }
 
     /// Says goodbye; an attempt is only dropped.
     fn leave(&mut self, now: Timestamp) {
         let Some(mut link) = self.link.take() else { return };
+        self.end_those(|message| message.passes() && message.waits(), &Outcome::Dropped(Dropped::LinkGone));
         if link.stage == Stage::Dialing {
             self.did.aborted.push(link.id);
             return;
@@ -369,7 +569,7 @@ impl Model {
         let too_late = |link: &&mut Link| matches!(link.stage, Stage::Dialing | Stage::LoggingIn) && link.until <= now;
         let overdue = self.link.as_mut().filter(too_late).and_then(|link| (!link.spare(now)).then_some(link.id));
         if let Some(id) = overdue {
-            self.fail(now, false);
+            self.fail(now, Blame::Network, false);
             self.did.aborted.push(id);
             self.lose(id, usize::MAX);
         }
@@ -382,21 +582,41 @@ impl Model {
             end.by = end.by.filter(|at| *at > now);
         }
         let too_late = |message: &Message| message.until.is_some_and(|until| until <= now);
-        let stays = |message: &Message| message.on.is_none() && !message.doubtful;
-        self.end_those(|message| too_late(message) && stays(message), &Outcome::Expired);
+        self.end_those(|message| too_late(message) && message.waits(), &Outcome::Expired);
         self.end_those(too_late, &Outcome::InDoubt);
     }
 
     /// One thing that is to be done; false if there was none.
     fn act(&mut self, now: Timestamp, seen: &Did) -> bool {
-        self.wind_down(now) || self.dial(now, seen) || self.say(0, Stage::LoggingIn) || self.hand_over() || self.flush()
+        self.depart(now)
+            || self.wind_down(now)
+            || self.dial(now, seen)
+            || self.log_in()
+            || self.acknowledge()
+            || self.pass_by()
+            || self.hand_over()
+            || self.flush()
+    }
+
+    /// The link is not wanted any more, though the session may be.
+    fn depart(&mut self, now: Timestamp) -> bool {
+        let leaves = (std::mem::take(&mut self.moves) || self.suspended) && self.link.is_some();
+        if leaves {
+            self.leave(now);
+        }
+        if self.link.is_none() && self.leaving.is_none() {
+            self.end_what_stays_behind();
+        }
+        leaves
     }
 
     fn wind_down(&mut self, now: Timestamp) -> bool {
         let Some(end) = self.end else { return false };
-        if end.by.is_none() || !self.online {
-            self.end_those(|message| message.on.is_none() && !message.doubtful, &Outcome::Dropped(Dropped::Stopped));
-        } else if !self.messages.is_empty() {
+        let is_stuck = self.suspended && self.link.is_none() && self.leaving.is_none();
+        if end.by.is_none() || !self.online || is_stuck {
+            let stays = |message: &Message| message.waits() && !message.passes();
+            self.end_those(stays, &Outcome::Dropped(Dropped::Stopped));
+        } else if !self.messages.is_empty() || self.taken > 0 {
             return false;
         }
         self.end = Some(End { by: None, ..end });
@@ -404,7 +624,8 @@ impl Model {
             self.leave(now);
         } else if self.leaving.is_none() {
             self.end_those(|_| true, &Outcome::InDoubt);
-            (self.online, self.end, self.wait, self.stopped) = (false, None, Wait::No, Some(end.cause));
+            (self.online, self.end, self.stopped) = (false, None, Some(end.cause));
+            (self.suspended, self.taken, self.plan) = (false, 0, Plan::default());
         } else {
             return false;
         }
@@ -420,54 +641,73 @@ impl Model {
             self.links += 1;
             let id = LinkId(self.links);
             let until = later(now, self.config.connect_timeout);
-            (self.dialled_at, self.wait, self.did.dialled) = (Some(now), Wait::No, Some(id));
-            let stage = Stage::Dialing;
-            self.link =
-                Some(Link { id, stage, until, frames: Vec::new(), flushed: 0, is_flushing: false, was_spared: false });
+            (self.dialled_at, self.did.dialled, self.did.elsewhere) = (Some(now), Some(id), self.is_elsewhere);
+            self.plan.at_once();
+            self.link = Some(Link::new(id, until, self.credential));
         }
         due
     }
 
     /// A link that still leaves is in the way of the dial, but not of the plan.
-    fn dial_between(&self) -> Option<(Timestamp, Timestamp)> {
+    fn dial_between(&self) -> Option<Span> {
         self.planned_between().filter(|_| self.leaving.is_none())
     }
 
-    fn planned_between(&self) -> Option<(Timestamp, Timestamp)> {
+    fn planned_between(&self) -> Option<Span> {
         let at_once = self.end.is_some_and(|end| end.by.is_none());
-        if !self.online || self.stopped.is_some() || at_once || self.link.is_some() {
-            return None;
-        }
-        let floor = self.dialled_at.map_or(Timestamp::ZERO, |last| later(last, self.config.retry.floor));
-        Some(match self.wait {
-            Wait::No => (floor, floor),
-            Wait::Until(at) => (at.max(floor), at.max(floor)),
-            Wait::Between(low, high) => (low.max(floor), high.max(floor)),
-        })
+        let wanted = self.online && !self.suspended && self.stopped.is_none() && !at_once && self.link.is_none();
+        wanted.then(|| self.plan.between(self.floor()))
+    }
+
+    fn floor(&self) -> Timestamp {
+        self.dialled_at.map_or(Timestamp::ZERO, |last| later(last, self.config.retry.floor))
     }
 
     /// The login goes out once, as the first frame of its link.
-    fn say(&mut self, frame: u64, stage: Stage) -> bool {
-        let Some(link) = self.link.as_mut().filter(|link| link.stage == stage && link.frames.is_empty()) else {
-            return false;
-        };
-        link.frames.push(frame);
-        self.did.frames.push(frame);
+    fn log_in(&mut self) -> bool {
+        let is_new = |link: &Link| link.stage == Stage::LoggingIn && link.frames.is_empty();
+        let Some(link) = self.link.as_mut().filter(|link| is_new(link)) else { return false };
+        link.credential = self.credential;
+        self.say(0);
         true
+    }
+
+    fn acknowledge(&mut self) -> bool {
+        let room = 2 * self.config.window.frames as usize;
+        let has_room = |link: &Link| link.is_online() && link.on_their_way() < room;
+        let due = self.taken > 0 && self.link.as_ref().is_some_and(has_room);
+        if due {
+            self.taken -= 1;
+            self.say(0);
+        }
+        due
+    }
+
+    fn say(&mut self, frame: u64) {
+        self.link.iter_mut().for_each(|link| link.frames.push(frame));
+        self.did.frames.push(frame);
+    }
+
+    /// The oldest message that passes the others by, if there is room for it: twice as much as for the others.
+    fn pass_by(&mut self) -> bool {
+        let open = |link: &&Link| matches!(link.stage, Stage::LoggingIn | Stage::Online { .. });
+        let room = 2 * self.config.window.frames as usize;
+        self.link.as_ref().filter(open).is_some_and(|link| link.on_their_way() < room) && self.hand(Message::passes)
     }
 
     /// The oldest message that waits, if the window has room.
     fn hand_over(&mut self) -> bool {
-        let Some(link) = self.link.as_mut().filter(|link| matches!(link.stage, Stage::Online { .. })) else {
-            return false;
-        };
-        let has_room = link.frames.len() - link.flushed < self.config.window.frames as usize;
-        let Some(message) = self.messages.iter_mut().find(|message| message.on.is_none()).filter(|_| has_room) else {
-            return false;
-        };
+        let room = self.config.window.frames as usize;
+        let has_room = |link: &Link| link.is_online() && link.on_their_way() < room;
+        self.link.as_ref().is_some_and(has_room) && self.hand(|message| !message.passes())
+    }
+
+    fn hand(&mut self, which: impl Fn(&Message) -> bool) -> bool {
+        let mut waiting = self.messages.iter_mut().filter(|message| message.on.is_none() && which(message));
+        let Some((message, link)) = waiting.next().zip(self.link.as_ref()) else { return false };
         message.on = Some(link.id);
-        link.frames.push(message.id);
-        self.did.frames.push(message.id);
+        let id = message.id;
+        self.say(id);
         true
     }
 
@@ -481,10 +721,9 @@ impl Model {
 
     /// The next dial is announced when its time is new.
     fn announce(&mut self, now: Timestamp, seen: &Did) {
-        if let (Wait::Between(..), Some((low, high)), Some(at)) = (self.wait, self.planned_between(), seen.announced) {
-            if low <= at && at <= high {
-                self.wait = Wait::Until(at);
-            }
+        let told = seen.announced.or(self.announced).filter(|at| *at > now);
+        if let (Some(_), Some(at)) = (self.planned_between(), told) {
+            self.plan.tell(self.floor(), at);
         }
         let at = self.planned_between().map(|(low, _)| low).filter(|at| *at > now);
         if at != self.announced {
@@ -500,6 +739,7 @@ impl Model {
             (None, None, Some(Stage::Dialing)) => Phase::Connecting,
             (None, None, Some(Stage::LoggingIn)) => Phase::Authenticating,
             (None, None, Some(Stage::Online { .. } | Stage::Leaving)) => Phase::Online,
+            (None, None, None) if self.online && self.suspended => Phase::Suspended,
             (None, None, None) if self.online => Phase::Waiting,
             (None, None, None) => Phase::Idle,
         }
@@ -516,10 +756,6 @@ impl Model {
             .chain(self.sight.deadlines())
             .chain(self.dial_between().map(|(low, _)| low))
             .min()
-    }
-
-    fn most_messages(&self) -> usize {
-        self.config.queue.max_messages as usize
     }
 
     /// Ends all messages of a kind. Good news are only told where they were asked for.

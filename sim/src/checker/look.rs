@@ -16,7 +16,7 @@ pub(super) struct Look {
     perhaps: Option<Timestamp>,
     surely: Option<Timestamp>,
     degraded: bool,
-    /// It may have been taken back in silence: nobody misses a peer whose session ends.
+    /// It may have been taken back in silence: nobody misses a peer whose session ends, or is suspended.
     forgotten: bool,
     level: Level,
     changed: Option<Timestamp>,
@@ -44,6 +44,11 @@ impl Look {
 
     pub(super) const fn failed(&mut self, now: Timestamp) {
         self.failed = Some(now);
+    }
+
+    /// While it ends, no phase tells that it is suspended.
+    pub(super) const fn suspend(&mut self, suspended: bool) {
+        self.forgotten |= suspended;
     }
 
     pub(super) fn phase(&mut self, now: Timestamp, to: Phase) {

@@ -33,6 +33,8 @@ pub(super) struct Pace {
     suspended: bool,
     /// The network is lost, and until when that is believed.
     lost: Option<Timestamp>,
+    /// It is back, and by then the last of its sessions dials.
+    back_by: Option<Timestamp>,
     /// A link was online since.
     online: bool,
 }
@@ -41,7 +43,7 @@ impl Pace {
     pub(super) fn failed(&mut self, now: Timestamp, error: &Error, config: &Config) {
         self.policy = config.retry;
         self.failed_at = now;
-        self.announced = None;
+        (self.announced, self.back_by) = (None, None);
         self.waits = error.recovery != Recovery::Fatal;
         self.has_failed |= error.recovery != Recovery::Fatal;
         let asked = match error.recovery {
@@ -106,9 +108,11 @@ impl Pace {
         self.online = true;
     }
 
-    /// A wait of our own is over, or nearly.
-    pub(super) const fn back(&mut self) {
-        self.lost = None;
+    /// A wait of our own is over, or nearly; any other may end with those of all who had lost the network.
+    pub(super) fn back(&mut self, now: Timestamp, within: Duration) {
+        if self.lost.take().is_some() {
+            (self.announced, self.back_by) = (None, now.after(within));
+        }
         if !self.is_asked {
             self.hurry();
         }
@@ -188,7 +192,7 @@ impl Pace {
         }
         let retry = &self.policy;
         let delay = at.since(self.failed_at);
-        let held = self.lost.map_or(Duration::ZERO, |until| until.since(self.failed_at));
+        let held = self.lost.max(self.back_by).map_or(Duration::ZERO, |until| until.since(self.failed_at));
         let asked = self.last.filter(|(number, _)| *number == error).and_then(|(_, asked)| asked);
         let (low, high) = match asked {
             Some(asked) => {
