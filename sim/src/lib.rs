@@ -30,6 +30,7 @@ mod scenario;
 mod seeds;
 mod server;
 mod toy;
+mod whims;
 mod world;
 
 pub use checker::{Brief, Checked, Checker, Got, Sent, Spy};
@@ -37,4 +38,5 @@ pub use digest::Digest;
 pub use scenario::{App, Door, Fault, Faults, Gives, Host, Network, Scenario, Script, Then};
 pub use seeds::each_seed;
 pub use toy::Toy;
+pub use whims::{Whim, Whims};
 pub use world::{Story, World};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use steadfast::{CloseCode, Config, Rng, Secret};
 
-use crate::Toy;
+use crate::{Toy, Whims};
 
 /// Everything that a run of a [`World`](crate::World) depends on. The same scenario runs in the same way.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Scenario {
     pub network: Network,
     /// What the application does.
     pub app: App,
+    /// What the application changes its mind about, and when.
+    pub whims: Whims,
     /// What goes wrong, and when.
     pub faults: Faults,
     /// The run ends at this time at the latest.
@@ -53,6 +55,7 @@ impl Scenario {
             limit: None,
             network: Network::default(),
             app: App::default(),
+            whims: Whims::default(),
             faults: Faults::default(),
             lasts: Duration::from_secs(3_600),
             until_settled: true,
@@ -187,6 +190,11 @@ pub struct App {
     pub perishable: u64,
     /// After so many of a hundred a cancel of one of the last few is tried.
     pub cancels: u64,
+    /// So many of a hundred are of a class that the queue does not keep as it is: volatile, the latest of their key, or
+    /// past the queue.
+    pub others: u64,
+    /// So many of a hundred are questions.
+    pub requests: u64,
 }
 
 impl Default for App {
@@ -199,6 +207,8 @@ impl Default for App {
             untracked: 0,
             perishable: 0,
             cancels: 0,
+            others: 0,
+            requests: 0,
         }
     }
 }
@@ -222,11 +232,18 @@ pub enum Fault {
     Pause(Duration),
     /// The computer sleeps for this long: the client sees nothing, the world goes on.
     Sleep(Duration),
+    /// The server says that it will go, and that nobody is to come again for this long. Then it goes.
+    Away(Duration),
+    /// The server says that it will go, and where else there is one.
+    Go(&'static str),
     /// The server closes the present link.
     Close(CloseCode),
     /// The server behaves differently from now on.
     Script(Script),
 }
+
+/// How long a server that has said goodbye stays.
+pub(crate) const GOODBYE: Duration = Duration::from_secs(2);
 
 impl Faults {
     /// So many faults of all kinds, spread over a time. The last one leaves a server that serves.
@@ -238,6 +255,20 @@ impl Faults {
         let mut faults: Vec<_> = times.into_iter().map(|at| (at, Fault::any(&mut rng))).collect();
         faults.push((over, Fault::Script(Script::default())));
         Self(faults)
+    }
+
+    /// With so many goodbyes of the server besides, spread over the same time.
+    #[must_use]
+    pub fn with_goodbyes(mut self, seed: u64, count: u64, over: Duration) -> Self {
+        let mut rng = Rng::new(seed ^ 0x676f_6f64_6279_6500);
+        for _ in 0..count {
+            let at = rng.between(Duration::ZERO, over);
+            let wait = rng.between(Duration::ZERO, Duration::from_secs(20));
+            let address = ["first", "elsewhere"][rng.up_to(1) as usize];
+            self.0.push((at, if rng.up_to(1) == 0 { Fault::Away(wait) } else { Fault::Go(address) }));
+        }
+        self.0.sort_by_key(|(at, _)| *at);
+        self
     }
 
     /// When the last of them is over.
@@ -269,6 +300,8 @@ impl Fault {
     const fn lasts(&self) -> Duration {
         match self {
             Self::Freeze(lasts) | Self::Block(lasts) | Self::Pause(lasts) | Self::Sleep(lasts) => *lasts,
+            Self::Away(wait) => GOODBYE.saturating_add(*wait),
+            Self::Go(_) => GOODBYE,
             Self::Cut | Self::BlackHole | Self::Close(_) | Self::Script(_) => Duration::ZERO,
         }
     }

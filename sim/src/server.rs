@@ -55,8 +55,9 @@ impl Peer {
             (Sent::Login, _) => self.login(now, frame.as_str().unwrap_or_default(), script),
             (Sent::Message(Some(op)), _) if self.logged_in => receive(vec![op], toy),
             (Sent::Batch, _) if self.logged_in => receive(toy.members(frame), toy),
-            (Sent::Request(op), _) if self.logged_in => Reply { received: vec![op], ..say(format!("re {op} yes")) },
+            (Sent::Request(op), _) if self.logged_in => reply_to(op),
             (Sent::Control, _) if frame.as_str() == Some("ping") => say("pong".into()),
+            (Sent::Control, _) if self.logged_in => topics(frame.as_str().unwrap_or_default(), toy),
             (Sent::Message(_) | Sent::Request(_) | Sent::Batch | Sent::Control | Sent::Pong, _) => Reply::default(),
         }
     }
@@ -80,6 +81,35 @@ impl Peer {
         let ok = self.login_until.map_or_else(|| "ok".into(), |at| format!("ok {}", at.as_micros() / 1_000));
         Reply { has_logged_in: true, ..say(ok) }
     }
+}
+
+/// A question: most are answered, some without content, some not now, some never.
+fn reply_to(op: OpId) -> Reply {
+    let (line, is_taken) = match op.0 % 8 {
+        0 => (format!("done {op}"), true),
+        1 => (format!("deny {op} never"), false),
+        2 => (format!("busy {op} 300"), false),
+        _ => (format!("re {op} yes"), true),
+    };
+    let received = if is_taken { vec![op] } else { Vec::new() };
+    Reply { frames: vec![line.into()], received, ..Reply::default() }
+}
+
+/// Topics are to be had by whoever asks, and so is their state.
+fn topics(line: &str, toy: Toy) -> Reply {
+    let mut words = line.split(' ');
+    let (verb, op) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut frames = Vec::new();
+    match verb {
+        "sub" => {
+            frames.push(format!("sub-ok {op}").into());
+            frames.extend(words.filter(|_| toy.confirms).map(|topic| format!("on {topic}").into()));
+        }
+        "unsub" => frames.push(format!("sub-ok {op}").into()),
+        "req" => frames.push(format!("item {op} state").into()),
+        _ => {}
+    }
+    Reply { frames, ..Reply::default() }
 }
 
 /// Messages have come; each is acknowledged by itself.

@@ -1,10 +1,10 @@
 //! Seeded storms: everything goes wrong, and nothing is lost in silence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use steadfast::{OpId, Outcome, Overflow, Pings, Timestamp};
-use steadfast_sim::{Faults, Scenario, Story, World, each_seed};
+use steadfast::{Dropped, Error, OpId, Outcome, Overflow, Phase, Pings, Recovery, Timestamp, Topics};
+use steadfast_sim::{Faults, Scenario, Story, Whims, World, each_seed};
 
 /// How many worlds a test looks at.
 const SEEDS: u64 = if cfg!(debug_assertions) { 150 } else { 3_000 };
@@ -137,4 +137,72 @@ fn a_run_is_a_function_of_its_scenario() {
         assert_eq!(digest(seed), digest(seed));
         assert_ne!(digest(seed), digest(seed + 1));
     });
+}
+
+/// A storm in which the application does all that it can do, and the server says goodbye at times.
+fn whims(seed: u64) -> Scenario {
+    let over = Duration::from_secs(600);
+    let mut scenario = storm(seed);
+    scenario.faults = Faults::seeded(seed, 40, over).with_goodbyes(seed, 10, over);
+    scenario.app.messages = 1_200;
+    scenario.whims = Whims::seeded(seed, 120, over);
+    (scenario.app.others, scenario.app.requests) = (30, 15);
+    scenario.toy.topics = [Topics::None, Topics::One, Topics::Many][(seed % 3) as usize];
+    scenario.toy.confirms = seed % 4 != 1;
+    scenario.toy.batches = seed % 7 == 0;
+    scenario.config.connect.follow_goaway = seed % 2 == 0;
+    scenario.config.keep_on_stop = seed % 5 == 2;
+    scenario
+}
+
+/// What storms were made of: how often each of these came about.
+type Tally = BTreeMap<&'static str, u64>;
+
+fn count(tally: &mut Tally, story: &Story) {
+    let phases = |fits: fn(Phase) -> bool| story.phases.iter().filter(|change| fits(change.to)).count() as u64;
+    let outcomes = |wanted| story.outcomes.values().filter(|outcome| **outcome == wanted).count() as u64;
+    let of_the_host = |error: &Error| error.retry_after.is_none() && matches!(error.recovery, Recovery::RetryAfter(_));
+    let counts = [
+        ("stopped", phases(|phase| matches!(phase, Phase::Stopped(_)))),
+        ("drained", phases(|phase| phase == Phase::Draining)),
+        ("suspended", phases(|phase| phase == Phase::Suspended)),
+        ("came back", story.came_back.len() as u64),
+        ("answered", story.answered.len() as u64),
+        ("replaced", outcomes(Outcome::Dropped(Dropped::Replaced))),
+        ("ended with their link", outcomes(Outcome::Dropped(Dropped::LinkGone))),
+        ("for another destination", outcomes(Outcome::Dropped(Dropped::Elsewhere))),
+        ("dropped by a stop", outcomes(Outcome::Dropped(Dropped::Stopped))),
+        ("goodbyes", story.goodbyes),
+        ("topics", story.confirmed),
+        ("verdicts of the host", story.errors.iter().filter(|(_, error)| of_the_host(error)).count() as u64),
+    ];
+    for (what, how_often) in counts {
+        *tally.entry(what).or_default() += how_often;
+    }
+}
+
+#[test]
+fn a_storm_with_an_application_that_changes_its_mind() {
+    let (mut tally, mut seeds) = (Tally::new(), 0);
+    each_seed("a_storm_with_an_application_that_changes_its_mind", 1..=SEEDS / 5, |seed| {
+        let scenario = whims(seed);
+        let calm = Timestamp::from_millis(1).after(scenario.faults.end()).expect("not that late");
+        let story = run(scenario);
+        let settled = story.settled_at.expect("it is online again, and its queue is empty");
+        // As in any storm, but the last whim may have been the last that went wrong.
+        let latest = calm.max(story.stirred_at).after(Duration::from_secs(70)).expect("not that late");
+        // A question that was refused is asked three times at most.
+        let answered = story.sent_at.after(Duration::from_secs(3)).expect("not that late");
+        assert!(settled <= latest.max(answered), "settled at {settled}, and it was to be by {latest}");
+        let ended: BTreeSet<OpId> = story.outcomes.keys().chain(&story.answered).copied().collect();
+        assert_eq!(ended.len(), story.outcomes.len() + story.answered.len(), "an answer is the only end");
+        assert!(ended.iter().eq(story.accepted.iter()), "what was accepted is what has ended");
+        assert!(story.came_back.iter().all(|op| story.outcomes[op] == Outcome::Cancelled), "what came back");
+        outcomes_say_what_the_peer_has(&story);
+        count(&mut tally, &story);
+        seeds += 1;
+    });
+    println!("{tally:?}");
+    let missing: Vec<_> = tally.iter().filter(|(_, how_often)| **how_often == 0).collect();
+    assert!(seeds < 10 || missing.is_empty(), "the storms are made of less than they should be: {missing:?}");
 }

@@ -26,7 +26,7 @@ impl<S: Spy> Checker<S> {
             What::Credential(ask) => self.asks.answer(ask),
             What::Endpoints { .. } => self.absorb_endpoints(answer),
             What::Lost => self.pace.lost(now, self.config.connect.network_wait),
-            What::Back => self.pace.back(now, self.config.retry.base),
+            What::Back => self.pace.back(now, &self.config),
             What::Suspend(suspended) => {
                 self.pace.suspend(suspended);
                 self.look.suspend(suspended);

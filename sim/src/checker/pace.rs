@@ -30,11 +30,13 @@ pub(super) struct Pace {
     /// How many endpoints a round has, and which of them was dialled last. None is one, the dialer's own.
     endpoints: usize,
     place: usize,
+    /// It was none of them: the server had named it.
+    is_guest: bool,
     suspended: bool,
     /// The network is lost, and until when that is believed.
     lost: Option<Timestamp>,
-    /// It is back, and by then the last of its sessions dials.
-    back_by: Option<Timestamp>,
+    /// It had held dials back, and is there again: the next is somewhere before that time, if no wait is longer.
+    spread_until: Option<Timestamp>,
     /// A link was online since.
     online: bool,
 }
@@ -48,8 +50,9 @@ impl Pace {
         self.has_failed |= error.recovery != Recovery::Fatal;
         let asked = match error.recovery {
             Recovery::RetryAfter(asked) => Some(asked),
-            // One of several endpoints asks for itself: whether the next has asked, too, is not told.
-            Recovery::Retry | Recovery::Reauthenticate | Recovery::Fatal if self.endpoints > 1 => None,
+            // One of several endpoints asks for itself, and so does one that is none of them: whether the next has asked,
+            // too, is not told.
+            Recovery::Retry | Recovery::Reauthenticate | Recovery::Fatal if self.endpoints > 1 || self.is_guest => None,
             Recovery::Retry | Recovery::Reauthenticate | Recovery::Fatal => error.retry_after,
         };
         self.is_asked = asked.is_some();
@@ -57,6 +60,11 @@ impl Pace {
         // A wait that was asked for is a step of its own, and so is the loss of a link that held.
         self.in_round = asked.is_none() && !self.was_stable && self.place + 1 < self.endpoints;
         self.last = Some((error.number, asked));
+    }
+
+    /// Where the dial goes.
+    pub(super) const fn goes_to(&mut self, is_guest: bool) {
+        self.is_guest = is_guest;
     }
 
     /// An attempt begins with a question to the host; the dial follows.
@@ -74,7 +82,7 @@ impl Pace {
     }
 
     pub(super) const fn hurry(&mut self) {
-        self.waits = false;
+        (self.waits, self.is_asked) = (false, false);
         self.announced = None;
     }
 
@@ -100,6 +108,7 @@ impl Pace {
         let is_past = self.online && self.lost.is_some_and(|until| until <= now);
         if self.lost.is_none() || is_past {
             (self.lost, self.online) = (Some(now.after(hold).unwrap_or(Timestamp::MAX)), false);
+            self.spread_until = None;
         }
     }
 
@@ -108,13 +117,16 @@ impl Pace {
         self.online = true;
     }
 
-    /// A wait of our own is over, or nearly; any other may end with those of all who had lost the network.
-    pub(super) fn back(&mut self, now: Timestamp, within: Duration) {
-        if self.lost.take().is_some() {
-            (self.announced, self.back_by) = (None, now.after(within));
+    /// A wait of our own is over, or nearly. One that was asked for goes on, and no longer than it was asked for.
+    pub(super) fn back(&mut self, now: Timestamp, config: &Config) {
+        let was_held = self.lost.take().is_some();
+        if was_held {
+            self.spread_until = now.after(config.retry.base);
         }
-        if !self.is_asked {
-            self.hurry();
+        let Some((_, Some(asked))) = self.last.filter(|_| self.is_asked) else { return self.hurry() };
+        if was_held {
+            let least = self.failed_at.after(asked.clamp(config.retry.floor, config.retry.directed_cap));
+            self.announced = self.announced.min(least);
         }
     }
 
@@ -140,6 +152,7 @@ impl Pace {
     /// that was left on purpose is none.
     pub(super) fn dial(&mut self, now: Timestamp, attempt: u64, config: &Config) -> Result<(), String> {
         let before = self.dialled_at.replace(now);
+        self.spread_until = None;
         let was = std::mem::replace(&mut self.attempt, attempt);
         self.waits = false;
         if self.suspended || self.lost.is_some_and(|until| now < until) {
@@ -192,7 +205,7 @@ impl Pace {
         }
         let retry = &self.policy;
         let delay = at.since(self.failed_at);
-        let held = self.lost.max(self.back_by).map_or(Duration::ZERO, |until| until.since(self.failed_at));
+        let held = self.lost.max(self.spread_until).map_or(Duration::ZERO, |until| until.since(self.failed_at));
         let asked = self.last.filter(|(number, _)| *number == error).and_then(|(_, asked)| asked);
         let (low, high) = match asked {
             Some(asked) => {

@@ -26,6 +26,7 @@ impl<S: Spy> Checker<S> {
                 self.on_link = self.config.clone();
                 let verdict = self.pace.dial(now, attempt.attempt, &self.config);
                 self.note(verdict);
+                self.pace.goes_to(attempt.endpoint.as_ref().is_some_and(|endpoint| !self.endpoints.contains(endpoint)));
                 self.going_away = false;
                 let (fatal, phase) = (self.fatal, self.phase);
                 self.check(!fatal, || format!("phase: dials after a fatal error, while {phase}"));

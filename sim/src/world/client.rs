@@ -59,7 +59,8 @@ impl World {
     /// The link ends at the client's side, with a word.
     pub(super) fn lose(&mut self, link: LinkId, cause: Cause, left: u64) {
         self.hang_up(link);
-        self.report(link, Report::Down(Box::new(Down { cause, left, verdict: None })));
+        let verdict = self.verdict.take();
+        self.report(link, Report::Down(Box::new(Down { cause, left, verdict })));
     }
 
     /// The client no longer listens; what is on its way to the server arrives.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use steadfast::{Cause, LinkId, Report};
+use steadfast::{Cause, CloseCode, LinkId, Report};
 
 use super::{Happening, World, closed};
-use crate::Fault;
 use crate::network::{Parcel, later};
+use crate::scenario::GOODBYE;
+use crate::{Fault, Then};
 
 impl World {
     pub(super) fn fault(&mut self, fault: Fault) {
@@ -29,8 +30,18 @@ impl World {
                 self.at(later(self.now, lasts), Happening::Resume(link));
                 self.report(link, Report::Paused);
             }
+            Fault::Away(wait) => self.send_away(link, format!("away {} maintenance", wait.as_millis())),
+            Fault::Go(address) => self.send_away(link, format!("go {address}")),
             Fault::Close(code) => self.end_from_server(link, closed(code)),
             Fault::Sleep(_) | Fault::Script(_) => {}
+        }
+    }
+
+    /// The server says goodbye, and a little later it goes.
+    fn send_away(&mut self, link: LinkId, line: String) {
+        if self.peers.get(&link).is_some_and(|peer| peer.then != Then::Mute) {
+            self.say(link, Parcel::Frame(line.into()));
+            self.at(later(self.now, GOODBYE), Happening::Leave(link, closed(CloseCode::GOING_AWAY)));
         }
     }
 

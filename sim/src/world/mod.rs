@@ -1,20 +1,22 @@
 //! A world with virtual time: one session, one server, and what lies between them.
 
+mod app;
 mod client;
 mod faults;
 mod service;
+mod whims;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use steadfast::{
-    Action, Answer, AskWhy, Cause, Change, Class, CloseCode, Command, Error, Event, Input, LinkId, Machine, OpId,
-    Outcome, Phase, Report, Rng, Secret, SendOptions, Session, Text, Timestamp,
+    Action, Answer, AskWhy, Cause, Change, CloseCode, Command, Error, Event, Input, LinkId, Machine, OpId, Outcome,
+    Phase, Recovery, Report, Rng, Secret, Session, Text, Timestamp, TopicNews,
 };
 
 use crate::network::{Parcel, Passage, Wire, later};
 use crate::server::Peer;
-use crate::{Checked, Digest, Fault, Gives, Scenario, Script, Toy};
+use crate::{Checked, Digest, Fault, Scenario, Script, Toy, Whim};
 
 /// A world. Everything in it follows from its [`Scenario`].
 #[derive(Debug)]
@@ -37,6 +39,10 @@ pub struct World {
     /// The credential that the host has at hand.
     cached: Option<Secret>,
     to_send: u64,
+    /// Whims that are to come.
+    stirring: u64,
+    /// What the host says of the next end of a link.
+    verdict: Option<Recovery>,
     story: Story,
 }
 
@@ -61,14 +67,24 @@ pub struct Story {
     pub errors: Vec<(Timestamp, Error)>,
     /// When the application sent for the last time.
     pub sent_at: Timestamp,
+    /// When it had its last whim.
+    pub stirred_at: Timestamp,
     /// What was accepted, in this order.
     pub accepted: Vec<OpId>,
     /// How many messages were refused.
     pub refused: u64,
-    /// What became of the messages.
+    /// What became of the messages, and of the requests that were not answered.
     pub outcomes: BTreeMap<OpId, Outcome>,
+    /// The requests that were answered.
+    pub answered: BTreeSet<OpId>,
+    /// What came back, all at once, without having left.
+    pub came_back: Vec<OpId>,
     /// What the server received, in this order, repetitions included.
     pub received: Vec<OpId>,
+    /// How often the server said goodbye.
+    pub goodbyes: u64,
+    /// How often a topic was confirmed.
+    pub confirmed: u64,
     /// When the host was asked for a credential, and why.
     pub asks: Vec<(Timestamp, AskWhy)>,
     /// The credentials that the server was shown, in this order.
@@ -104,6 +120,7 @@ enum Happening {
     /// A login runs out.
     Expire(LinkId),
     Fault(Fault),
+    Stir(Whim),
 }
 
 /// A world in which the session takes so many turns at one point in time stands still.
@@ -136,6 +153,8 @@ impl World {
             asleep_until: Timestamp::ZERO,
             cached: scenario.credential.clone(),
             to_send: scenario.app.messages,
+            stirring: 0,
+            verdict: None,
             story: Story::default(),
             scenario,
         }
@@ -170,6 +189,9 @@ impl World {
             self.at(later(self.now, at), Happening::Fault(fault));
         }
         self.scenario.faults.0 = faults;
+        for (at, whim) in self.scenario.whims.0.clone() {
+            self.whim_at(at, whim);
+        }
         self.turn(Input::Command(Command::Authenticate(self.scenario.credential.clone())));
         for _ in 0..self.scenario.app.ahead {
             self.send();
@@ -218,7 +240,7 @@ impl World {
     }
 
     fn look_whether_settled(&mut self, calm: Timestamp) {
-        let idle = self.to_send == 0 && self.session.checker().pending() == 0;
+        let idle = self.to_send == 0 && self.stirring == 0 && self.session.checker().pending() == 0;
         if !idle || self.session.checker().phase() != Phase::Online {
             self.story.settled_at = None;
         } else if self.now >= calm {
@@ -242,9 +264,9 @@ impl World {
         match answer {
             Answer::Accepted(id) => self.story.accepted.push(id),
             Answer::Refused(..) => self.story.refused += 1,
+            Answer::CameBack(messages) => self.story.came_back.extend(messages.iter().map(|message| message.id)),
             Answer::Done
             | Answer::Cancelled(_)
-            | Answer::CameBack(_)
             | Answer::BadEndpoints(_)
             | Answer::BadConfig(_)
             | Answer::Denied(_)
@@ -289,7 +311,17 @@ impl World {
             Event::Outcome { id, outcome, label: _ } => {
                 self.story.outcomes.insert(id, outcome);
             }
-            Event::Message { .. } | Event::Room | Event::GoingAway(_) | Event::Bad(_) | Event::Trouble(_) | _ => {}
+            Event::GoingAway(_) => self.story.goodbyes += 1,
+            Event::Topic { news: TopicNews::Confirmed, .. } => self.story.confirmed += 1,
+            Event::Reply(reply) => match reply.result {
+                Ok(_) => {
+                    self.story.answered.insert(reply.id);
+                }
+                Err(outcome) => {
+                    self.story.outcomes.insert(reply.id, outcome);
+                }
+            },
+            Event::Message { .. } | Event::Room | Event::Bad(_) | Event::Trouble(_) | _ => {}
         }
     }
 
@@ -307,13 +339,14 @@ impl World {
             Happening::Answer(ask, why) => self.answer(ask, why),
             Happening::Expire(link) => self.expire(link),
             Happening::Fault(fault) => self.fault(fault),
+            Happening::Stir(whim) => self.stir(whim),
         }
     }
 
     /// Whether the computer sleeps, or the way is frozen.
     fn put_off(&self, happening: &Happening) -> Option<Timestamp> {
         let (link, is_clients) = match happening {
-            Happening::Send | Happening::Answer(..) => (None, true),
+            Happening::Send | Happening::Answer(..) | Happening::Stir(_) => (None, true),
             Happening::Dialled(link) | Happening::ToClient(link, _) => (Some(link), true),
             Happening::Write(link) | Happening::Resume(link) => (None, self.wires.contains_key(link)),
             Happening::ToServer(link, _) => (Some(link), false),
@@ -331,54 +364,6 @@ impl World {
             Passage::At(at) => Some(at),
             Passage::Never => Some(Timestamp::MAX),
         }
-    }
-
-    // The application.
-
-    fn send_next(&mut self) {
-        self.send();
-        self.to_send -= 1;
-        if self.rng.up_to(99) < self.scenario.app.cancels {
-            let back = 1 + self.rng.up_to(3) as usize;
-            if let Some(id) = self.story.accepted.iter().rev().nth(back) {
-                self.turn(Input::Command(Command::Cancel(*id)));
-            }
-        }
-        if self.to_send > 0 {
-            self.at(later(self.now, self.scenario.app.every), Happening::Send);
-        }
-    }
-
-    /// The host was asked for a credential.
-    fn answer(&mut self, ask: u64, why: AskWhy) {
-        let answer = match self.scenario.host.gives {
-            Gives::Cached => {
-                if why != AskWhy::First {
-                    self.cached = Some(self.script.password.into());
-                }
-                self.cached.clone()
-            }
-            Gives::Same => self.scenario.credential.clone(),
-            Gives::Nothing => None,
-            Gives::Silence => return,
-        };
-        let answer = answer.ok_or_else(|| Text::from_static("nobody is logged in here"));
-        self.turn(Input::Command(Command::Credential { ask, answer }));
-    }
-
-    fn send(&mut self) {
-        let (app, rng) = (self.scenario.app, &mut self.rng);
-        let mut options = SendOptions::default();
-        if rng.up_to(99) < app.at_least_once && self.scenario.toy.acks {
-            options.class = Class::AtLeastOnce;
-        }
-        options.tracked = rng.up_to(99) >= app.untracked;
-        if rng.up_to(99) < app.perishable {
-            options = options.ttl(rng.between(Duration::from_millis(1), Duration::from_secs(1)));
-        }
-        self.story.sent_at = self.now;
-        let message = Text::from(format!("message {}", self.story.accepted.len()));
-        self.turn(Input::Command(Command::Send { message, options }));
     }
 }
 
