@@ -152,6 +152,11 @@ fn whims(seed: u64) -> Scenario {
     scenario.toy.batches = seed % 7 == 0;
     scenario.config.connect.follow_goaway = seed % 2 == 0;
     scenario.config.keep_on_stop = seed % 5 == 2;
+    scenario.config.queue.overflow =
+        [Overflow::DropNewest, Overflow::DropLowest, Overflow::ReplaceByKey, Overflow::DropOldest]
+            [(seed % 11 % 4) as usize];
+    scenario.config.credentials.asked = seed % 4 == 3;
+    scenario.host.takes = Duration::from_millis(seed % 13 * 50);
     scenario
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Pace {
     place: usize,
     /// It was none of them: the server had named it.
     is_guest: bool,
+    /// The server has named where to go: there a round begins.
+    is_sent: bool,
     suspended: bool,
     /// The network is lost, and until when that is believed.
     lost: Option<Timestamp>,
@@ -67,8 +69,14 @@ impl Pace {
         self.is_guest = is_guest;
     }
 
-    /// An attempt begins with a question to the host; the dial follows.
+    /// The server has named where to go next.
+    pub(super) const fn sent(&mut self) {
+        self.is_sent = true;
+    }
+
+    /// An attempt begins with a question to the host; the dial follows. The wait is over, even if nothing is dialled.
     pub(super) fn ask(&mut self, now: Timestamp) -> Result<(), String> {
+        self.waits = false;
         match self.announced.take().filter(|at| *at > now) {
             Some(at) => Err(format!("pace: asks before {at}, the time that was announced")),
             None => Ok(()),
@@ -179,6 +187,9 @@ impl Pace {
             self.place = if failed || stable { 0 } else { self.place };
         } else {
             return Err(format!("pace: attempt {attempt} after attempt {was}, which was stable: {stable}"));
+        }
+        if std::mem::take(&mut self.is_sent) {
+            self.place = 0;
         }
         match before {
             Some(before) if before <= now && now.since(before) < config.retry.floor => {

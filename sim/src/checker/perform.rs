@@ -169,7 +169,12 @@ impl<S: Spy> Checker<S> {
                 let verdict = self.ledger.end_request(reply.id, answered, &context);
                 self.note(verdict);
             }
-            Event::GoingAway(_) => self.going_away = true,
+            Event::GoingAway(away) => {
+                self.going_away = true;
+                if away.address.is_some() && self.config.connect.follow_goaway {
+                    self.pace.sent();
+                }
+            }
             Event::Watermark { high } => {
                 let was = std::mem::replace(&mut self.is_high, *high);
                 self.check(was != *high, || format!("bounds: the queue is called high: {high}, twice"));
