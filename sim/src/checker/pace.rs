@@ -47,7 +47,7 @@ impl Pace {
     pub(super) fn failed(&mut self, now: Timestamp, error: &Error, config: &Config) {
         self.policy = config.retry;
         self.failed_at = now;
-        (self.announced, self.back_by) = (None, None);
+        self.announced = None;
         self.waits = error.recovery != Recovery::Fatal;
         self.has_failed |= error.recovery != Recovery::Fatal;
         let asked = match error.recovery {
