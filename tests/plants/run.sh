@@ -8,7 +8,7 @@
 #
 #   tests/plants/run.sh             all of them
 #   tests/plants/run.sh ttl acks    those whose names contain one of these
-#   tests/plants/run.sh --third K   every third of them, from the K-th on (0, 1, 2); the others only have to apply
+#   tests/plants/run.sh --sixth K   every sixth of them, from the K-th on (0 to 5); the others only have to apply
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -65,9 +65,9 @@ builds() {
     (cd "$tree" && cargo ${1%% -- *} --no-run) >"$log" 2>&1
 }
 
-third=
-if [ "${1:-}" = --third ]; then
-    third=${2:?which third}
+sixth=
+if [ "${1:-}" = --sixth ]; then
+    sixth=${2:?which sixth}
     shift 2
 fi
 
@@ -76,7 +76,7 @@ cd "$root"
 patches=() count=0
 for patch in "$root"/tests/plants/*.patch; do
     selected "$patch" "$@" || continue
-    if [ -z "$third" ] || [ $((count % 3)) = "$third" ]; then
+    if [ -z "$sixth" ] || [ $((count % 6)) = "$sixth" ]; then
         patches+=("$patch")
     elif ! (cd "$tree" && git apply --check -C1 "$patch"); then
         echo "DOES NOT APPLY           $(basename "$patch" .patch)"
