@@ -84,6 +84,12 @@ impl Dedup {
         }
     }
 
+    /// From now on less may be remembered, or more: what goes now does not come back.
+    pub(crate) fn on_span(&mut self, now: Timestamp, span: Span) {
+        self.sent.trim(now, span, 0);
+        self.seen.trim(now, span, 0);
+    }
+
     /// Nothing is looked for among ours any more.
     pub(crate) fn forget_sent(&mut self) {
         self.sent = Recent::new();

@@ -71,6 +71,11 @@ impl Login {
         matches!(self.step, Step::Ours(_))
     }
 
+    /// Whether the first step was said.
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// What is to be said now, once: a login, with the challenge if there is one. It is to be said with
     /// [`credential`](Self::credential): the present one if it begins now.
     pub(crate) fn take_step(&mut self, present: Option<&Secret>) -> Option<Option<Bytes>> {

@@ -232,7 +232,7 @@ impl<P: Protocol> Session<P> {
             Command::NetworkBack => self.on_network_back(now),
             Command::Suspend => self.network.suspend(true),
             Command::Resume => self.network.suspend(false),
-            Command::Configure(config) => return self.on_config(config, out),
+            Command::Configure(config) => return self.on_config(now, config, out),
             Command::Authenticate(credential) => self.credentials.set(credential),
             Command::Credential { ask, answer } => return self.on_credential(now, ask, answer, out),
             Command::Taken { id } => self.on_taken(&id),

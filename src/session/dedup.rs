@@ -91,9 +91,10 @@ impl<P: Protocol> Session<P> {
         true
     }
 
-    /// Other settings: what is not compared any more is forgotten.
-    pub(super) fn on_dedup_policy(&mut self, was: Alike) {
+    /// Other settings: what is not compared any more is forgotten, and what is more than they keep.
+    pub(super) fn on_dedup_policy(&mut self, now: Timestamp, was: Alike) {
         let is = self.config.dedup;
+        self.dedup.on_span(now, is.span());
         if is.outgoing != was {
             self.dedup.forget_sent();
         }

@@ -61,14 +61,19 @@ impl<P: Protocol> Session<P> {
     }
 
     /// Other settings, if they are sound. What is under way keeps what it began with.
-    pub(super) fn on_config(&mut self, config: Box<Config>, out: &mut Actions<P>) -> Answer<P::Message> {
+    pub(super) fn on_config(
+        &mut self,
+        now: Timestamp,
+        config: Box<Config>,
+        out: &mut Actions<P>,
+    ) -> Answer<P::Message> {
         if let Err(bad) = config.check().and_then(|()| can_compare(&config, self.protocol.abilities())) {
             return Answer::BadConfig(bad);
         }
         let (was, is) = (self.config.connect, config.connect);
         let alike = self.config.dedup.outgoing;
         self.config = Arc::new(*config);
-        self.on_dedup_policy(alike);
+        self.on_dedup_policy(now, alike);
         self.outbox.on_policy();
         self.history.keep(self.config.history);
         self.ids.on_choice(&self.config.identity.client_id);

@@ -267,7 +267,6 @@ impl<P: Protocol> Session<P> {
         let beat = Beat::new(&self.config.heartbeat, link.abilities.pings, link.can_ping, &mut self.rng);
         let mut heartbeat = Heartbeat::new(beat, link.paused, now);
         heartbeat.tune(link.tuning.ping_every, link.tuning.ping_timeout);
-        link.credential = link.presented().cloned();
         link.stage = Stage::Restoring { heartbeat, refresh: None };
         link.owed.report = self.facts.to_tell.take();
         self.credentials.on_accepted(link.credential.as_ref());

@@ -284,7 +284,7 @@ impl<P: Protocol> Session<P> {
         let verdict = classify(failure, &self.circumstances(now, failure, host), &self.config.errors);
         let Notes { breach, loss, refused, forgiven } = verdict.notes;
         self.facts.violations = self.facts.violations.saturating_add(breach.into());
-        let presented = self.link.as_ref().and_then(Link::presented);
+        let presented = self.link.as_ref().and_then(|link| link.credential.as_ref());
         if loss {
             self.credentials.on_cut_off(presented);
         }
@@ -298,7 +298,7 @@ impl<P: Protocol> Session<P> {
     }
 
     fn circumstances(&self, now: Timestamp, failure: &Failure, host: Option<Recovery>) -> Circumstances {
-        let presented = self.link.as_ref().and_then(Link::presented);
+        let presented = self.link.as_ref().and_then(|link| link.credential.as_ref());
         let goodbye = self.link.as_ref().map_or(Comeback::Whenever, |link| link.comeback);
         let said = failure.close().map_or(Comeback::Whenever, |(code, reason)| self.protocol.comeback(code, reason));
         Circumstances {

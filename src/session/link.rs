@@ -17,8 +17,8 @@ pub(super) struct Link<L, M, I> {
     /// Which attempt in a row.
     pub(super) attempt: u64,
     pub(super) stage: Stage,
-    /// The credential that it stands and falls with: the one at its dial, then the one that it is logged in with. What
-    /// the peer says on it is said to that one, whatever has been set since.
+    /// The credential that it stands and falls with: the one at its dial, then the one that its login began with, which
+    /// may be none. What the peer says on it is said to that one, whatever has been set since.
     pub(super) credential: Option<Secret>,
     pub(super) abilities: Abilities,
     /// What the transport and the protocol have been told.
@@ -143,19 +143,6 @@ impl<L, M, I> Link<L, M, I> {
     /// Something is to be flushed, and nobody has been told yet.
     pub(super) const fn needs_flush(&self) -> bool {
         self.flights.is_busy() && !self.flushing
-    }
-
-    /// The credential that the peer judges now.
-    pub(super) fn presented(&self) -> Option<&Secret> {
-        let at_login = match &self.stage {
-            Stage::LoggingIn(login) => login.credential(),
-            Stage::Asking(_)
-            | Stage::Dialing { .. }
-            | Stage::Restoring { .. }
-            | Stage::Online { .. }
-            | Stage::Closing { .. } => None,
-        };
-        at_login.or(self.credential.as_ref())
     }
 
     pub(super) const fn heartbeat(&mut self) -> Option<&mut Heartbeat> {

@@ -111,7 +111,9 @@ impl<P: Protocol> Session<P> {
                 credential,
                 Stage::Online { refresh: Some(refresh), .. } | Stage::Restoring { refresh: Some(refresh), .. },
             )) if refresh.is_logging_in() => {
-                *credential = refresh.credential().cloned().or(credential.take());
+                if self.config.credentials.when.is_at_login() {
+                    *credential = refresh.credential().cloned();
+                }
                 self.credentials.on_accepted(credential.as_ref());
                 self.proof.on_online(self.endpoints.current(), credential.as_ref());
                 if self.reached() == error::Stage::Stable {

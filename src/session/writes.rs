@@ -138,7 +138,14 @@ impl<P: Protocol> Writer<'_, P> {
         }
         let present = self.credentials.at_login(policy);
         let (step, credential) = match &mut self.link.stage {
-            Stage::LoggingIn(login) => (login.take_step(present), login.credential()),
+            Stage::LoggingIn(login) => {
+                let begins = !login.has_begun();
+                let step = login.take_step(present);
+                if begins && step.is_some() && policy.when.is_at_login() {
+                    self.link.credential = login.credential().cloned();
+                }
+                (step, login.credential())
+            }
             Stage::Online { refresh: Some(refresh), .. } | Stage::Restoring { refresh: Some(refresh), .. } => {
                 (refresh.take_step(present), refresh.credential())
             }

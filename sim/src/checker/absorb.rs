@@ -85,14 +85,14 @@ impl<S: Spy> Checker<S> {
     }
 
     /// What was handed in counts from now on, unless it was refused.
-    pub(super) fn adopt<M>(&mut self, change: Change, answer: &Answer<M>) {
+    pub(super) fn adopt<M>(&mut self, now: Timestamp, change: Change, answer: &Answer<M>) {
         if matches!(answer, Answer::BadConfig(_) | Answer::BadEndpoints(_)) {
             return;
         }
         match change {
             Change::Config(config) => {
                 let queue = &config.queue;
-                self.twins.adopt(&self.config.dedup, &config.dedup);
+                self.twins.adopt(now, &self.config.dedup, &config.dedup);
                 self.most = (self.most.0.max(queue.max_messages), self.most.1.max(queue.max_bytes));
                 self.config = *config;
             }

@@ -189,7 +189,7 @@ impl<S: Spy> Checker<S> {
             self.note(verdict);
         }
         if let Some(change) = change {
-            self.adopt(change, answer);
+            self.adopt(now, change, answer);
         }
         self.over |= actions.iter().any(is_the_end);
         let room = self.most_actions();

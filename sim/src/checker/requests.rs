@@ -111,6 +111,13 @@ impl Ledger {
     }
 }
 
+impl Asked {
+    /// Whether the session may have taken a message for its failure, and asks again.
+    pub(super) const fn may_wait_again(self) -> bool {
+        self.retries && self.may_fail
+    }
+}
+
 impl Entry {
     pub(super) fn floats(&self) -> bool {
         self.asked.is_some_and(|asked| asked.floats)

@@ -61,9 +61,7 @@ impl Twins {
         let Some(id) = id.filter(|_| policy.incoming) else { return Ok(()) };
         let is_known = self.has_seen(now, policy, |seen| seen == &id[..]);
         self.seen.push_back((now, id.to_vec()));
-        while self.seen.len() > policy.count as usize {
-            self.seen.pop_front();
-        }
+        keep_last(&mut self.seen, policy.count);
         if is_known { Err(format!("order: {} of the peer is delivered again", id.escape_ascii())) } else { Ok(()) }
     }
 
@@ -83,9 +81,7 @@ impl Twins {
 
     /// Whatever had to be said to be the same has been.
     pub(super) fn close_turn(&mut self, policy: &DedupPolicy) -> Result<(), String> {
-        while self.known.len() > policy.count as usize {
-            self.known.pop_front();
-        }
+        keep_last(&mut self.known, policy.count);
         match self.newcomer.take() {
             Some((id, Some(twin))) => Err(format!("one outcome: {id} is the same as {twin}, and nobody said so")),
             Some((_, None)) | None => Ok(()),
@@ -93,7 +89,12 @@ impl Twins {
     }
 
     /// There are other settings.
-    pub(super) fn adopt(&mut self, was: &DedupPolicy, is: &DedupPolicy) {
+    pub(super) fn adopt(&mut self, now: Timestamp, was: &DedupPolicy, is: &DedupPolicy) {
+        // What less is kept of now does not come back with a larger number.
+        self.known.retain(|known| now.since(known.at) < is.within);
+        self.seen.retain(|(at, _)| now.since(*at) < is.within);
+        keep_last(&mut self.known, is.count);
+        keep_last(&mut self.seen, is.count);
         if was.outgoing != is.outgoing {
             self.known.clear();
         }
@@ -101,4 +102,8 @@ impl Twins {
             self.seen.clear();
         }
     }
+}
+
+fn keep_last<T>(list: &mut VecDeque<T>, most: u32) {
+    list.drain(..list.len().saturating_sub(most as usize));
 }

@@ -47,3 +47,10 @@ pub enum CredentialUse {
     /// In both.
     Both,
 }
+
+impl CredentialUse {
+    /// Whether the peer judges it by the login.
+    pub(crate) const fn is_at_login(self) -> bool {
+        matches!(self, Self::AtLogin | Self::Both)
+    }
+}

@@ -2,12 +2,13 @@
 
 use steadfast::{Class, Dropped, OpId, Outcome, Overflow};
 
-use super::{Context, Entry, Ledger, Why};
+use super::{super::requests::Asked, Context, Entry, Ledger, Why};
 
 impl Ledger {
     /// Whether a message can have ended so.
     pub(super) fn fits(&self, id: OpId, entry: &Entry, outcome: &Outcome, context: &Context) -> bool {
-        let waits = !entry.may_have_left();
+        // One that a message's name has failed may wait for its next try.
+        let waits = !entry.may_have_left() || entry.asked.is_some_and(Asked::may_wait_again);
         let too_late = entry.until.is_some_and(|until| until <= context.now);
         let class = entry.options.class;
         match outcome {

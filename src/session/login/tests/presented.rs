@@ -64,6 +64,33 @@ fn a_dial_that_is_refused_says_nothing_of_what_was_set_meanwhile() {
     }
 }
 
+/// None was presented: the refusal is not put down to what the dial was made with, and the next one is the second.
+#[test]
+fn the_refusal_of_a_login_without_a_credential_is_not_that_of_the_dials() {
+    let mut talk = dialed(CredentialUse::AtLogin);
+    talk.command(Command::Authenticate(None));
+    talk.up();
+    assert_eq!(refused(&mut talk), Recovery::Reauthenticate);
+    again(&mut talk);
+    talk.up();
+    assert_eq!(talk.said(), ["login"]);
+    assert_eq!(refused(&mut talk), Recovery::Fatal);
+}
+
+/// The login of such a protocol begins without a credential, and says nothing of the one in the request.
+#[test]
+fn a_login_that_is_refused_is_that_of_the_dial_where_the_dial_has_the_credential() {
+    let mut talk = dialed(CredentialUse::AtDial);
+    set(&mut talk, NEW);
+    talk.up();
+    assert_eq!(refused(&mut talk), Recovery::Reauthenticate, "of the old one");
+    for expected in [Recovery::Reauthenticate, Recovery::Fatal] {
+        again(&mut talk);
+        talk.up();
+        assert_eq!(refused(&mut talk), expected);
+    }
+}
+
 #[test]
 fn an_old_credential_that_is_set_again_has_been_refused() {
     let mut talk = dialed(CredentialUse::AtLogin);
@@ -149,7 +176,7 @@ fn a_renewal_that_is_refused_says_nothing_of_what_was_set_meanwhile() {
     talk.answer(3, NEW);
     assert_eq!(talk.said(), ["login hunter2-new"], "and is not what we are logged in with");
     talk.hear("ok");
-    assert_eq!(talk.session.link.as_ref().and_then(Link::presented), Some(&NEW.into()));
+    assert_eq!(talk.session.link.as_ref().and_then(|link| link.credential.clone()), Some(NEW.into()));
 }
 
 #[test]
