@@ -210,8 +210,9 @@ impl Pace {
     ) -> Result<(), String> {
         self.announced = Some(at);
         let floor = self.dialled_at.and_then(|last| last.after(config.retry.floor));
-        // As soon as it may be, where there is nothing to wait for.
-        if !self.waits || (self.place + 1 < self.endpoints && Some(at) == floor) {
+        // As soon as it may be, where there is nothing to wait for but a network that is lost.
+        let soonest = floor.max(self.lost).max(self.spread_until);
+        if !self.waits || (self.place + 1 < self.endpoints && Some(at) <= soonest) {
             return if floor <= Some(at) { Ok(()) } else { Err(format!("pace: dials at {at}, before {floor:?}")) };
         }
         let retry = &self.policy;
