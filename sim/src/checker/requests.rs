@@ -15,6 +15,8 @@ pub(super) struct Asked {
     named: bool,
     /// It may be failed by the name of a message, or was refused and may be asked again.
     pub(super) may_fail: bool,
+    /// It may be failed by the name of a message: what a message is about the checker does not know.
+    fails_by_name: bool,
     /// It was refused: from then on nobody but the session knows where in the queue it stands.
     floats: bool,
 }
@@ -37,6 +39,7 @@ impl Ledger {
             retries: options.retry.is_some(),
             named: options.answered_by.is_some(),
             may_fail: options.failed_by.is_some(),
+            fails_by_name: options.failed_by.is_some(),
             floats: false,
         };
         if let Some(entry) = self.entry(id) {
@@ -81,9 +84,12 @@ impl Ledger {
         }
     }
 
-    /// One that was refused goes to a transport again, whenever that is. `false`: it is another one.
+    /// One that was refused, or failed by a name, goes to a transport again, whenever that is. `false`: it is another one.
     pub(super) fn hand_over_again(&mut self, op: OpId) -> bool {
-        let Some(entry) = self.entry(op).filter(|entry| entry.floats() && !entry.handed) else { return false };
+        let goes_again = |entry: &Entry| {
+            if entry.handed { entry.asked.is_some_and(Asked::may_wait_again) } else { entry.floats() }
+        };
+        let Some(entry) = self.entry(op).filter(|entry| goes_again(entry)) else { return false };
         entry.handed = true;
         true
     }
@@ -114,7 +120,7 @@ impl Ledger {
 impl Asked {
     /// Whether the session may have taken a message for its failure, and asks again.
     pub(super) const fn may_wait_again(self) -> bool {
-        self.retries && self.may_fail
+        self.retries && self.fails_by_name
     }
 }
 
