@@ -347,6 +347,21 @@ fn a_changed_policy_counts_at_once() {
     assert_eq!(talk.keyed("a"), None);
 }
 
+/// Found by the laws: a key that no longer counted was known again as soon as more was remembered.
+#[test]
+fn a_smaller_window_forgets_for_good() {
+    let mut talk = Talk::online(|_| {});
+    let first = talk.keyed("a");
+    assert_eq!((first, talk.keyed("b")), (None, None));
+    for count in [1, 100] {
+        let mut config = Config::default();
+        config.dedup.outgoing = Alike::ByKey;
+        config.dedup.count = count;
+        assert_eq!(talk.command(Command::Configure(Box::new(config))), Answer::Done);
+    }
+    assert_eq!((talk.keyed("a"), talk.keyed("b")), (None, Some(2)));
+}
+
 /// The server saw no acknowledgement, and sends the message again on the next link.
 #[test]
 fn what_the_peer_sends_again_after_a_reconnect_is_not_delivered_again() {
