@@ -449,6 +449,20 @@ fn what_the_peer_drops_is_asked_for_again_alone() {
 }
 
 #[test]
+fn whoever_leaves_a_topic_that_waits_does_not_end_the_wait_of_the_others() {
+    let mut talk = Talk::many();
+    for _ in 0..2 {
+        talk.subscribe("a");
+    }
+    talk.log_in("ok");
+    talk.hear("sub-ok 1");
+    talk.flushed();
+    talk.hear("gone a moved");
+    talk.unsubscribe("a");
+    assert_eq!(sent(&talk.pass(Duration::from_secs(2))), ["sub 2 a"]);
+}
+
+#[test]
 fn a_topic_that_is_dropped_again_and_again_waits_longer_each_time() {
     let mut talk = Talk::new(MANY, |config| config.retry.jitter = steadfast::Jitter::None);
     talk.subscribe("a");

@@ -170,12 +170,15 @@ impl<T: Clone + Ord, M> Subscriptions<T, M> {
         no
     }
 
-    /// Wanted once less. `true` if that was the last time.
+    /// Wanted once less. `true` if that was the last time; the others go on waiting.
     pub(crate) fn unwant(&mut self, no: TopicNo) -> bool {
-        self.end_wait(no);
         let Some(wanted) = self.get_mut(no).filter(|wanted| wanted.count > 0) else { return false };
         wanted.count -= 1;
-        wanted.count == 0
+        let is_last = wanted.count == 0;
+        if is_last {
+            self.end_wait(no);
+        }
+        is_last
     }
 
     /// Nobody wants it and no link has it: its place is free.
