@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use steadfast::{
     Action, Alike, Answer, BadConfig, Cause, Command, Config, Down, Dropped, Event, Input, LinkId, Machine, Never,
-    OpId, Outcome, Overflow, Recovery, Report, SendOptions, Session, Text, Timestamp, Why,
+    OpId, Outcome, Overflow, Recovery, Report, SendOptions, Session, SubscribeOptions, Text, Timestamp, Topics, Why,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -22,12 +22,16 @@ struct Talk {
 
 impl Talk {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with(Toy::default(), change)
+    }
+
+    fn with(toy: Toy, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.dedup.outgoing = Alike::ByKey;
         config.dedup.incoming = true;
         change(&mut config);
-        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
-        let session = Checked::new(session, Toy::default(), config);
+        let session = Session::new(toy, config.clone(), 7).expect("a sound configuration");
+        let session = Checked::new(session, toy, config);
         Self { session, now: Timestamp::from_millis(1), link: LinkId(0), frames: 0, out: Vec::new() }
     }
 
@@ -35,6 +39,18 @@ impl Talk {
         let mut talk = Self::new(change);
         talk.command(Command::Connect);
         talk.go_online();
+        talk
+    }
+
+    /// Its topic `a` is confirmed, and what it says is held until the answer to operation 2, its snapshot.
+    fn holding(change: impl FnOnce(&mut Config)) -> Self {
+        let mut talk = Self::with(Toy { topics: Topics::Many, ..Toy::default() }, change);
+        let options = Box::new(SubscribeOptions::default().snapshot("all of a".into()));
+        talk.command(Command::Subscribe { topic: "a".into(), options });
+        talk.command(Command::Connect);
+        talk.go_online();
+        talk.hear("sub-ok 1");
+        assert_eq!(talk.sent(), ["req 2 all of a"]);
         talk
     }
 
@@ -389,6 +405,42 @@ fn what_was_not_taken_yet_is_not_acknowledged_because_it_comes_again() {
     assert_eq!((talk.delivered().len(), talk.sent().len()), (0, 0));
     talk.taken("s-1");
     assert_eq!(talk.sent(), ["ack s-1"], "the acknowledgement of both");
+}
+
+/// It was never delivered, so the one that comes again is no duplicate.
+#[test]
+fn what_is_lost_while_it_is_held_is_delivered_when_it_comes_again() {
+    let mut talk = Talk::holding(|_| {});
+    talk.hear("t! s-1 a one");
+    assert_eq!(talk.delivered(), [""; 0], "held for the snapshot");
+    talk.down(0);
+    talk.again();
+    talk.hear("sub-ok 3");
+    talk.hear("item 4 the state");
+    talk.hear("t! s-1 a one");
+    assert_eq!((talk.delivered(), talk.came_again().len()), (vec!["one"], 0));
+    talk.hear("t! s-1 a one");
+    assert_eq!((talk.delivered().len(), talk.came_again().len()), (0, 1), "now it was");
+
+    let mut talk = Talk::holding(|config| config.subscriptions.held_max = 1);
+    for line in ["t! s-1 a one", "t! s-2 a two", "item 2 the state"] {
+        talk.hear(line);
+    }
+    assert_eq!(talk.delivered(), ["two"]);
+    talk.hear("t! s-1 a one");
+    assert_eq!(talk.delivered(), ["one"], "there was no room for it");
+}
+
+#[test]
+fn what_comes_again_while_it_is_held_is_delivered_once() {
+    let mut talk = Talk::holding(|_| {});
+    for line in ["t! s-1 a one", "t! s-1 a one", "t! s-2 a two", "item 2 the state"] {
+        talk.hear(line);
+    }
+    assert_eq!((talk.delivered(), talk.came_again()), (vec!["one", "two"], vec![&b"s-1"[..]]));
+    assert_eq!((talk.counted(), talk.session.machine().stats().received), ((0, 1), 2));
+    talk.taken("s-1");
+    assert_eq!(talk.sent(), ["ack s-1"]);
 }
 
 #[test]

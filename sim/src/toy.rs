@@ -22,7 +22,7 @@ use crate::{Got, Sent, Spy};
 /// | `ack ID` | `m some text`, `m! ID some text` (wants an ack) |
 /// | `sub 7 a b` (our operation 7: the topics a and b), `unsub 8 a` | `sub-ok 7`, `sub-no 7 REASON`, `sub-no 7 MILLIS REASON` (come again then) |
 /// | | `on a` (is confirmed), `off a REASON` (has ended), `gone a REASON` (is lost) |
-/// | | `t a some text` (of the topic a), `t# 17 a some text` (at position 17), `item 7 some text` (of our operation 7) |
+/// | | `t a some text` (of the topic a), `t# 17 a some text` (at position 17), `t! ID a some text` (wants an ack), `item 7 some text` (of our operation 7) |
 /// | `bye`, `report 3` (our failure 3) | `away MILLIS REASON`, `go ADDRESS`, `trouble REASON`, `lost REASON` (the login is no longer valid) |
 ///
 /// The first word of `m` is the name of the message, and `trouble` is the name of the other. Anything else is a minor
@@ -199,6 +199,11 @@ fn meaning(line: &str) -> Heard<Text, Text> {
         ("t#", Ok(position)) => {
             let (topic, text) = tail.split_once(' ').unwrap_or((tail, ""));
             let marks = Marks { position: Some(position), ..Marks::default() };
+            Heard::Message { message: text.into(), topic: Some(topic.into()), mark: Mark::new(marks) }
+        }
+        ("t!", _) => {
+            let (topic, text) = tail.split_once(' ').unwrap_or((tail, ""));
+            let marks = Marks { id: Some(head.to_owned().into()), ack: true, ..Marks::default() };
             Heard::Message { message: text.into(), topic: Some(topic.into()), mark: Mark::new(marks) }
         }
         ("item", Ok(op)) => Heard::Item { op: OpId(op), message: tail.into() },

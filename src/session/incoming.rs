@@ -185,10 +185,11 @@ impl<P: Protocol> Session<P> {
         out: &mut Actions<P>,
     ) {
         self.activity.on_message(now);
-        if self.config.dedup.incoming && self.is_duplicate(now, id, &mark, out) {
+        // What is held is compared when it is delivered: until then it can be lost, and has to come again.
+        let is_compared = self.config.dedup.incoming && !self.is_held(id, topic.as_ref());
+        if is_compared && self.is_duplicate(now, id, &mark, out) {
             return;
         }
-        self.stats.received += 1;
         let (message, mark) = match &topic {
             Some(of) if self.topics.len() > 0 => match self.on_topic_message(now, id, of, message, mark, out) {
                 Some(message) => message,
@@ -196,6 +197,7 @@ impl<P: Protocol> Session<P> {
             },
             Some(_) | None => (message, mark),
         };
+        self.stats.received += 1;
         out.push(Action::Emit(Event::Message { message, topic, mark, link: id }));
     }
 

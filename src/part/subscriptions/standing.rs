@@ -347,6 +347,12 @@ impl<I> Standings<I> {
         }
     }
 
+    /// Whether what it says is held.
+    pub(crate) fn holds(&self, no: TopicNo) -> bool {
+        let standing = self.standings.get(no.at as usize).filter(|standing| standing.no == Some(no));
+        standing.is_some_and(|standing| standing.held.is_some())
+    }
+
     /// A message of the topic: kept, if what it says is held. At the bound the oldest is given up.
     pub(crate) fn keep(&mut self, no: TopicNo, message: I, mark: Mark, most: u32) -> Option<(I, Mark)> {
         let standing = self.standings.get_mut(no.at as usize).filter(|standing| standing.no == Some(no));

@@ -104,6 +104,14 @@ impl<P: Protocol> Session<P> {
         }
     }
 
+    /// Whether what this link says of the topic is held.
+    pub(in crate::session) fn is_held(&self, id: LinkId, topic: Option<&P::Topic>) -> bool {
+        let no = topic.and_then(|topic| self.topics.find(topic));
+        let link = self.link.as_ref().filter(|link| link.id == id);
+        let is_wanted = |no| self.topics.get(no).is_some_and(|wanted| wanted.count > 0);
+        no.zip(link).is_some_and(|(no, link)| is_wanted(no) && link.topics.holds(no))
+    }
+
     /// A message of a topic; it comes back, unless it is held.
     pub(in crate::session) fn on_topic_message(
         &mut self,
@@ -168,7 +176,7 @@ impl<P: Protocol> Session<P> {
             Errand::Snapshot => {
                 let held = self.link.as_mut().filter(|link| link.id == id).and_then(|link| link.topics.release(op));
                 match held {
-                    Some((no, held)) => self.on_snapshot(no, Some(message), *held, out),
+                    Some((no, held)) => self.on_snapshot(now, no, Some(message), *held, out),
                     None => self.stats.unexpected += 1,
                 }
             }
@@ -180,6 +188,7 @@ impl<P: Protocol> Session<P> {
     /// The snapshot, then what was held for it.
     fn on_snapshot(
         &mut self,
+        now: Timestamp,
         no: TopicNo,
         message: Option<P::Incoming>,
         held: Held<P::Incoming>,
@@ -193,22 +202,33 @@ impl<P: Protocol> Session<P> {
         if has_lost || !held.is_empty() {
             self.tell_gap(no, out);
         }
-        let Some((wanted, link)) = self.topics.get_mut(no).zip(link) else { return };
+        let Some(link) = link else { return };
         for (message, mark) in held {
+            if self.config.dedup.incoming && self.is_duplicate(now, link, &mark, out) {
+                continue;
+            }
+            self.stats.received += 1;
+            let Some(wanted) = self.topics.get_mut(no) else { return };
             wanted.last = mark.marks().and_then(|marks| marks.position).or(wanted.last);
             out.push(Action::Emit(Event::Message { message, topic: Some(topic.clone()), mark, link }));
         }
     }
 
     /// There is no snapshot: what was held comes after a gap.
-    pub(super) fn on_no_snapshot(&mut self, op: OpId, why: Option<Box<Rejected>>, out: &mut Actions<P>) {
+    pub(super) fn on_no_snapshot(
+        &mut self,
+        now: Timestamp,
+        op: OpId,
+        why: Option<Box<Rejected>>,
+        out: &mut Actions<P>,
+    ) {
         let Some((no, held)) = self.link.as_mut().and_then(|link| link.topics.release(op)) else { return };
         self.tell_topic(no, TopicNews::NoSnapshot { why }, out);
         if let Some(wanted) = self.topics.get_mut(no) {
             wanted.has_gap = true;
         }
         self.tell_gap(no, out);
-        self.on_snapshot(no, None, *held, out);
+        self.on_snapshot(now, no, None, *held, out);
     }
 
     /// The answer to an operation; it comes back, if it is not one of topics.
@@ -236,10 +256,10 @@ impl<P: Protocol> Session<P> {
             (Errand::Unsubscribe, Ok(()) | Err(_)) => self.on_left(op, out),
             (Errand::Snapshot, Ok(())) => {
                 if let Some((no, held)) = self.link.as_mut().and_then(|link| link.topics.release(op)) {
-                    self.on_snapshot(no, None, *held, out);
+                    self.on_snapshot(now, no, None, *held, out);
                 }
             }
-            (Errand::Snapshot, Err(why)) => self.on_no_snapshot(op, Some(why), out),
+            (Errand::Snapshot, Err(why)) => self.on_no_snapshot(now, op, Some(why), out),
         }
         if errand != Errand::Subscribe {
             self.end_op(op);

@@ -22,7 +22,7 @@ impl<P: Protocol> Session<P> {
             }
             let errand = link.topics.op(op).map_or(Errand::Snapshot, |known| known.errand);
             match (&link.stage, errand) {
-                (_, Errand::Snapshot) => self.on_no_snapshot(op, None, out),
+                (_, Errand::Snapshot) => self.on_no_snapshot(now, op, None, out),
                 (Stage::Restoring { .. }, Errand::Subscribe | Errand::Unsubscribe) => {
                     return self.lose(now, Failure::RestoreTimeout, None, Parting::Abort, out);
                 }
