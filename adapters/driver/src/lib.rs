@@ -1,6 +1,6 @@
 //! The one async loop and the handle that every adapter of `steadfast` shares.
 //!
-//! In the browser, which has WebSockets and no sockets, `Ws`, `MaybeTls`, `Upgrade::over` and all that the feature `tls`
+//! In the browser, which has WebSockets and no sockets, `Ws`, `MaybeTls`, `Tcp`, `Native`, `Upgrade::over` and all that the feature `tls`
 //! brings are left out.
 
 mod address;
@@ -26,6 +26,8 @@ mod mailbox;
 mod maybe_tls;
 #[cfg(feature = "json")]
 mod named;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod native;
 mod queue;
 mod request;
 mod runtime;
@@ -33,6 +35,8 @@ mod shared;
 mod slots;
 mod stream;
 mod subscription;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod tcp;
 mod ticket;
 #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
 mod tls;
@@ -45,6 +49,8 @@ mod waits;
 mod weights;
 #[cfg(test)]
 mod wire;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod wristwatch;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod ws;
 
@@ -62,16 +68,22 @@ pub use mailbox::{EVENTS_BYTES_MAX, EVENTS_MAX, Mailbox};
 pub use maybe_tls::MaybeTls;
 #[cfg(feature = "json")]
 pub use named::NotEmitted;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use native::{Countdown, Native, Net, Timer};
 pub use request::{Request, RequestError};
 #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
 pub use runtime::Securing;
 pub use runtime::{Clock, Dial, Dialer, Runtime, Sleep, Upgrading};
 pub use stream::Socket;
 pub use subscription::{SubscribeError, Subscribed, Subscription, Update};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use tcp::{Tcp, cause_of, open_tcp};
 pub use ticket::Ticket;
 #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
 pub use tls::{BadTrust, Tls, Trust};
 pub use transport::{Io, Transport};
 pub use upgrade::{BadHeader, Upgrade};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use wristwatch::Wristwatch;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use ws::Ws;

@@ -50,24 +50,27 @@
 //! ([`Cause::Tls`](steadfast::Cause::Tls)): no retry would change it. Everything else that can go wrong in TLS is tried
 //! again.
 
-mod clock;
-mod dial;
 mod io;
-mod sleep;
+mod net;
 
 use steadfast::Plain;
 
-pub use clock::Tokio;
-pub use dial::{Tcp, cause_of, open_tcp, open_ws};
-pub use io::TokioIo;
-pub use sleep::Timer;
+pub use io::{TokioIo, open_ws};
+pub use net::{Countdown, Net, open_tcp};
 #[cfg(feature = "tls")]
 pub use steadfast_driver::{BadTrust, Trust};
 pub use steadfast_driver::{
     BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, Kept, LAST_DRAIN, Lagged,
     Latest, Mailbox, Request, RequestError, SubscribeError, Subscribed, Subscription, Ticket, Update, Upgrade,
+    cause_of,
 };
 
+/// The clock and the timers. See [`steadfast_driver::Native`].
+pub type Tokio = steadfast_driver::Native<Net>;
+/// The dialer for `ws://` and `wss://`. See [`steadfast_driver::Tcp`].
+pub type Tcp = steadfast_driver::Tcp<Net>;
+/// A timer on tokio's wheel; arming it panics outside a runtime, and in one that was built without timers.
+pub type Timer = steadfast_driver::Timer<Countdown>;
 /// The future that keeps a session going. See [`steadfast_driver::Driver`].
 pub type Driver<P, D = Tcp> = steadfast_driver::Driver<P, Tokio, D>;
 /// A session in one piece. See [`steadfast_driver::Socket`].
@@ -78,7 +81,7 @@ pub type Socket<P, D = Tcp> = steadfast_driver::Socket<P, Tokio, D>;
 /// What is wrong with the URL is said by [`Builder::build`].
 #[must_use]
 pub fn connect(url: &str) -> Builder<Plain, Tokio, Tcp> {
-    Builder::new(Tokio::new(), Tcp::to(url).map_err(BuildError::Address))
+    Builder::connect(url)
 }
 
 /// A session over links that the embedder opens: a Unix socket, a proxy, TLS of its own.

@@ -1,30 +1,26 @@
-//! How is the peer reached? By name and TCP, or over whatever stream the embedder opens.
+//! How is the peer reached? By name and TCP.
 
 use std::{future::Future, io, net::SocketAddr, pin::Pin};
 
 use steadfast::{Attempt, Cause, Text};
-use steadfast_driver::{Address, BadAddress, Clock, Dial, Dialer, MaybeTls, Upgrade, Upgrading, Ws};
-#[cfg(feature = "tls")]
-use steadfast_driver::{BuildError, Securing, Trust};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, lookup_host},
-};
 
-use crate::{Tokio, TokioIo};
+use crate::{Address, BadAddress, Clock, Dial, Dialer, MaybeTls, Net, Upgrade, Upgrading, Wristwatch, Ws};
+#[cfg(feature = "tls")]
+use crate::{BuildError, Securing, Trust};
 
 /// The dialer for `ws://` and `wss://`: it resolves the name, connects with TCP, secures that with TLS if the URL
 /// says so, and does the handshake.
 #[derive(Clone, Debug)]
-pub struct Tcp {
+pub struct Tcp<N> {
+    net: N,
     upgrade: Upgrade,
     #[cfg(feature = "tls")]
     trust: Trust,
 }
 
-impl Tcp {
+impl<N: Net> Tcp<N> {
     /// Dials this URL. A `wss://` server has to be one that the machine trusts, unless something else is
-    /// [set](steadfast_driver::Builder::trust).
+    /// [set](crate::Builder::trust).
     ///
     /// # Errors
     ///
@@ -32,6 +28,7 @@ impl Tcp {
     pub fn to(url: &str) -> Result<Self, BadAddress> {
         let address: Address = url.parse()?;
         Ok(Self {
+            net: N::default(),
             #[cfg(not(feature = "tls"))]
             upgrade: Upgrade::to(address.without_tls()?),
             #[cfg(feature = "tls")]
@@ -42,17 +39,16 @@ impl Tcp {
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn secure(&self, stream: TcpStream, address: &Address) -> Result<MaybeTls<TokioIo<TcpStream>>, Cause> {
+    async fn secure(&self, io: N::Stream, address: &Address) -> Result<MaybeTls<N::Stream>, Cause> {
         if address.is_secure() {
             // An endpoint of the session's; the URL of the dialer was looked at when it was made.
             return Err(Cause::Impossible(format!("endpoint {address}: {}", BadAddress::NoTls).into()));
         }
-        Ok(MaybeTls::Plain(TokioIo(stream)))
+        Ok(MaybeTls::Plain(io))
     }
 
     #[cfg(feature = "tls")]
-    async fn secure(&self, stream: TcpStream, address: &Address) -> Result<MaybeTls<TokioIo<TcpStream>>, Cause> {
-        let io = TokioIo(stream);
+    async fn secure(&self, io: N::Stream, address: &Address) -> Result<MaybeTls<N::Stream>, Cause> {
         if !address.is_secure() {
             return Ok(MaybeTls::Plain(io));
         }
@@ -60,21 +56,21 @@ impl Tcp {
     }
 }
 
-impl Upgrading for Tcp {
+impl<N> Upgrading for Tcp<N> {
     fn upgrade(&mut self) -> &mut Upgrade {
         &mut self.upgrade
     }
 }
 
 #[cfg(feature = "tls")]
-impl Securing for Tcp {
+impl<N> Securing for Tcp<N> {
     fn trust(&mut self, trust: Trust) {
         self.trust = trust;
     }
 }
 
-impl Dialer for Tcp {
-    type Transport = Ws<MaybeTls<TokioIo<TcpStream>>>;
+impl<N: Net> Dialer for Tcp<N> {
+    type Transport = Ws<MaybeTls<N::Stream>>;
     type Dial = Pin<Box<dyn Future<Output = Dial<Self::Transport>> + Send>>;
 
     #[cfg(feature = "tls")]
@@ -86,17 +82,16 @@ impl Dialer for Tcp {
         let tcp = self.clone();
         Box::pin(async move {
             let address = tcp.upgrade.address_for(&attempt)?;
-            let stream = open_tcp(&address, &attempt).await?;
-            let peer = stream.peer_addr().ok();
+            let (stream, peer) = open_tcp(&tcp.net, &address, &attempt).await?;
             let io = tcp.secure(stream, &address).await?;
-            let (link, mut handshake) = tcp.upgrade.over(io, &attempt, || Tokio::new().now()).await?;
-            handshake.address = peer.map(|peer| peer.to_string().into());
+            let (link, mut handshake) = tcp.upgrade.over(io, &attempt, || Wristwatch::new().now()).await?;
+            handshake.address = Some(peer.to_string().into());
             Ok((link, handshake))
         })
     }
 }
 
-/// Resolves the name and opens a TCP connection, with `TCP_NODELAY`: the driver joins small writes itself.
+/// Resolves the name and opens a TCP connection; gives it and the address that it leads to.
 ///
 /// The addresses of the name are tried in turn. Each attempt starts with another one, so an address that
 /// swallows everything cannot use up the time of every attempt.
@@ -109,50 +104,13 @@ impl Dialer for Tcp {
 /// # Cancel safety
 ///
 /// Dropping the future gives the attempt up; a look-up of a name that has begun ends in the background.
-pub async fn open_tcp(address: &Address, attempt: &Attempt) -> Result<TcpStream, Cause> {
-    let found = lookup_host((address.host(), address.port())).await.map_err(|error| unresolved(address, &error))?;
-    let addresses = in_turn(found.collect(), attempt.attempt);
+pub async fn open_tcp<N: Net>(net: &N, address: &Address, attempt: &Attempt) -> Result<(N::Stream, SocketAddr), Cause> {
+    let found = net.resolve(address.host(), address.port()).await.map_err(|error| unresolved(address, &error))?;
+    let addresses = in_turn(found, attempt.attempt);
     if addresses.is_empty() {
         return Err(unresolved(address, &"it has no addresses"));
     }
-    let stream = connect(&addresses).await.map_err(|error| cause_of(&error))?;
-    stream.set_nodelay(true).map_err(|error| cause_of(&error))?;
-    Ok(stream)
-}
-
-/// Does the handshake over a stream that the embedder has opened: a Unix socket, a proxy's tunnel.
-///
-/// ```no_run
-/// use steadfast::Attempt;
-/// use steadfast_driver::Upgrade;
-/// use steadfast_tokio::{cause_of, open_ws};
-/// use tokio::net::UnixStream;
-///
-/// let upgrade = Upgrade::to("ws://localhost/events".parse()?);
-/// let dialer = move |attempt: Attempt| {
-///     let upgrade = upgrade.clone();
-///     async move {
-///         let stream = UnixStream::connect("/run/server.sock").await.map_err(|error| cause_of(&error))?;
-///         open_ws(stream, &upgrade, &attempt).await
-///     }
-/// };
-/// # fn is_dialer(_: impl steadfast_driver::Dialer) {}
-/// # is_dialer(dialer);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Errors
-///
-/// As [`Upgrade::over`].
-///
-/// # Cancel safety
-///
-/// Dropping the future drops the stream.
-pub async fn open_ws<S>(stream: S, upgrade: &Upgrade, attempt: &Attempt) -> Dial<Ws<TokioIo<S>>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    upgrade.over(TokioIo(stream), attempt, || Tokio::new().now()).await
+    connect(net, &addresses).await.map_err(|error| cause_of(&error))
 }
 
 /// The cause for a stream that could not be opened.
@@ -182,11 +140,11 @@ fn in_turn(mut addresses: Vec<SocketAddr>, attempt: u64) -> Vec<SocketAddr> {
 }
 
 /// The first connection that can be had, or the last error.
-async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+async fn connect<N: Net>(net: &N, addresses: &[SocketAddr]) -> io::Result<(N::Stream, SocketAddr)> {
     let mut last = io::ErrorKind::AddrNotAvailable.into();
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
+    for &address in addresses {
+        match net.connect(address).await {
+            Ok(stream) => return Ok((stream, address)),
             Err(error) => last = error,
         }
     }
@@ -195,19 +153,60 @@ async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        task::{Context, Poll},
+        time::Duration,
+    };
+
     use super::*;
+    use crate::{Countdown, Io};
+
+    /// A runtime without a network.
+    #[derive(Clone, Debug, Default)]
+    struct Nowhere;
+
+    impl Net for Nowhere {
+        type Stream = Self;
+        type Countdown = Self;
+
+        async fn resolve(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        async fn connect(&self, _: SocketAddr) -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    impl Io for Nowhere {
+        fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_write(&mut self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    impl Countdown for Nowhere {
+        fn set(&mut self, _: Duration) {}
+
+        fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
 
     #[test]
     fn what_cannot_be_dialled_is_refused_before_anything_is() {
-        assert!(Tcp::to("ws://localhost:9001/").is_ok());
-        assert_eq!(Tcp::to("localhost:9001").err(), Some(BadAddress::NoScheme));
-        assert_eq!(Tcp::to("wss://localhost").is_ok(), cfg!(feature = "tls"));
+        assert!(Tcp::<Nowhere>::to("ws://localhost:9001/").is_ok());
+        assert_eq!(Tcp::<Nowhere>::to("localhost:9001").err(), Some(BadAddress::NoScheme));
+        assert_eq!(Tcp::<Nowhere>::to("wss://localhost").is_ok(), cfg!(feature = "tls"));
     }
 
     #[cfg(not(feature = "tls"))]
     #[test]
     fn a_build_without_tls_says_which_feature_it_lacks() {
-        let bad = Tcp::to("wss://localhost").expect_err("there is no TLS");
+        let bad = Tcp::<Nowhere>::to("wss://localhost").expect_err("there is no TLS");
         assert_eq!(bad, BadAddress::NoTls);
         assert!(bad.to_string().contains("feature `tls`"), "{bad}");
     }

@@ -1,25 +1,21 @@
-//! What time is it, for a session on tokio?
+//! What time is it, for a session on a computer that sleeps?
 
 use std::time::{Duration, SystemTime};
 
 use steadfast::Timestamp;
-use steadfast_driver::{Clock, Runtime};
 
-use crate::sleep::Timer;
+use crate::Clock;
 
-/// The clock and the timers of tokio.
-///
-/// The clock is set by the system's when it is made, and from then on counts as a wristwatch does: on Linux
-/// the time in which the computer sleeps is included, and it never goes backwards. tokio's timers stand still
-/// in that sleep, so a deadline that passed in it is noticed with the first thing that happens after it.
+/// A clock that is set by the system's when it is made, and from then on counts as a wristwatch does: on Linux the time
+/// in which the computer sleeps is included, and it never goes backwards.
 #[derive(Clone, Copy, Debug)]
-pub struct Tokio {
+pub struct Wristwatch {
     /// The Unix time at which the counter stood at zero.
     zero: Duration,
     counter: Counter,
 }
 
-impl Tokio {
+impl Wristwatch {
     /// A clock that starts with what the system's shows.
     #[must_use]
     pub fn new() -> Self {
@@ -29,24 +25,16 @@ impl Tokio {
     }
 }
 
-impl Default for Tokio {
+impl Default for Wristwatch {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Clock for Tokio {
+impl Clock for Wristwatch {
     fn now(&self) -> Timestamp {
         let micros = (self.zero + self.counter.elapsed()).as_micros();
         Timestamp::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
-    }
-}
-
-impl Runtime for Tokio {
-    type Sleep = Timer;
-
-    fn sleep(&self) -> Timer {
-        Timer::new(*self)
     }
 }
 
@@ -90,13 +78,13 @@ mod tests {
     #[test]
     fn it_starts_with_the_time_of_the_system() {
         let system = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_micros();
-        let (system, ours) = (system(), u128::from(Tokio::new().now().as_micros()));
+        let (system, ours) = (system(), u128::from(Wristwatch::new().now().as_micros()));
         assert!(system.abs_diff(ours) < 10_000_000, "{system} {ours}");
     }
 
     #[test]
     fn it_goes_on_and_never_back() {
-        let clock = Tokio::new();
+        let clock = Wristwatch::new();
         let start = clock.now();
         let mut last = start;
         while clock.now() < start.after(Duration::from_millis(1)).expect("a time to come") {
