@@ -4,7 +4,7 @@
 
 use std::{net::TcpListener, thread, time::Duration};
 
-use steadfast::{Config, Event, Frame, Outcome, Plain, SendOptions};
+use steadfast::{Config, Event, Frame, Outcome, Phase, Plain, SendOptions};
 use steadfast_async_std::{Client, Drain, Driver, Events, Item, connect};
 use tungstenite::accept;
 
@@ -42,6 +42,15 @@ async fn message(events: &mut Events<Plain>) -> Frame {
     }
 }
 
+async fn online(events: &mut Events<Plain>) {
+    loop {
+        let item = events.next().await.expect("the session goes on");
+        if matches!(item, Item::Event(Event::Phase(change)) if change.to == Phase::Online) {
+            return;
+        }
+    }
+}
+
 #[test]
 fn what_is_sent_comes_back_and_a_close_ends_it() {
     async_std::task::block_on(async {
@@ -60,7 +69,8 @@ fn it_survives_a_server_that_leaves() {
         let (client, mut events, driver) = connect(&server(4)).config(quick()).build().unwrap();
         let _driver = async_std::task::spawn(driver);
         for round in ["1", "2", "3", "4"] {
-            client.send_with(round, SendOptions::new(steadfast::Class::AtLeastOnce)).unwrap();
+            online(&mut events).await;
+            client.send(round).unwrap();
             assert_eq!(message(&mut events).await, Frame::from(round));
         }
     });

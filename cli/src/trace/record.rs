@@ -19,7 +19,7 @@ use steadfast::{
     protocol::json::Json,
     trace::{Header, Redact, Redaction, Tape},
 };
-use steadfast_tokio::{Builder, Dialer, Tokio};
+use steadfast_tokio::{Builder, Dialer};
 
 use crate::Failure;
 
@@ -101,13 +101,13 @@ impl Recording {
     /// # Errors
     ///
     /// The settings make no sense.
-    pub(crate) fn watch<P, D>(
+    pub(crate) fn watch<P, R, D>(
         &self,
-        builder: Builder<P, Tokio, D>,
+        builder: Builder<P, R, D>,
         protocol: &P,
         seed: u64,
         config: Config,
-    ) -> Result<Builder<P, Tokio, D>, Failure>
+    ) -> Result<Builder<P, R, D>, Failure>
     where
         P: Recordable,
         D: Dialer,

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     check::Sent,
-    client::{self, Client, Driver},
+    client::{self, Client, Start},
     journal::Journal,
     plan::{Plan, TICK},
     sender::Sender,
@@ -60,12 +60,12 @@ pub(super) async fn run(
     recording: Option<&Recording>,
 ) -> Result<Course, Failure> {
     let start = Instant::now();
-    let (client, events, driver) = client::open(plan, proxy.address(), server, recording)?;
+    let (client, events, start_driver) = client::open(plan, proxy.address(), server, recording)?;
     let journal = tokio::spawn(Journal::keep(events));
     let mut storm = JoinSet::new();
     let faults = rage(&mut storm, Storm::new(Arc::clone(proxy), plan.schedule()));
     let mut sending = Sending::new(plan, start, client.clone(), faults);
-    let sent = sending.run(driver).await;
+    let sent = sending.run(start_driver).await;
     let Sending { sender, counts, .. } = sending;
     let (accepted, refused) = sender.outcomes(Instant::now() + plan.outcomes_limit()).await;
     let took = start.elapsed();
@@ -125,9 +125,9 @@ impl<'a> Sending<'a> {
 
     /// Sends a first part when there is no link and nobody tries to have one; then the rest, until all faults
     /// have struck.
-    async fn run(&mut self, driver: Driver) -> Result<(), String> {
+    async fn run(&mut self, start: Start) -> Result<(), String> {
         self.send_up_to(self.plan.early())?;
-        tokio::spawn(driver);
+        start();
         match timeout(self.plan.limit(), self.go_on()).await {
             Ok(sent) => sent,
             Err(_) => Err(format!(

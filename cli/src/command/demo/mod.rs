@@ -23,6 +23,7 @@ use tokio::{select, signal::ctrl_c};
 
 use self::{
     check::{Class, Evidence, check},
+    client::Adapter,
     course::Course,
     plan::Plan,
     report::Report,
@@ -54,6 +55,9 @@ pub(super) struct Args {
     /// What is promised for each message
     #[arg(long, default_value = "at-least-once")]
     class: Class,
+    /// What the client runs on
+    #[arg(long, default_value = "tokio")]
+    adapter: Adapter,
     /// Which server
     #[arg(long, default_value = "embedded")]
     server: server::Kind,

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use steadfast::Config;
 
-use super::{Args, check::Class};
+use super::{Args, check::Class, client::Adapter};
 use crate::chaos::Schedule;
 
 /// The numbers of a run.
@@ -12,6 +12,8 @@ use crate::chaos::Schedule;
 pub(super) struct Plan {
     /// What is promised for each message.
     pub(super) class: Class,
+    /// What the client is on.
+    pub(super) adapter: Adapter,
     /// How many messages are to be accepted.
     pub(super) messages: u64,
     /// How many faults are to strike.
@@ -38,8 +40,8 @@ impl Plan {
         } else {
             (quick(), Duration::from_millis(350), Duration::from_secs(10))
         };
-        let (class, messages, faults, seed) = (args.class, args.messages, args.faults, args.seed);
-        Self { class, messages, faults, seed, config, every, patience }
+        let Args { class, adapter, messages, faults, seed, .. } = *args;
+        Self { class, adapter, messages, faults, seed, config, every, patience }
     }
 
     pub(super) const fn schedule(&self) -> Schedule {
@@ -95,7 +97,11 @@ impl fmt::Display for Plan {
             Class::AtLeastOnce => "at least once",
             Class::AtMostOnce => "at most once",
         };
-        writeln!(f, "{} messages {class}, {} faults, seed {}", self.messages, self.faults, self.seed)?;
+        write!(f, "{} messages {class}, {} faults, seed {}", self.messages, self.faults, self.seed)?;
+        if self.adapter != Adapter::Tokio {
+            write!(f, ", on {}", self.adapter)?;
+        }
+        writeln!(f)?;
         let (retry, heartbeat) = (&self.config.retry, &self.config.heartbeat);
         write!(
             f,
@@ -116,8 +122,18 @@ mod tests {
     use crate::server::Kind;
 
     fn plan(messages: u64, faults: u64) -> Plan {
-        let (class, server) = (Class::AtMostOnce, Kind::Embedded);
-        Plan::new(&Args { messages, faults, seed: 1, class, server, tls: false, record: None, defaults: false })
+        let (class, adapter, server) = (Class::AtMostOnce, Adapter::Tokio, Kind::Embedded);
+        Plan::new(&Args {
+            messages,
+            faults,
+            seed: 1,
+            class,
+            adapter,
+            server,
+            tls: false,
+            record: None,
+            defaults: false,
+        })
     }
 
     #[test]
