@@ -767,6 +767,22 @@ fn what_the_server_asked_for_is_not_cut_short_by_a_network_that_is_back() {
     assert!(talk.now >= at(61_000));
 }
 
+/// Stop and connect in a loop would storm a server that has asked for a minute. Whoever knows better says "connect now".
+#[test]
+fn what_the_server_asked_for_outlives_a_stop() {
+    for (command, least, most) in [(Command::Connect, 61_000, 67_000), (Command::ConnectNow, 1_100, 1_100)] {
+        let mut talk = Talk::new(Config::default());
+        talk.command(Command::Connect);
+        let busy = HttpAnswer { status: 503, retry_after: Some(seconds(60)), ..HttpAnswer::default() };
+        talk.down(Cause::Http(Box::new(busy)));
+        talk.command(Command::Stop);
+        assert_eq!((talk.phase(), talk.session.next_deadline()), (Phase::Stopped(StopCause::User), None));
+        talk.command(command);
+        talk.until_dialled();
+        assert!((at(least)..=at(most)).contains(&talk.now), "{}", talk.now);
+    }
+}
+
 #[test]
 fn what_the_host_asked_for_is_not_cut_short_by_a_network_that_is_back_either() {
     let mut talk = Talk::new(config(|config| config.retry.jitter = Jitter::None));

@@ -116,7 +116,8 @@ impl<P: Protocol> Session<P> {
         self.wants = Wants::default();
         self.network = Network::default();
         self.activity = Activity::new(self.config.connect.lazy);
-        (self.facts.retry_at, self.facts.is_asked) = (None, false);
+        // A wait that the server asked for holds for those who stop and come again, too. Only "connect now" overrules it.
+        self.facts.retry_at = self.facts.retry_at.filter(|_| self.facts.is_asked);
         self.facts.ended = Some(cause);
     }
 

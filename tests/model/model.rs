@@ -297,10 +297,9 @@ impl Model {
             Input::Wake => {}
             Input::Connect | Input::ConnectNow => {
                 (self.online, self.end) = (true, None);
-                if self.stopped.take().is_some() || input == Input::ConnectNow {
-                    self.plan.at_once();
-                }
+                self.stopped = None;
                 if input == Input::ConnectNow {
+                    self.plan.at_once();
                     self.suspended = false;
                     self.plan.overrule();
                 }
@@ -625,7 +624,8 @@ impl Model {
         } else if self.leaving.is_none() {
             self.end_those(|_| true, &Outcome::InDoubt);
             (self.online, self.end, self.stopped) = (false, None, Some(end.cause));
-            (self.suspended, self.taken, self.plan) = (false, 0, Plan::default());
+            (self.suspended, self.taken) = (false, 0);
+            self.plan.stop();
         } else {
             return false;
         }

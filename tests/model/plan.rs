@@ -71,6 +71,11 @@ impl Plan {
         *self = Self { wait: self.wait, is_asked: self.is_asked, ..Self::default() };
     }
 
+    /// The session is over. Only what the server asked for outlives it.
+    pub(crate) fn stop(&mut self) {
+        *self = Self { wait: self.wait.filter(|_| self.is_asked), is_asked: self.is_asked, ..Self::default() };
+    }
+
     /// When it is to be dialed, if no dial may be made before the floor.
     pub(crate) fn between(&self, floor: Timestamp) -> Span {
         let known = self.known(floor);
