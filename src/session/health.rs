@@ -215,6 +215,12 @@ pub struct Health {
     pub topics: u64,
     /// Gaps in topics that were told.
     pub gaps: u64,
+    /// Requests accepted.
+    pub requests: u64,
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Answers to requests that had ended, or were asked on another link.
+    pub late_replies: u64,
 }
 
 /// Where a session stands, in the words of a user interface.
@@ -335,6 +341,9 @@ impl<P: Protocol> Session<P> {
             duplicates_in: self.stats.duplicates_in,
             topics: self.topics.len() as u64,
             gaps: self.stats.gaps,
+            requests: self.stats.requests,
+            answered: self.stats.answered,
+            late_replies: self.stats.late_replies,
         }
     }
 

@@ -55,11 +55,17 @@ impl<P: Protocol> Session<P> {
         if let Some(print) = print {
             self.dedup.on_accepted(now, id, print, self.config.dedup.span());
         }
-        if room == Room::Behind {
-            self.outbox.push(id, message, bytes, standing);
-            self.seeing.queueing.on_accepted(id, now);
-        } else {
-            self.send_elsewhere(id, message, bytes, standing, room, out);
+        match room {
+            Room::Behind => {
+                self.outbox.push(id, message, bytes, standing);
+                self.seeing.queueing.on_accepted(id, now);
+            }
+            Room::Beside => self.send_beside(id, message, bytes, standing, out),
+            Room::Instead(place) => {
+                let end = &mut tell(&mut self.stats, &mut self.dedup, out);
+                self.outbox.replace(place, id, message, bytes, standing, end);
+            }
+            Room::Gone | Room::No => self.drop_newest(id, message, standing, out),
         }
         self.stats.queue_high = self.stats.queue_high.max(u64::from(self.outbox.len()));
         Answer::Accepted(id)
@@ -70,29 +76,23 @@ impl<P: Protocol> Session<P> {
         Answer::Refused(why, message)
     }
 
-    /// Not to the end of the queue.
+    /// In the lane of its link.
     #[cold]
-    fn send_elsewhere(
-        &mut self,
-        id: OpId,
-        message: P::Message,
-        bytes: u32,
-        standing: Standing,
-        room: Room,
-        out: &mut Actions<P>,
-    ) {
-        let end = &mut tell(&mut self.stats, &mut self.dedup, out);
-        match (room, &mut self.link) {
-            (Room::Beside, Some(link)) => link.lane.push(id, message, bytes, standing),
-            (Room::Behind, _) => self.outbox.push(id, message, bytes, standing),
-            (Room::Instead(place), _) => self.outbox.replace(place, id, message, bytes, standing, end),
-            (Room::Beside, None) | (Room::Gone | Room::No, _) => {
-                let (tracked, rare) = (standing.tracked, standing.rare.map(|rare| *rare).unwrap_or_default());
-                let (is_request, label) = (rare.asked.is_some(), rare.label);
-                end(Ended { id, tracked, is_request, outcome: Outcome::Dropped(Dropped::Overflow), label });
-                self.outbox.dead().push(message);
-            }
+    fn send_beside(&mut self, id: OpId, message: P::Message, bytes: u32, standing: Standing, out: &mut Actions<P>) {
+        match &mut self.link {
+            Some(link) => link.lane.push(id, message, bytes, standing),
+            None => self.drop_newest(id, message, standing, out),
         }
+    }
+
+    /// Accepted, and nowhere to go.
+    #[cold]
+    fn drop_newest(&mut self, id: OpId, message: P::Message, standing: Standing, out: &mut Actions<P>) {
+        let (tracked, rare) = (standing.tracked, standing.rare.map(|rare| *rare).unwrap_or_default());
+        let (is_request, label) = (rare.asked.is_some(), rare.label);
+        let end = &mut tell(&mut self.stats, &mut self.dedup, out);
+        end(Ended { id, tracked, is_request, outcome: Outcome::Dropped(Dropped::Overflow), label });
+        self.outbox.dead().push(message);
     }
 
     /// How many bytes it takes, if it can be sent at all.

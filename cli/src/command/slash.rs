@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use steadfast::{Change, Drops, Health, Kind, Protocol, Timestamp};
+use steadfast::{Change, Drops, Health, Kind, Protocol, Rates, Timestamp};
 use steadfast_tokio::Client;
 
 /// A line of the input.
@@ -109,15 +109,9 @@ fn health(health: &Health, now: Timestamp) -> Vec<String> {
             or_none(health.latency_p50),
             or_none(health.latency_p99),
         ),
-        format!(
-            "in {} messages/s, {} bytes/s; out {} messages/s, {} bytes/s; {} errors in 1000",
-            thousandths(health.rates.messages_in),
-            health.rates.bytes_in,
-            thousandths(health.rates.messages_out),
-            health.rates.bytes_out,
-            health.rates.errors,
-        ),
+        rates(&health.rates),
         queue(health),
+        counts(health),
         format!(
             "last seen {}, last reconnect {}, last disconnect {}",
             ago(health.last_seen),
@@ -128,6 +122,17 @@ fn health(health: &Health, now: Timestamp) -> Vec<String> {
     lines.extend(errors(health));
     lines.extend(identity(health));
     lines
+}
+
+fn rates(rates: &Rates) -> String {
+    format!(
+        "in {} messages/s, {} bytes/s; out {} messages/s, {} bytes/s; {} errors in 1000",
+        thousandths(rates.messages_in),
+        rates.bytes_in,
+        thousandths(rates.messages_out),
+        rates.bytes_out,
+        rates.errors,
+    )
 }
 
 fn queue(health: &Health) -> String {
@@ -143,6 +148,19 @@ fn queue(health: &Health) -> String {
         dropped(&health.drops),
         health.in_doubt,
         health.stale,
+    )
+}
+
+fn counts(health: &Health) -> String {
+    format!(
+        "topics {}, {} gaps; requests {}, {} answered, {} answers too late; duplicates {} out, {} in",
+        health.topics,
+        health.gaps,
+        health.requests,
+        health.answered,
+        health.late_replies,
+        health.duplicates_out,
+        health.duplicates_in,
     )
 }
 
@@ -207,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_health_says_what_is_waited_for_and_each_reason_of_a_drop() {
+    fn the_health_says_what_is_waited_for_each_reason_of_a_drop_and_all_counts() {
         let session = Session::new(Plain, Config::default(), 7).expect("sound settings");
         let now = Timestamp::from_millis(1_000_000);
         let mut seen = session.health(now);
@@ -224,6 +242,10 @@ mod tests {
         let expected = "one has waited for 61 s; dropped 1 for room, 2 for a newer one, 3 with their link, 4 at a stop, \
                         5 too big, 6 for another destination; 0 in doubt; 0 late reports";
         assert!(lines[3].ends_with(expected), "{}", lines[3]);
+        (seen.topics, seen.gaps, seen.requests, seen.answered) = (1, 2, 3, 4);
+        (seen.late_replies, seen.duplicates_out, seen.duplicates_in) = (5, 6, 7);
+        let expected = "topics 1, 2 gaps; requests 3, 4 answered, 5 answers too late; duplicates 6 out, 7 in";
+        assert_eq!(health(&seen, now)[4], expected);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use quickcheck::{Gen, QuickCheck};
 use super::*;
 use crate::{
     Action, Command, Commands, Config, Event, Input, LinkId, Machine, Mark, Marks, Outcome, Outgoing, Rejected, Report,
-    Resumed, Secret, SendOptions, Session, Tuning,
+    RequestOptions, Resumed, Secret, SendOptions, Session, Tuning,
 };
 
 /// 2026-11-20T10:00:00.120Z
@@ -347,6 +347,58 @@ fn both_spellings_are_understood_if_they_shall_be() {
     assert!(matches!(both.hear_one(r#"{"type":"Pong"}"#), Heard::Pong));
     let Heard::Message { message, .. } = both.hear_one(r#"{"type":"requestMetrics"}"#) else { panic!("a message") };
     assert_eq!(message.name(), "requestMetrics", "the application's names are left alone");
+}
+
+/// A name that is a topic belongs to it unless a channel does; nobody is asked for it.
+#[test]
+fn a_local_topic_is_what_has_its_name_and_no_channel() {
+    let mut wire = Wire::new(|json| json.local_topics(["cpu_load", "alarm"]));
+    assert!(wire.json.is_local(&"cpu_load".into()) && !wire.json.is_local(&"orders".into()));
+    let mut topic_of = |line: &str| {
+        let Heard::Message { topic, .. } = wire.hear_one(line) else { panic!("{line}") };
+        topic
+    };
+    assert_eq!(topic_of(r#"{"type":"cpu_load","data":3}"#), Some("cpu_load".into()));
+    assert_eq!(topic_of(r#"{"type":"alarm","channel":"kitchen"}"#), Some("kitchen".into()));
+    assert_eq!(topic_of(r#"{"type":"cpuLoad"}"#), None, "another name, unless both spellings are one");
+    assert_eq!(topic_of(r#"{"type":"orders"}"#), None);
+    wire.json = wire.json.both_spellings(true);
+    let Heard::Message { topic, message, .. } = wire.hear_one(r#"{"type":"cpuLoad"}"#) else { panic!("a message") };
+    assert_eq!((topic, message.name()), (Some("cpu_load".into()), "cpuLoad"), "the topic as it was declared");
+}
+
+/// Answers without ids: the name is what finds the request, in either spelling of either side.
+#[test]
+fn a_request_by_name_is_answered_in_either_spelling_if_both_are_one() {
+    let answered = |both, asked: &str, said: &str| {
+        let json = Json::default().both_spellings(both);
+        let mut session = Session::new(json, Config::default(), 7).expect("the defaults are sound");
+        let mut actions = Vec::new();
+        session.connect(NOW, &mut actions);
+        session.report(NOW, LinkId(1), Report::Up(Box::default()), &mut actions);
+        let options = RequestOptions::default().answered_by(asked).failed_by("menuError");
+        let id = session.request(NOW, Message::bare("menu"), options, &mut actions).expect("there is room");
+        session.report(NOW, LinkId(1), Report::Flushed { frames: 1 }, &mut actions);
+        session.report(
+            NOW,
+            LinkId(1),
+            Report::Frame(format!(r#"{{"type":"{said}","data":[1]}}"#).into()),
+            &mut actions,
+        );
+        actions.into_iter().find_map(|action| {
+            let Action::Emit(Event::Reply(reply)) = action else { return None };
+            assert_eq!(reply.id, id);
+            Some(reply.result.map_err(|_| "no"))
+        })
+    };
+    for (asked, said) in [("todays_menu", "todaysMenu"), ("todaysMenu", "todays_menu"), ("menu", "menu")] {
+        let heard = Some(Ok(Some(incoming(&format!(r#"{{"type":"{said}","data":[1]}}"#)))));
+        assert_eq!(answered(true, asked, said), heard, "{asked} {said}");
+        assert_eq!(answered(false, asked, said), heard.filter(|_| asked == said), "{asked} {said}");
+    }
+    assert_eq!(answered(true, "todays_menu", "menu_error"), Some(Err("no")));
+    assert_eq!(answered(false, "todays_menu", "menu_error"), None);
+    assert_eq!(answered(false, "todays_menu", "menuError"), Some(Err("no")));
 }
 
 #[test]
