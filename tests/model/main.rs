@@ -6,6 +6,7 @@
 
 mod model;
 mod plan;
+mod requests;
 mod sight;
 
 use std::time::Duration;

@@ -1,0 +1,523 @@
+//! Requests, and messages that are the same as others, walked beside a plain model of their own.
+//!
+//! The model does not say when a link is made: that is the other model's matter, and is read from the actions. It says
+//! what is handed over on it, in which order, and how each request and each message ends: once.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a model of requests looks at what concerns them")]
+
+use std::time::Duration;
+
+use steadfast::{
+    Action, Alike, Answer, Cause, Command, Config, Down, Dropped, Event, Frame, LinkId, Machine, OpId, Outcome,
+    Rejected, Report, RequestOptions, RequestRetry, RetryOn, Rng, SendOptions, Session, Text, Timestamp,
+};
+use steadfast_sim::{Checked, Toy};
+
+/// What a path is made of. What makes no sense where it stands is no step there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Ask,
+    AskIdempotent,
+    AskRetrying,
+    Send,
+    SendSame,
+    CancelFirst,
+    CancelLast,
+    /// A dial, or the end of one.
+    Link,
+    AnswerFirst,
+    AnswerLast,
+    /// An answer to what this link was not given, or does not know any more.
+    AnswerOther,
+    Deny,
+    Busy,
+    Flushed,
+    DownHalf,
+    DownUnsent,
+    Due,
+    Second,
+    Stop,
+}
+
+const STEPS: [Step; 19] = [
+    Step::Ask,
+    Step::AskIdempotent,
+    Step::AskRetrying,
+    Step::Send,
+    Step::SendSame,
+    Step::CancelFirst,
+    Step::CancelLast,
+    Step::Link,
+    Step::AnswerFirst,
+    Step::AnswerLast,
+    Step::AnswerOther,
+    Step::Deny,
+    Step::Busy,
+    Step::Flushed,
+    Step::DownHalf,
+    Step::DownUnsent,
+    Step::Due,
+    Step::Second,
+    Step::Stop,
+];
+
+const WINDOW: usize = 3;
+const QUEUE: usize = 4;
+/// How long a request waits for its answer, and how long a message is remembered.
+const PATIENCE: Duration = Duration::from_secs(4);
+const REMEMBERED: Duration = Duration::from_secs(3);
+const BUSY: Duration = Duration::from_millis(50);
+const ATTEMPTS: u32 = 3;
+
+fn config() -> Config {
+    let mut config = Config::default();
+    (config.queue.max_messages, config.window.frames) = (QUEUE as u32, WINDOW as u32);
+    (config.heartbeat.interval, config.heartbeat.keepalive) = (Duration::MAX, Duration::MAX);
+    config.requests.deadline = PATIENCE;
+    (config.dedup.outgoing, config.dedup.within) = (Alike::ByKey, REMEMBERED);
+    config
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Message { same: bool },
+    Plain,
+    Idempotent,
+    Retrying { failures: u32 },
+}
+
+/// What was accepted and has not ended.
+#[derive(Clone, Debug)]
+struct Entry {
+    id: u64,
+    kind: Kind,
+    until: Timestamp,
+    /// The present link was given it.
+    given: bool,
+    /// It may have left on an earlier link.
+    doubtful: bool,
+    /// The peer said no: it is asked again then, behind all others.
+    rests: Option<Timestamp>,
+}
+
+/// What a turn did, or should have done.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+struct Did {
+    accepted: Option<u64>,
+    refused: bool,
+    returned: bool,
+    frames: Vec<String>,
+    /// How something ended; an answer has no outcome.
+    ended: Vec<(u64, Option<Outcome>)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Model {
+    queue: Vec<Entry>,
+    last: u64,
+    /// Everything handed over on the present link, if it is online, and how much of it is flushed.
+    frames: Option<Vec<String>>,
+    flushed: usize,
+    /// Requests whose answer nobody wants any more, of which the peer was not told.
+    unwanted: Vec<u64>,
+    /// The first of those that are the same, and since when.
+    first: Option<(u64, Timestamp)>,
+    stopped: bool,
+    did: Did,
+}
+
+impl Model {
+    fn ask(&mut self, now: Timestamp, kind: Kind) {
+        let same = kind == Kind::Message { same: true };
+        let twin = self.first.filter(|(_, at)| same && now.since(*at) < REMEMBERED);
+        if self.stopped || (twin.is_none() && self.queue.len() == QUEUE) {
+            self.did.refused = true;
+            return;
+        }
+        self.last += 1;
+        self.did.accepted = Some(self.last);
+        if let Some((twin, _)) = twin {
+            self.did.ended.push((self.last, Some(Outcome::Duplicate(OpId(twin)))));
+            return;
+        }
+        if same {
+            self.first = Some((self.last, now));
+        }
+        let is_message = matches!(kind, Kind::Message { .. });
+        let until = if is_message { Timestamp::MAX } else { now.after(PATIENCE).expect("far from the end") };
+        self.queue.push(Entry { id: self.last, kind, until, given: false, doubtful: false, rests: None });
+    }
+
+    fn cancel(&mut self, id: u64) {
+        let Some(entry) = self.queue.iter().find(|entry| entry.id == id).cloned() else { return };
+        let is_message = matches!(entry.kind, Kind::Message { .. });
+        if !entry.given && !entry.doubtful {
+            self.did.returned = true;
+            self.end(|entry| entry.id == id, &Some(Outcome::Cancelled));
+        } else if !is_message {
+            if entry.given && !self.stopped {
+                self.unwanted.push(id);
+            }
+            self.end(|entry| entry.id == id, &Some(Outcome::InDoubt));
+        }
+    }
+
+    /// An answer proves that the peer has the request, and all that was handed over before it.
+    fn answered(&mut self, now: Timestamp, id: u64, no: Option<(&Rejected, Duration)>) {
+        let frames = self.frames.as_deref().unwrap_or_default();
+        let at = frames.iter().rposition(|frame| *frame == format!("req {id}") || *frame == format!("m {id}"));
+        self.flushed = self.flushed.max(at.map_or(0, |at| at + 1));
+        let (is_stopped, is_written) = (self.stopped, no.is_none());
+        if is_written {
+            self.written();
+        }
+        let given = self.queue.iter_mut().find(|entry| entry.id == id && entry.given);
+        match (given, no) {
+            (None, _) => {}
+            (Some(entry), None) if matches!(entry.kind, Kind::Message { .. }) => {}
+            (Some(_), None) => self.end(|entry| entry.id == id, &None),
+            (Some(entry), Some((why, wait))) => {
+                let again = now.after(wait).expect("far from the end");
+                let may = matches!(entry.kind, Kind::Retrying { failures } if failures + 1 < ATTEMPTS);
+                if may && again < entry.until && !is_stopped {
+                    let Kind::Retrying { failures } = &mut entry.kind else { unreachable!() };
+                    *failures += 1;
+                    (entry.given, entry.rests) = (false, Some(again));
+                } else {
+                    self.end(|entry| entry.id == id, &Some(Outcome::Failed(Box::new(why.clone()))));
+                }
+            }
+        }
+        self.written();
+    }
+
+    fn written(&mut self) {
+        let frames = self.frames.as_deref().unwrap_or_default();
+        let written = frames[..self.flushed].to_vec();
+        let is = |entry: &Entry| entry.given && written.contains(&format!("m {}", entry.id));
+        self.end(is, &Some(Outcome::Written));
+    }
+
+    /// The link is gone; what stands behind the first `left` frames has not left.
+    fn lose(&mut self, left: usize) {
+        let frames = self.frames.take().unwrap_or_default();
+        let left = left.max(self.flushed);
+        for entry in self.queue.iter_mut().filter(|entry| entry.given) {
+            let at = frames.iter().rposition(|frame| frame.ends_with(&format!(" {}", entry.id)));
+            (entry.given, entry.doubtful) = (false, entry.doubtful || at.is_some_and(|at| at < left));
+        }
+        (self.flushed, self.unwanted) = (0, Vec::new());
+        self.end(|entry| entry.doubtful && entry.kind != Kind::Idempotent, &Some(Outcome::InDoubt));
+    }
+
+    /// Nothing more is said, but what has been asked may still be answered until the link is gone.
+    fn wind_down(&mut self) {
+        if !self.stopped {
+            return;
+        }
+        self.end(|entry| !entry.given && !entry.doubtful, &Some(Outcome::Dropped(Dropped::Stopped)));
+        if self.frames.is_none() {
+            self.end(|_| true, &Some(Outcome::InDoubt));
+        }
+    }
+
+    fn let_time_pass(&mut self, now: Timestamp) {
+        let is_due = |entry: &&Entry| entry.rests.is_some_and(|at| at <= now);
+        // Whoever has rested for longest goes first.
+        while let Some(first) = self.queue.iter().filter(is_due).min_by_key(|entry| (entry.rests, entry.id)) {
+            let id = first.id;
+            let at = self.queue.iter().position(|entry| entry.id == id).expect("it is there");
+            let entry = self.queue.remove(at);
+            self.last += 1;
+            self.queue.push(Entry { rests: None, ..entry });
+        }
+        self.end(|entry| entry.until <= now && (entry.given || entry.doubtful), &Some(Outcome::InDoubt));
+        self.end(|entry| entry.until <= now, &Some(Outcome::Expired));
+    }
+
+    /// What nobody wants any more is said first, and then what waits, in order, while there is room.
+    fn write(&mut self) {
+        let Some(frames) = self.frames.as_mut().filter(|_| !self.stopped) else { return };
+        let before = frames.len();
+        while !self.unwanted.is_empty() && frames.len() - self.flushed < 2 * WINDOW {
+            frames.push(format!("cancel {}", self.unwanted.remove(0)));
+        }
+        for entry in self.queue.iter_mut().filter(|entry| !entry.given && entry.rests.is_none()) {
+            if frames.len() - self.flushed >= WINDOW {
+                break;
+            }
+            let verb = if matches!(entry.kind, Kind::Message { .. }) { "m" } else { "req" };
+            entry.given = true;
+            frames.push(format!("{verb} {}", entry.id));
+        }
+        self.did.frames.extend_from_slice(&frames[before..]);
+    }
+
+    fn end(&mut self, which: impl Fn(&Entry) -> bool, outcome: &Option<Outcome>) {
+        let ended = self.queue.iter().filter(|entry| which(entry)).map(|entry| (entry.id, outcome.clone()));
+        self.did.ended.extend(ended);
+        self.queue.retain(|entry| !which(entry));
+        let is_never_there = !matches!(outcome, None | Some(Outcome::Written | Outcome::InDoubt | Outcome::Acked));
+        let first = self.first.map(|(first, _)| first);
+        if is_never_there && self.did.ended.iter().any(|(id, how)| Some(*id) == first && how == outcome) {
+            self.first = None;
+        }
+    }
+}
+
+/// The session and the model, after the same inputs.
+#[derive(Clone)]
+struct Pair {
+    session: Checked<Session<Toy>, Toy>,
+    model: Model,
+    now: Timestamp,
+    /// The present link, and whether it is dialed only.
+    link: Option<(LinkId, bool)>,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let toy = Toy { login: false, ..Toy::default() };
+        let session = Session::new(toy, config(), 1).expect("a sound configuration");
+        let session = Checked::new(session, toy, config());
+        Self { session, model: Model::default(), now: Timestamp::from_millis(1), link: None }
+    }
+
+    fn online(&self) -> Option<LinkId> {
+        self.link.filter(|(_, dials)| !dials).map(|(id, _)| id)
+    }
+
+    /// Which request an answer is for.
+    fn answered(&self, step: Step) -> Option<u64> {
+        let is_asked = |entry: &&Entry| entry.given && !matches!(entry.kind, Kind::Message { .. });
+        let mut asked = self.model.queue.iter().filter(is_asked).map(|entry| entry.id);
+        match step {
+            Step::AnswerLast => asked.next_back(),
+            Step::AnswerOther => {
+                let is_asked = |id: &u64| self.model.queue.iter().all(|entry| entry.id != *id || !entry.given);
+                (1..=self.model.last).rev().find(is_asked)
+            }
+            _ => asked.next(),
+        }
+    }
+
+    // A table: an arm for each step.
+    fn input(&self, step: Step) -> Option<steadfast::Input<Text, Text>> {
+        let text = || Text::from_static("text");
+        let ask = |options| Command::Request { message: text(), options: Box::new(options) };
+        let send = |mut options: SendOptions| {
+            options.tracked = true;
+            Command::Send { message: text(), options }
+        };
+        let line = |line: String| Some(Report::Frame(Frame::from(line)));
+        let command = match step {
+            Step::Ask => ask(RequestOptions::default()),
+            Step::AskIdempotent => ask(RequestOptions::default().idempotent()),
+            Step::AskRetrying => {
+                let retry = RequestRetry::default().attempts(ATTEMPTS).on(RetryOn::Any);
+                ask(RequestOptions::default().retry(retry.backoff(Duration::ZERO, Duration::ZERO)))
+            }
+            Step::Send => send(SendOptions::at_most_once()),
+            Step::SendSame => send(SendOptions::at_most_once().key("same")),
+            Step::CancelFirst => Command::Cancel(OpId(self.model.queue.first()?.id)),
+            Step::CancelLast => Command::Cancel(OpId(self.model.queue.last()?.id)),
+            Step::Stop => Command::Stop,
+            Step::Due | Step::Second => return Some(steadfast::Input::Wake),
+            Step::Link if self.link.is_none() && !self.model.stopped => Command::ConnectNow,
+            Step::Link => {
+                let (id, _) = self.link.filter(|(_, dials)| *dials)?;
+                return Some(steadfast::Input::Report(id, Report::Up(Box::default())));
+            }
+            _ => {
+                let id = self.online()?;
+                let report = match step {
+                    Step::AnswerFirst | Step::AnswerLast | Step::AnswerOther => {
+                        line(format!("re {} yes", self.answered(step)?))
+                    }
+                    Step::Deny => line(format!("deny {} no", self.answered(step)?)),
+                    Step::Busy => line(format!("busy {} {}", self.answered(step)?, BUSY.as_millis())),
+                    Step::Flushed => Some(Report::Flushed { frames: self.left(step) as u64 }),
+                    _ => {
+                        let left = self.left(step) as u64;
+                        Some(Report::Down(Box::new(Down { cause: Cause::Ended, left, verdict: None })))
+                    }
+                };
+                return Some(steadfast::Input::Report(id, report?));
+            }
+        };
+        Some(steadfast::Input::Command(command))
+    }
+
+    /// How many frames have left.
+    fn left(&self, step: Step) -> usize {
+        let (all, flushed) = (self.model.frames.as_ref().map_or(0, Vec::len), self.model.flushed);
+        match step {
+            Step::DownUnsent => flushed,
+            Step::DownHalf => flushed + (all - flushed).div_ceil(2),
+            _ => all,
+        }
+    }
+
+    fn tell_model(&mut self, step: Step) {
+        let (now, left, answered) = (self.now, self.left(step), self.answered(step));
+        let model = &mut self.model;
+        let id = answered.unwrap_or_default();
+        let why = |message: &str| Rejected { message: message.to_owned().into(), ..Rejected::default() };
+        match step {
+            Step::Ask => model.ask(now, Kind::Plain),
+            Step::AskIdempotent => model.ask(now, Kind::Idempotent),
+            Step::AskRetrying => model.ask(now, Kind::Retrying { failures: 0 }),
+            Step::Send => model.ask(now, Kind::Message { same: false }),
+            Step::SendSame => model.ask(now, Kind::Message { same: true }),
+            Step::CancelFirst => model.cancel(model.queue[0].id),
+            Step::CancelLast => model.cancel(model.queue[model.queue.len() - 1].id),
+            Step::Link if self.link.is_some() => model.frames = Some(Vec::new()),
+            Step::AnswerFirst | Step::AnswerLast | Step::AnswerOther => model.answered(now, id, None),
+            Step::Deny => model.answered(now, id, Some((&why("no"), Duration::ZERO))),
+            Step::Busy => {
+                let why = Rejected { retry_after: Some(BUSY), ..why("busy") };
+                model.answered(now, id, Some((&why, BUSY)));
+            }
+            Step::Flushed => {
+                model.flushed = left;
+                model.written();
+            }
+            Step::DownHalf | Step::DownUnsent => model.lose(left),
+            Step::Stop => model.stopped = true,
+            Step::Link | Step::Due | Step::Second => {}
+        }
+    }
+
+    /// Takes a step; false if it makes no sense here.
+    fn step(&mut self, step: Step) -> Result<bool, String> {
+        let after = |at: Timestamp, millis| at.after(Duration::from_millis(millis)).expect("far from the end");
+        let now = match step {
+            Step::Due => self.session.next_deadline().unwrap_or(self.now).max(self.now),
+            Step::Second | Step::Link => after(self.now, 1_000),
+            _ => after(self.now, 10),
+        };
+        let Some(input) = self.input(step) else { return Ok(false) };
+        self.now = now;
+        let mut actions = Vec::new();
+        let answer = self.session.handle(now, input, &mut actions);
+        self.tell_model(step);
+        self.model.let_time_pass(now);
+        self.follow(step, &actions);
+        self.model.wind_down();
+        self.model.write();
+        let (mut did, mut expected) = (did(&answer, &actions), std::mem::take(&mut self.model.did));
+        did.ended.sort_by_key(|(id, _)| *id);
+        expected.ended.sort_by_key(|(id, _)| *id);
+        if did != expected {
+            return Err(format!("at {now}\n  expected {expected:?}\n  but did  {did:?}"));
+        }
+        self.session.checker().violations().first().map_or(Ok(true), |violation| Err(violation.clone()))
+    }
+
+    /// Links are made and given up as the session says.
+    fn follow(&mut self, step: Step, actions: &[Action<Text, Text>]) {
+        match step {
+            Step::Link => self.link = self.link.map(|(id, _)| (id, false)),
+            Step::DownHalf | Step::DownUnsent => self.link = None,
+            _ => {}
+        }
+        for action in actions {
+            match action {
+                Action::Connect(attempt) => self.link = Some((attempt.link, true)),
+                Action::Abort(_) => {
+                    self.link = None;
+                    self.model.lose(usize::MAX);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn did(answer: &Answer<Text>, actions: &[Action<Text, Text>]) -> Did {
+    let mut did = Did::default();
+    match answer {
+        Answer::Accepted(id) => did.accepted = Some(id.0),
+        Answer::Refused(..) => did.refused = true,
+        Answer::Cancelled(message) => did.returned = message.is_some(),
+        _ => {}
+    }
+    for action in actions {
+        match action {
+            Action::Send { frame, .. } => {
+                let mut words = frame.as_str().unwrap_or_default().split(' ');
+                let (verb, id) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                if verb != "bye" {
+                    did.frames.push(format!("{verb} {id}"));
+                }
+            }
+            Action::Emit(Event::Outcome { id, outcome, .. }) => did.ended.push((id.0, Some(outcome.clone()))),
+            Action::Emit(Event::Reply(reply)) => did.ended.push((reply.id.0, reply.result.clone().err())),
+            _ => {}
+        }
+    }
+    did
+}
+
+/// Where a walk begins: before anything, and with a request of each kind on its way.
+const MIDDLES: [&[Step]; 3] =
+    [&[], &[Step::Link, Step::Link], &[Step::Ask, Step::AskIdempotent, Step::AskRetrying, Step::Link, Step::Link]];
+
+const DEPTH: usize = if cfg!(debug_assertions) { 4 } else { 5 };
+const LEAST: u64 = if cfg!(debug_assertions) { 10_000 } else { 1_000_000 };
+
+fn walk(pair: &Pair, depth: usize, path: &mut Vec<Step>) -> u64 {
+    let mut turns = 0;
+    for step in STEPS.iter().copied().filter(|_| depth > 0) {
+        let mut pair = pair.clone();
+        path.push(step);
+        if take(&mut pair, step, path) {
+            turns += 1 + walk(&pair, depth - 1, path);
+        }
+        path.pop();
+    }
+    turns
+}
+
+fn take(pair: &mut Pair, step: Step, path: &[Step]) -> bool {
+    pair.step(step).unwrap_or_else(|why| panic!("after {path:?}\n{why}"))
+}
+
+#[test]
+fn every_path_of_requests_is_as_their_model_says() {
+    let mut turns = 0;
+    for middle in MIDDLES {
+        let (mut pair, mut path) = (Pair::new(), Vec::new());
+        for step in middle {
+            path.push(*step);
+            assert!(take(&mut pair, *step, &path), "{step:?} makes no sense in {middle:?}");
+        }
+        turns += walk(&pair, DEPTH, &mut path);
+    }
+    println!("{turns} turns with requests");
+    assert!(turns >= LEAST, "only {turns} turns");
+}
+
+#[test]
+fn long_random_paths_of_requests_are_as_their_model_says() {
+    let seed = super::number("STEADFAST_SEED", 1);
+    let (mut rng, mut turns) = (Rng::new(seed), 0_u64);
+    for _ in 0..if cfg!(debug_assertions) { 500 } else { 10_000 } {
+        let (mut pair, mut path) = (Pair::new(), Vec::new());
+        for _ in 0..200 {
+            // A stop is the end, so there are few.
+            let steps = &STEPS[..STEPS.len() - usize::from(rng.up_to(9) > 0)];
+            let step = steps[rng.up_to(steps.len() as u64 - 1) as usize];
+            path.push(step);
+            if take(&mut pair, step, &path) {
+                turns += 1;
+            } else {
+                path.pop();
+            }
+        }
+        pair.session.audit(pair.now);
+        pair.session.assert_sound();
+    }
+    println!("{turns} turns with requests on long paths, STEADFAST_SEED={seed}");
+    assert!(turns >= LEAST, "only {turns} turns");
+}
