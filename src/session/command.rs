@@ -61,7 +61,8 @@ pub enum Command<M, T = Never> {
     /// [`NetworkBack`](Self::NetworkBack), or for [`ConnectPolicy::network_wait`](super::ConnectPolicy::network_wait).
     NetworkLost,
     /// A hint: the network is there again, or it is another one. The present link gets a probe; a wait that nobody
-    /// asked for is cut short, to anywhere within [`RetryPolicy::base`](super::RetryPolicy::base).
+    /// asked for is cut short, to anywhere within [`RetryPolicy::base`](super::RetryPolicy::base). Asked for is also the
+    /// wait after an answer that would have stopped a session that had not worked before: the network is not to blame.
     NetworkBack,
     /// A hint: nothing is wanted of the network for a while, because the program goes to the background or the computer
     /// to sleep. The link is closed politely. The queue stays, and takes more; time runs. A drain is over then.
