@@ -260,7 +260,8 @@ fn request(bits: u8) -> RequestOptions {
     options.retry = on(3).then(|| RequestRetry::default().on(RetryOn::Any));
     options.answered_by = on(4).then(|| "a".into());
     options.failed_by = on(5).then(|| "b".into());
-    options
+    options.bucket = (bits % 7 == 3).then(|| "few".into());
+    options.weight(u32::from(bits % 5))
 }
 
 /// Other settings, each bit one.

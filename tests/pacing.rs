@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use steadfast::{
     Action, Answer, Bucket, Cause, CloseCode, Command, Config, Down, Event, Frame, Input, LinkId, Machine, OpId,
-    Outcome, Phase, Recovery, Report, SendOptions, Session, StopCause, Text, Timer, Timestamp, Why,
+    Outcome, Phase, Recovery, Report, RequestOptions, RequestRetry, SendOptions, Session, StopCause, Text, Timer,
+    Timestamp, Why,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -77,6 +78,14 @@ impl Talk {
                 assert_eq!(message.as_str(), text, "a refused message comes back");
                 Err(why)
             }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ask(&mut self, text: &str, options: RequestOptions) -> Result<OpId, Why> {
+        match self.command(Command::Request { message: text.into(), options: Box::new(options) }) {
+            Answer::Accepted(id) => Ok(id),
+            Answer::Refused(why, _) => Err(why),
             other => panic!("{other:?}"),
         }
     }
@@ -264,6 +273,27 @@ fn what_can_never_leave_is_refused_when_it_is_sent() {
     let mut talk = Talk::online(|_| {});
     assert_eq!(talk.send("to nowhere", order()), Err(Why::NoBucket), "nothing is limited, and there is no such bucket");
     assert_eq!(talk.send("heavy", SendOptions::default().weight(1_000)).map(|id| id.0), Ok(1));
+}
+
+/// Each time that it is asked a request draws what a message of its weight would, and is refused like one.
+#[test]
+fn a_request_draws_on_limits_each_time_that_it_is_asked() {
+    let mut talk = Talk::online(limits([Bucket::new(9, SECOND), Bucket::new(4, 2 * SECOND).named("orders")]));
+    let order = || RequestOptions::default().bucket("orders").deadline(60 * SECOND);
+    assert_eq!(talk.ask("to nowhere", RequestOptions::default().bucket("ordres")), Err(Why::NoBucket));
+    assert_eq!(talk.ask("heavy", order().weight(5)), Err(Why::TooHeavy { weight: 5, limit: 4 }));
+    assert_eq!(talk.ask("two", order().weight(2).retry(RequestRetry::default())).map(|id| id.0), Ok(1));
+    assert_eq!(talk.sent(), ["req 1 two"]);
+    talk.flushed();
+    assert_eq!(talk.ask("three", order().idempotent().weight(3)).map(|id| id.0), Ok(2));
+    assert_eq!(talk.sent().len(), 0, "two slots are left");
+    talk.hear("busy 1 1000");
+    talk.wakes(Timer::Expiry, 1_000);
+    talk.wakes(Timer::Pacing, 1_050);
+    assert_eq!(talk.sent(), ["req 2 three"], "the one that is asked again is behind it");
+    talk.flushed();
+    talk.wakes(Timer::Pacing, 2_050);
+    assert_eq!(talk.sent(), ["req 1 two"]);
 }
 
 /// One queue: what draws on a bucket that is empty holds back what would not.

@@ -203,6 +203,10 @@ impl SendOptions {
         self.rare.as_ref().map_or(1, |rare| rare.slots())
     }
 
+    pub(super) fn is_request(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.asked.is_some())
+    }
+
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }

@@ -1,7 +1,7 @@
 //! How something is asked of the peer, and what comes of it.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::time::Duration;
+use core::{num::NonZeroU32, time::Duration};
 
 use super::{Class, OpId, Outcome, RequestPolicy, SendOptions, options::Rare};
 use crate::{Mark, Recovery, Rejected, Rng, Text, Timestamp, Ttl};
@@ -15,6 +15,7 @@ use crate::{Mark, Recovery, Rejected, Rng, Text, Timestamp, Ttl};
 /// let menu = RequestOptions::default().idempotent().deadline(Duration::from_secs(3));
 /// let order = RequestOptions::default().retry(RequestRetry::default()).label("table 4");
 /// let rates = RequestOptions::default().answered_by("rates").failed_by("rates_error");
+/// let depth = RequestOptions::default().weight(10);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -37,6 +38,12 @@ pub struct RequestOptions {
     pub failed_by: Option<Text>,
     /// A note of the host's own that comes back with the answer.
     pub label: Option<Text>,
+    /// The name of the buckets that it draws on beside those of all. **none**
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub bucket: Option<Text>,
+    /// How many slots it takes of each bucket that it draws on. **1**
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub weight: Option<NonZeroU32>,
 }
 
 /// When the peer says no: how often, after how long and for which reasons a request is asked again. It keeps its id and
@@ -208,19 +215,31 @@ impl RequestOptions {
         self
     }
 
+    /// It draws on the buckets of this name too, each time that it is asked: see [`SendOptions::bucket`]. Refused if there
+    /// is none.
+    #[must_use]
+    pub fn bucket(mut self, name: impl Into<Text>) -> Self {
+        self.bucket = Some(name.into());
+        self
+    }
+
+    /// How many slots it takes of the buckets it draws on: see [`SendOptions::weight`]. At least one, which is the
+    /// default. Refused if no bucket ever has so many.
+    #[must_use]
+    pub const fn weight(mut self, slots: u32) -> Self {
+        self.weight = NonZeroU32::new(slots);
+        self
+    }
+
     /// As the queue takes it.
     pub(super) fn into_send(self, policy: &RequestPolicy) -> SendOptions {
-        let Self { deadline, idempotent, secret, retry, answered_by, failed_by, label } = self;
+        let Self { deadline, idempotent, secret, retry, answered_by, failed_by, label, bucket, weight } = self;
         let deadline = deadline.unwrap_or(policy.deadline);
         let ttl = (deadline != Duration::MAX).then(|| Ttl::new(deadline));
         let asked = Some(Asked { retry, answered_by, failed_by, failures: 0 });
         let class = if idempotent { Class::AtLeastOnce } else { Class::AtMostOnce };
-        SendOptions {
-            class,
-            tracked: true,
-            secret,
-            rare: Some(Box::new(Rare { ttl, label, asked, ..Rare::default() })),
-        }
+        let rare = Rare { ttl, key: None, label, bucket, weight, asked };
+        SendOptions { class, tracked: true, secret, rare: Some(Box::new(rare)) }
     }
 }
 

@@ -3,8 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{
-    Action, Actions, Answer, Class, Event, LinkId, OpId, Outcome, Place, Reply, RequestOptions, SendOptions, Session,
-    Stir, tell, veil,
+    Action, Actions, Answer, Event, LinkId, OpId, Outcome, Place, Reply, RequestOptions, Session, Stir, tell, veil,
 };
 use crate::{
     Mark, Protocol, Rejected, Text, Timestamp, Why,
@@ -24,12 +23,12 @@ impl<P: Protocol> Session<P> {
         if !self.protocol.abilities().replies && options.answered_by.is_none() {
             return self.refuse(Why::NoReplies, message);
         }
-        // What is promised for it needs no acknowledgements, and the same question twice has two answers.
-        let bytes = match self.weigh(&message, &SendOptions::new(Class::AtMostOnce)) {
+        let options = options.into_send(&self.config.requests);
+        let bytes = match self.weigh(&message, &options) {
             Ok(bytes) => bytes,
             Err(why) => return self.refuse(why, message),
         };
-        let options = options.into_send(&self.config.requests);
+        // The same question twice has two answers, so nothing looks for duplicates here.
         let due = options.time_to_live().and_then(|ttl| now.after(ttl.duration()));
         let answer = self.accept_new(now, message, bytes, options, None, out);
         if let Answer::Accepted(id) = &answer {

@@ -101,8 +101,9 @@ impl<P: Protocol> Session<P> {
         if self.facts.ended.is_some() || self.wants.end.is_some() {
             return Err(Why::Stopped);
         }
-        // Numbered acknowledgements come with the resume protocol.
-        if options.class == Class::AtLeastOnce && self.protocol.abilities().acks != Acks::Each {
+        // Numbered acknowledgements come with the resume protocol. A request is kept until its answer, and needs none.
+        let needs_acks = options.class == Class::AtLeastOnce && !options.is_request();
+        if needs_acks && self.protocol.abilities().acks != Acks::Each {
             return Err(Why::NoAcks);
         }
         if options.rare.is_some() {

@@ -198,7 +198,7 @@ fn request(how: How, deadline: Option<u16>) -> RequestOptions {
     options.retry = how.retries.then(|| RequestRetry::default().on(RetryOn::Any));
     options.answered_by = how.named.then(|| "a".into());
     options.failed_by = how.fails.then(|| "b".into());
-    options
+    options.weight(deadline.map_or(1, |millis| u32::from(millis % 4)))
 }
 
 fn options(kept: bool, tracked: bool, ttl: Option<u16>) -> SendOptions {

@@ -79,5 +79,5 @@ fn question(rng: &mut Rng, options: &SendOptions) -> RequestOptions {
     asked.deadline = options.time_to_live().map(|ttl| ttl.duration());
     asked.idempotent = options.class == Class::AtLeastOnce;
     asked.retry = (rng.up_to(1) == 0).then(RequestRetry::default);
-    asked
+    asked.weight(options.slots())
 }
