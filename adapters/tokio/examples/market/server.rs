@@ -1,8 +1,8 @@
 //! An exchange for one visitor at a time. It closes with 1008 whoever says more than five things in any second, goes
-//! away in the middle of the day, and skips a number now and then.
+//! away at the end of each day, and skips a number now and then.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -12,98 +12,95 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{MissedTickBehavior, interval},
 };
-use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
+use tokio_tungstenite::{
+    WebSocketStream, accept_async,
+    tungstenite::{self, Message, protocol::CloseFrame},
+};
 
 /// So much may a visitor say within a second.
-pub(crate) const LIMIT: usize = 5;
+pub(crate) const LIMIT: u32 = 5;
 /// So many stocks it has.
-const STOCKS: usize = 11;
+const STOCKS: usize = 5;
 /// So many ticks the day lasts after somebody follows all of them.
-const DAY: u64 = 100;
-/// After this tick of a day one is missing.
+const DAY: u64 = 60;
+/// Before this tick of a day one is missing.
 const SKIPPED: u64 = 10;
+
+/// The last tick of each stock.
+type Seqs = BTreeMap<String, u64>;
 
 /// Serves for ever.
 pub(crate) async fn serve(listener: TcpListener) {
-    let mut seq = 0;
+    let (mut seqs, mut said) = (Seqs::new(), VecDeque::new());
     while let Ok((stream, _)) = listener.accept().await {
         if let Ok(link) = accept_async(stream).await {
-            let _ = visit(link, &mut seq).await;
+            let _ = visit(link, &mut seqs, &mut said).await;
         }
     }
 }
 
+/// To the end of the day, at which there is no goodbye.
 async fn visit(
     mut link: WebSocketStream<TcpStream>,
-    seq: &mut u64,
-) -> Result<(), tokio_tungstenite::tungstenite::Error> {
-    let (mut topics, mut said, mut told) = (Vec::<String>::new(), VecDeque::<Instant>::new(), 0);
+    seqs: &mut Seqs,
+    said: &mut VecDeque<Instant>,
+) -> Result<(), tungstenite::Error> {
+    let (mut feeds, mut ticks) = (Vec::new(), 0);
     let mut clock = interval(Duration::from_millis(20));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while told < DAY {
-        let answers = tokio::select! {
-            word = link.next() => {
-                let Some(Ok(word)) = word else { return Ok(()) };
-                let Message::Text(word) = word else { continue };
-                if is_flood(&mut said) {
+    while ticks < DAY {
+        let answer = tokio::select! {
+            word = link.next() => match word {
+                Some(Ok(_)) if is_flood(said) => {
                     println!("exchange: too fast!");
-                    return link.close(Some(policy())).await;
+                    return link.close(Some(CloseFrame { code: 1008.into(), reason: "too fast".into() })).await;
                 }
-                answer(&serde_json::from_str(&word).unwrap_or_default(), &mut topics)
-            }
-            _ = clock.tick(), if !topics.is_empty() => {
-                let is_open = topics.len() == STOCKS;
-                told += u64::from(is_open);
-                *seq += if is_open && told == SKIPPED { 2 } else { 1 };
-                let sid = *seq as usize % topics.len();
-                vec![json!({"ev": "tick", "sid": sid, "seq": *seq, "d": {"of": topics[sid], "price": 100 + *seq % 7}})]
+                Some(Ok(Message::Text(word))) => answer(&serde_json::from_str(&word).unwrap_or_default(), &mut feeds, seqs),
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => return Ok(()),
+            },
+            _ = clock.tick(), if feeds.len() >= STOCKS => {
+                ticks += 1;
+                let sid = ticks as usize % feeds.len();
+                let seq = seqs.entry(feeds[sid].clone()).or_default();
+                *seq += if ticks == SKIPPED { 2 } else { 1 };
+                json!({"ev": "tick", "sid": sid, "seq": *seq, "d": {"price": 100 + *seq % 7}})
             }
         };
-        for answer in answers {
-            link.send(Message::text(answer.to_string())).await?;
-        }
+        link.send(Message::text(answer.to_string())).await?;
     }
-    // The end of the day: no goodbye.
     Ok(())
 }
 
-fn answer(word: &Value, topics: &mut Vec<String>) -> Vec<Value> {
-    let req = &word["req"];
+fn answer(word: &Value, feeds: &mut Vec<String>, seqs: &Seqs) -> Value {
+    let (req, stock) = (&word["req"], word["topic"].as_str().or(word["of"].as_str()).unwrap_or_default());
     match word["do"].as_str() {
-        Some("login") => vec![json!({"ev": "challenge", "nonce": "a riddle"})],
+        Some("login") => json!({"ev": "challenge", "nonce": "a riddle"}),
         Some("sign") if word["signature"] == super::protocol::sign(Some(&"key".into()), b"a riddle") => {
-            vec![json!({"ev": "welcome"})]
+            json!({"ev": "welcome"})
         }
-        Some("sign") => vec![json!({"ev": "denied", "why": "that is not your hand"})],
+        Some("sign") => json!({"ev": "denied", "why": "that is not your hand"}),
+        Some("subscribe" | "order") if stock == "TULIP" => {
+            json!({"ev": "refused", "req": req, "why": "not since 1637"})
+        }
         Some("subscribe") => {
-            let asked = word["topics"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let entries: Vec<_> = asked.map(|topic| entry(topic, topics)).collect();
-            vec![json!({"ev": "subscribed", "req": req, "entries": entries})]
+            let sid = feeds.iter().position(|feed| feed == stock).unwrap_or(feeds.len());
+            if sid == feeds.len() {
+                feeds.push(stock.to_owned());
+            }
+            json!({"ev": "subscribed", "req": req, "topic": stock, "sid": sid, "seq": seqs.get(stock).unwrap_or(&0)})
         }
-        Some("unsubscribe") => vec![json!({"ev": "done", "req": req})],
-        Some("book") => vec![json!({"ev": "answer", "req": req, "d": {"of": word["of"], "bids": 3, "asks": 4}})],
-        Some("order") if word["of"] == "TULIP" => vec![json!({"ev": "refused", "req": req, "why": "not since 1637"})],
-        Some("order") => vec![json!({"ev": "ok", "req": req})],
-        _ => vec![],
+        Some("unsubscribe") => json!({"ev": "done", "req": req}),
+        Some("book") => json!({"ev": "answer", "req": req, "d": {"of": stock, "bids": 3, "asks": 4}}),
+        Some("order") => json!({"ev": "ok", "req": req}),
+        _ => json!({"ev": "refused", "req": req, "why": "what?"}),
     }
 }
 
-fn entry(topic: &str, topics: &mut Vec<String>) -> Value {
-    if topic == "TULIP" {
-        return json!({"topic": topic, "why": "not since 1637"});
-    }
-    topics.push(topic.to_owned());
-    json!({"topic": topic, "sid": topics.len() - 1})
-}
-
-/// Whether that was one too many within the last second.
+/// Whether that was one too many within the last second, on whatever link.
 fn is_flood(said: &mut VecDeque<Instant>) -> bool {
     let now = Instant::now();
     said.push_back(now);
     said.retain(|at| now.duration_since(*at) < Duration::from_secs(1));
-    said.len() > LIMIT
-}
-
-fn policy() -> tokio_tungstenite::tungstenite::protocol::CloseFrame {
-    tokio_tungstenite::tungstenite::protocol::CloseFrame { code: 1008.into(), reason: "too fast".into() }
+    said.len() > LIMIT as usize
 }
