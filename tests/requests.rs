@@ -442,6 +442,37 @@ fn only_what_asks_for_it_is_asked_again_and_only_in_time() {
     assert_eq!(talk.ended(), [(id, said("4"))]);
 }
 
+/// A no by its name can have been meant for another request.
+#[test]
+fn an_answer_that_comes_after_the_no_ends_what_is_to_be_asked_again() {
+    let mut talk = Talk::online(|config| config.window.frames = 2);
+    talk.flushed();
+    let mut options = retry(3).label("four of us").failed_by("full");
+    options.retry = options.retry.map(|retry| retry.on(RetryOn::Any));
+    let (rests, room, lost) =
+        (talk.ask("a?", options.clone()), talk.ask("b?", options.clone()), talk.ask("c?", options));
+    talk.flushed();
+    (0..3).for_each(|_| talk.hear("m full no"));
+    assert!(talk.ended().is_empty() && talk.sent().is_empty());
+    talk.hear(&format!("re {rests} yes"));
+    assert_eq!(talk.ended(), [(rests, said("yes"))], "while it rests");
+    for text in ["fills", "the window"] {
+        talk.say(text);
+    }
+    talk.wait(1_000);
+    assert!(talk.sent().is_empty(), "there is no room");
+    talk.hear(&format!("done {room}"));
+    assert_eq!(talk.ended(), [(room, Ok(None))], "while it waits for room");
+    talk.down(9);
+    talk.again();
+    talk.hear(&format!("re {lost} of the old link"));
+    talk.flushed();
+    assert_eq!(talk.sent(), [format!("req {lost} c?")], "this link was not given it before");
+    talk.hear(&format!("re {lost} yes"));
+    assert_eq!(talk.ends[&lost], [said("yes")]);
+    assert_eq!((talk.stats().answered, talk.stats().late_replies), (3, 1));
+}
+
 #[test]
 fn what_waits_for_its_next_try_ends_like_what_waits() {
     let mut talk = Talk::online(|_| {});
@@ -451,8 +482,6 @@ fn what_waits_for_its_next_try_ends_like_what_waits() {
         id
     };
     let (first, second, third) = (busy(&mut talk), busy(&mut talk), busy(&mut talk));
-    talk.hear(&format!("re {first} whose?"));
-    assert!(talk.ended().is_empty(), "it is not asked now");
     assert_eq!(talk.command(Command::Cancel(OpId(second))), Answer::Cancelled(Some("table?".into())));
     let Answer::CameBack(back) = talk.command(Command::TakeQueued) else { panic!("all of it comes back") };
     assert_eq!(back.iter().map(|back| back.id.0).collect::<Vec<_>>(), [first, third]);

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::{num::NonZeroU32, time::Duration};
 
 use super::{Class, OpId, Outcome, RequestPolicy, SendOptions, options::Rare};
-use crate::{Mark, Recovery, Rejected, Rng, Text, Timestamp, Ttl};
+use crate::{LinkId, Mark, Recovery, Rejected, Rng, Text, Timestamp, Ttl};
 
 /// How something is asked of the peer. Made from the default, and then grown:
 ///
@@ -48,7 +48,7 @@ pub struct RequestOptions {
 
 /// When the peer says no: how often, after how long and for which reasons a request is asked again. It keeps its id and
 /// its deadline, and goes behind all that was accepted meanwhile. One for which there would be no time left ends with
-/// what the peer said.
+/// what the peer said. An answer that comes before it is asked again, on the link that said no, is its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
@@ -106,6 +106,8 @@ pub(crate) struct Asked {
     pub(crate) failed_by: Option<Text>,
     /// How often the peer said no.
     pub(crate) failures: u32,
+    /// On which link it did so last, and was asked again after that: what it says there is about this request still.
+    pub(crate) refused_on: Option<LinkId>,
 }
 
 impl Default for RequestRetry {
@@ -236,7 +238,7 @@ impl RequestOptions {
         let Self { deadline, idempotent, secret, retry, answered_by, failed_by, label, bucket, weight } = self;
         let deadline = deadline.unwrap_or(policy.deadline);
         let ttl = (deadline != Duration::MAX).then(|| Ttl::new(deadline));
-        let asked = Some(Asked { retry, answered_by, failed_by, failures: 0 });
+        let asked = Some(Asked { retry, answered_by, failed_by, failures: 0, refused_on: None });
         let class = if idempotent { Class::AtLeastOnce } else { Class::AtMostOnce };
         let rare = Rare { ttl, key: None, label, bucket, weight, asked };
         SendOptions { class, tracked: true, secret, rare: Some(Box::new(rare)) }

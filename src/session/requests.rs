@@ -55,7 +55,7 @@ impl<P: Protocol> Session<P> {
         self.facts.last_item = Some(op);
         self.on_arrived(place, op);
         self.pass_on_flushed(now, place, out);
-        match self.outbox.on_replied(op) {
+        match self.outbox.on_replied(op, id) {
             Some(answered) => self.resolve(now, place, op, answered, (Mark::NONE, Some(message)), out),
             None if self.questions.knows(op) || op.0 > self.last_op => self.count_unknown(op, out),
             None => self.on_message(now, id, message, None, Mark::NONE, out),
@@ -67,7 +67,7 @@ impl<P: Protocol> Session<P> {
         let Some(place) = self.place_of(id) else { return };
         self.on_arrived(place, op);
         self.pass_on_flushed(now, place, out);
-        if let Some(answered) = self.outbox.on_replied(op) {
+        if let Some(answered) = self.outbox.on_replied(op, id) {
             return self.resolve(now, place, op, answered, (Mark::NONE, None), out);
         }
         let is_known = self.outbox.on_acked(op, &mut tell(&mut self.stats, &mut self.dedup, out));
@@ -116,6 +116,7 @@ impl<P: Protocol> Session<P> {
     /// The peer says no to a request that may be asked again: later, behind all that is accepted meanwhile, if there is
     /// time for it. `false`: it has ended.
     pub(super) fn asks_again(&mut self, now: Timestamp, place: Place, op: OpId, why: &Rejected) -> bool {
+        let Some(link) = self.slot(place).as_ref().map(|link| link.id) else { return false };
         let Some((asked, expires)) = self.outbox.asked(op) else { return false };
         let (names, rng) = (asked.names(), &mut self.rng);
         let until = asked.retry.as_ref().and_then(|retry| retry.again(now, asked.failures, why, rng));
@@ -123,7 +124,7 @@ impl<P: Protocol> Session<P> {
         self.forget_names(place, op, &names);
         match until.filter(|until| !is_over && expires.is_none_or(|expires| *until < expires)) {
             Some(until) => {
-                self.outbox.rest(op, until);
+                self.outbox.rest(op, link, until);
                 self.stats.asked_again += 1;
                 true
             }
@@ -158,7 +159,7 @@ impl<P: Protocol> Session<P> {
         };
         self.stir = Stir::All;
         match named {
-            Named::Yes => match self.outbox.on_replied(op) {
+            Named::Yes => match self.outbox.on_replied(op, id) {
                 Some(answered) => self.resolve(now, place, op, answered, (mark, Some(message)), out),
                 None => self.stats.late_replies += 1,
             },

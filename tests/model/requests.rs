@@ -98,6 +98,8 @@ struct Entry {
     doubtful: bool,
     /// The peer said no: it is asked again then, behind all others.
     rests: Option<Timestamp>,
+    /// It said so on the present link, where an answer may still come.
+    refused: bool,
 }
 
 /// What a turn did, or should have done.
@@ -145,7 +147,15 @@ impl Model {
         }
         let is_message = matches!(kind, Kind::Message { .. });
         let until = if is_message { Timestamp::MAX } else { now.after(PATIENCE).expect("far from the end") };
-        self.queue.push(Entry { id: self.last, kind, until, given: false, doubtful: false, rests: None });
+        self.queue.push(Entry {
+            id: self.last,
+            kind,
+            until,
+            given: false,
+            doubtful: false,
+            rests: None,
+            refused: false,
+        });
     }
 
     fn cancel(&mut self, id: u64) {
@@ -171,7 +181,8 @@ impl Model {
         if is_written {
             self.written();
         }
-        let given = self.queue.iter_mut().find(|entry| entry.id == id && entry.given);
+        let is = |entry: &&mut Entry| entry.id == id && (entry.given || (entry.refused && is_written));
+        let given = self.queue.iter_mut().find(is);
         match (given, no) {
             (None, _) => {}
             (Some(entry), None) if matches!(entry.kind, Kind::Message { .. }) => {}
@@ -182,7 +193,7 @@ impl Model {
                 if may && again < entry.until && !is_stopped {
                     let Kind::Retrying { failures } = &mut entry.kind else { unreachable!() };
                     *failures += 1;
-                    (entry.given, entry.rests) = (false, Some(again));
+                    (entry.given, entry.rests, entry.refused) = (false, Some(again), true);
                 } else {
                     self.end(|entry| entry.id == id, &Some(Outcome::Failed(Box::new(why.clone()))));
                 }
@@ -206,6 +217,7 @@ impl Model {
             let at = frames.iter().rposition(|frame| frame.ends_with(&format!(" {}", entry.id)));
             (entry.given, entry.doubtful) = (false, entry.doubtful || at.is_some_and(|at| at < left));
         }
+        self.queue.iter_mut().for_each(|entry| entry.refused = false);
         (self.flushed, self.unwanted) = (0, Vec::new());
         self.end(|entry| entry.doubtful && entry.kind != Kind::Idempotent, &Some(Outcome::InDoubt));
     }

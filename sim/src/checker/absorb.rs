@@ -93,6 +93,9 @@ impl<S: Spy> Checker<S> {
             Change::Config(config) => {
                 let queue = &config.queue;
                 self.twins.adopt(now, &self.config.dedup, &config.dedup);
+                if config.retry.floor != self.config.retry.floor {
+                    self.pace.floor_changes();
+                }
                 self.most = (self.most.0.max(queue.max_messages), self.most.1.max(queue.max_bytes));
                 self.config = *config;
             }
@@ -121,20 +124,22 @@ impl<S: Spy> Checker<S> {
             Saw::Frame(Got::Acked(op)) if self.ledger.is_request(op) => link.arrived(op, &mut self.ledger),
             Saw::Frame(Got::Acked(op)) => {
                 link.answered(op, &mut self.ledger);
-                self.ledger.answered(op, Why::Acked);
+                self.ledger.answered(op, id, Why::Acked);
             }
             Saw::Frame(Got::Denied(op)) => {
                 link.answered(op, &mut self.ledger);
-                self.ledger.answered(op, Why::Denied);
+                self.ledger.answered(op, id, Why::Denied);
             }
+            // What answers a message is a message, and says no more of it.
+            Saw::Frame(Got::Replied(op)) if !self.ledger.is_request(op) => link.arrived(op, &mut self.ledger),
             Saw::Frame(Got::Replied(op)) => {
                 link.answered(op, &mut self.ledger);
-                self.ledger.replied(op);
+                self.ledger.replied(op, id);
             }
             Saw::Frame(Got::Done(op)) => {
                 link.answered(op, &mut self.ledger);
-                if !self.ledger.replied(op) {
-                    self.ledger.answered(op, Why::Acked);
+                if !self.ledger.replied(op, id) {
+                    self.ledger.answered(op, id, Why::Acked);
                 }
             }
             Saw::Flushed(frames) => {

@@ -204,9 +204,9 @@ impl Ledger {
     }
 
     /// The peer answered for it, which it can only do if it has it.
-    pub(super) fn answered(&mut self, op: OpId, why: Why) {
+    pub(super) fn answered(&mut self, op: OpId, link: LinkId, why: Why) {
         match self.entries.get(&op.0).filter(|entry| entry.may_have_left()) {
-            Some(entry) if entry.asked.is_some() => self.refused(op, why),
+            Some(entry) if entry.asked.is_some() => self.refused(op, link, why),
             Some(_) => self.owe(op, why),
             None => {}
         }
@@ -216,6 +216,7 @@ impl Ledger {
     pub(super) fn maybe_left(&mut self, op: OpId, limit: Option<u32>) {
         let Some(entry) = self.entries.get_mut(&op.0) else { return };
         (entry.handed, entry.doubtful) = (false, true);
+        entry.lose_sight();
         if entry.options.class != Class::AtLeastOnce {
             return self.owe(op, Why::Lost);
         }
@@ -235,6 +236,7 @@ impl Ledger {
         if matches!(entry.options.class, Class::Volatile | Class::Bypass) {
             return self.owe(op, Why::LinkGone);
         }
+        entry.lose_sight();
         if entry.floats() {
             return;
         }
@@ -247,7 +249,9 @@ impl Ledger {
     pub(super) fn cancel(&mut self, id: OpId) -> Result<(), String> {
         match self.entries.get(&id.0) {
             None => Err(format!("one outcome: {id} came back and had ended")),
-            Some(entry) if entry.may_have_left() => Err(format!("one outcome: {id} came back and may have left")),
+            Some(entry) if entry.may_have_left() && !entry.may_wait_again() => {
+                Err(format!("one outcome: {id} came back and may have left"))
+            }
             Some(_) => {
                 self.owe(id, Why::Cancelled);
                 Ok(())
@@ -268,8 +272,13 @@ impl Ledger {
     /// Whether so many are all that have not left.
     pub(super) fn all_waiting(&self, taken: usize) -> Result<(), String> {
         let floating = self.entries.values().filter(|entry| entry.floats() && !entry.may_have_left()).count();
+        let unknown = self.entries.values().filter(|entry| entry.may_wait_again() && entry.may_have_left()).count();
         let waiting = self.droppable.len() + self.passing.difference(&self.answers).count() + floating;
-        if taken == waiting { Ok(()) } else { Err(format!("one outcome: {taken} of {waiting} that wait came back")) }
+        if (waiting..=waiting + unknown).contains(&taken) {
+            Ok(())
+        } else {
+            Err(format!("one outcome: {taken} of {waiting} that wait came back"))
+        }
     }
 
     pub(super) fn end(&mut self, id: OpId, outcome: &Outcome, context: &Context) -> Result<(), String> {
@@ -335,6 +344,9 @@ impl Ledger {
     pub(super) fn close_turn(&mut self, up: Option<LinkId>) -> Result<(), String> {
         let mut verdict = self.close_newcomer();
         for op in std::mem::take(&mut self.owed) {
+            if self.outlives_its_link(OpId(op)) {
+                continue;
+            }
             let Some(entry) = self.entries.get(&op) else { continue };
             if entry.options.tracked || !entry.may_end_silently() {
                 verdict = Err(format!("one outcome: nothing was told of {op}: {entry:?}"));

@@ -294,7 +294,10 @@ impl Link {
     /// The same, and the peer will say more of it.
     pub(super) fn arrived(&mut self, op: OpId, ledger: &mut Ledger) {
         if !self.unacked.contains(&op.0) {
-            if let Some(flying) = self.flight.iter().find(|flying| flying.op == Some(op)).copied() {
+            // Of what passed the queue by and ended on its way nobody knows any more which frame it was.
+            let is_there = ledger.entry(op).is_some();
+            let is_known = |flying: &&Flying| flying.op == Some(op) && (!flying.passes || is_there);
+            if let Some(flying) = self.flight.iter().find(is_known).copied() {
                 self.flushed(flying.number, ledger);
             }
         }

@@ -104,6 +104,13 @@ impl Pace {
         self.hurry();
     }
 
+    /// It counts at once, where nothing else is waited for.
+    pub(super) const fn floor_changes(&mut self) {
+        if !self.waits || self.place + 1 < self.endpoints {
+            self.announced = None;
+        }
+    }
+
     /// A whole round begins.
     pub(super) const fn restart(&mut self) {
         self.has_failed &= !self.in_round;

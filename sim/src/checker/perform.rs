@@ -45,6 +45,9 @@ impl<S: Spy> Checker<S> {
                 self.note(verdict);
             }
             Action::Close { link, code, .. } => {
+                if self.links.is_stable(now, self.on_link.stable_for) {
+                    self.pace.stable();
+                }
                 self.asks.gone(*link);
                 let verdict = self.links.leave(*link);
                 self.note(verdict);
@@ -211,11 +214,11 @@ impl<S: Spy> Checker<S> {
     }
 }
 
-/// Whether this ends the session, and so what is pending.
+/// Whether this ends the session, and so what is pending. Whoever gives up says goodbye first, where somebody is there.
 pub(super) fn is_the_end<I, T>(action: &Action<I, T>) -> bool {
     match action {
         Action::EmitError(error) => error.recovery == Recovery::Fatal,
-        Action::Emit(Event::Phase(change)) => matches!(change.to, Phase::Stopped(_)),
+        Action::Emit(Event::Phase(change)) => matches!(change.to, Phase::Draining | Phase::Stopped(_)),
         Action::Connect(_)
         | Action::Send { .. }
         | Action::FlushQueue(_)

@@ -19,6 +19,8 @@ pub(super) struct Asked {
     fails_by_name: bool,
     /// It was refused: from then on nobody but the session knows where in the queue it stands.
     floats: bool,
+    /// Where it was refused last. What is said of it there is about it still.
+    refused_on: Option<LinkId>,
 }
 
 impl Ledger {
@@ -41,6 +43,7 @@ impl Ledger {
             may_fail: options.failed_by.is_some(),
             fails_by_name: options.failed_by.is_some(),
             floats: false,
+            refused_on: None,
         };
         if let Some(entry) = self.entry(id) {
             entry.asked = Some(asked);
@@ -64,8 +67,10 @@ impl Ledger {
     }
 
     /// The peer answers it. `false`: it is no request that this link was given.
-    pub(super) fn replied(&mut self, op: OpId) -> bool {
-        let is_given = self.entry(op).is_some_and(|entry| entry.asked.is_some() && entry.handed);
+    pub(super) fn replied(&mut self, op: OpId, link: LinkId) -> bool {
+        let is_given =
+            |entry: &mut Entry| entry.asked.is_some_and(|asked| entry.handed || asked.refused_on == Some(link));
+        let is_given = self.entry(op).is_some_and(is_given);
         if is_given {
             self.owe(op, Why::Replied);
         }
@@ -73,21 +78,30 @@ impl Ledger {
     }
 
     /// The peer has it, or says no. An acknowledgement ends no request; a no may be the beginning of another try.
-    pub(super) fn refused(&mut self, op: OpId, why: Why) {
+    pub(super) fn refused(&mut self, op: OpId, link: LinkId, why: Why) {
         let Some(entry) = self.entry(op).filter(|entry| entry.handed && why == Why::Denied) else { return };
         match &mut entry.asked {
             Some(asked) if asked.retries => {
-                (asked.floats, asked.may_fail) = (true, true);
+                (asked.floats, asked.may_fail, asked.refused_on) = (true, true, Some(link));
                 (entry.handed, entry.doubtful) = (false, false);
             }
             Some(_) | None => self.owe(op, why),
         }
     }
 
+    /// Its link is gone, and nothing was told of it: it had been failed by a name, or it is idempotent.
+    pub(super) fn outlives_its_link(&mut self, op: OpId) -> bool {
+        let is_lost =
+            |entry: &&mut Entry| entry.may_wait_again() && matches!(entry.owed, Some(Why::Lost | Why::Poison));
+        let Some(entry) = self.entry(op).filter(is_lost) else { return false };
+        (entry.doubtful, entry.owed) = (entry.owed == Some(Why::Poison), None);
+        true
+    }
+
     /// One that was refused, or failed by a name, goes to a transport again, whenever that is. `false`: it is another one.
     pub(super) fn hand_over_again(&mut self, op: OpId) -> bool {
         let goes_again = |entry: &Entry| {
-            if entry.handed { entry.asked.is_some_and(Asked::may_wait_again) } else { entry.floats() }
+            if entry.handed { entry.may_wait_again() } else { entry.floats() }
         };
         let Some(entry) = self.entry(op).filter(|entry| goes_again(entry)) else { return false };
         entry.handed = true;
@@ -117,14 +131,18 @@ impl Ledger {
     }
 }
 
-impl Asked {
-    /// Whether the session may have taken a message for its failure, and asks again.
-    pub(super) const fn may_wait_again(self) -> bool {
-        self.retries && self.fails_by_name
-    }
-}
-
 impl Entry {
+    /// Whether the session may have taken a message for its failure, and asks again.
+    pub(super) fn may_wait_again(&self) -> bool {
+        self.asked.is_some_and(|asked| asked.retries && asked.fails_by_name)
+    }
+
+    /// Its link is gone: nobody but the session knows whether it stands in the row or waits for its next try.
+    pub(super) fn lose_sight(&mut self) {
+        let unsure = self.may_wait_again();
+        self.asked.iter_mut().for_each(|asked| asked.floats |= unsure);
+    }
+
     pub(super) fn floats(&self) -> bool {
         self.asked.is_some_and(|asked| asked.floats)
     }

@@ -7,7 +7,7 @@ use alloc::{
 
 use super::Place;
 use crate::{
-    Class, OpId, Text, Timestamp,
+    Class, LinkId, OpId, Text, Timestamp,
     session::{Asked, Rare},
 };
 
@@ -44,6 +44,10 @@ impl Extra {
         let is_request = asked.is_some();
         let asked = asked.filter(|asked| !asked.is_plain()).map(Box::new);
         Self { id, class, since, key, label, bucket, slots, is_request, asked }
+    }
+
+    pub(super) fn was_refused_on(&self, link: LinkId) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.refused_on == Some(link))
     }
 
     /// Nothing is to be noted.

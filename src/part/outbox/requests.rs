@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{Ended, Entry, Is, Label, Outbox, Place, extras::Extra, rests::Rest};
 use crate::{
-    Dropped, OpId, Outcome, TakenBack, Text, Timestamp,
+    Dropped, LinkId, OpId, Outcome, TakenBack, Text, Timestamp,
     session::{Asked, Rare},
 };
 
@@ -22,15 +22,32 @@ impl<M> Outbox<M> {
         self.entries[at].label.is.any(Is::REQUEST)
     }
 
-    /// The peer has answered a request. `None`: none of this id was given to this link and still waits.
-    pub(crate) fn on_replied(&mut self, id: OpId) -> Option<Answered> {
-        let at = self.find_given(id)?;
+    /// The peer has answered a request on this link. `None`: none of this id was given to it and still waits. One that
+    /// waits for its next try was, if it was refused there.
+    pub(crate) fn on_replied(&mut self, id: OpId, link: LinkId) -> Option<Answered> {
+        let Some(at) = self.find(id).filter(|at| self.was_given(*at, link)) else {
+            return self.on_rest_replied(id, link);
+        };
         let extra = self.books.extra(&self.entries[at].label);
         let names = extra.and_then(|extra| extra.asked.as_deref()).map(Asked::names).unwrap_or_default();
         let mut answered = Answered { label: None, names };
         // No outcome is told of it: the answer is.
         self.end(at, Outcome::Acked, &mut |ended| answered.label = ended.label);
         Some(answered)
+    }
+
+    /// Its names were forgotten when it was refused.
+    fn on_rest_replied(&mut self, id: OpId, link: LinkId) -> Option<Answered> {
+        self.rests.of(id).filter(|rest| rest.extra.was_refused_on(link))?;
+        let mut answered = Answered { label: None, names: [None, None] };
+        let rest = self.end_rest(id, Outcome::Acked, &mut |ended| answered.label = ended.label)?;
+        self.books.dead.push(rest.message);
+        Some(answered)
+    }
+
+    fn was_given(&self, at: usize, link: LinkId) -> bool {
+        let was_refused = || self.books.extra(&self.entries[at].label).is_some_and(|extra| extra.was_refused_on(link));
+        self.is_request(at) && (at < self.cursor || was_refused())
     }
 
     /// Nobody wants the answer any more to a request that may have left: it is in doubt. `Some(true)`: this link was
@@ -56,9 +73,9 @@ impl<M> Outbox<M> {
         Some((asked, self.books.expiries.of(label.place)))
     }
 
-    /// The peer said no to a request that this link was given. It is put back at this time, which is before its
+    /// The peer said no on this link to a request that it was given. It is put back at this time, which is before its
     /// deadline.
-    pub(crate) fn rest(&mut self, id: OpId, until: Timestamp) {
+    pub(crate) fn rest(&mut self, id: OpId, link: LinkId, until: Timestamp) {
         let Some(at) = self.find_given(id) else { return };
         let Entry { message, label } = &mut self.entries[at];
         let (Some(message), place) = (message.take(), label.place) else { return };
@@ -70,7 +87,7 @@ impl<M> Outbox<M> {
         let mut extra = noted.unwrap_or_else(|| Extra::new(id, label.class, Rare::default(), None));
         extra.since = extra.since.or(Some(since));
         if let Some(asked) = &mut extra.asked {
-            asked.failures = asked.failures.saturating_add(1);
+            (asked.failures, asked.refused_on) = (asked.failures.saturating_add(1), Some(link));
         }
         self.rests.insert(Rest { message, label: *label, extra, until, expires });
         self.tidy();

@@ -38,6 +38,10 @@ impl<M> Rests<M> {
         self.due.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
     }
 
+    pub(super) fn of(&self, id: OpId) -> Option<&Rest<M>> {
+        self.of.get(&id)
+    }
+
     pub(super) fn insert(&mut self, rest: Rest<M>) {
         self.due.insert((rest.until, rest.extra.id));
         self.of.insert(rest.extra.id, rest);

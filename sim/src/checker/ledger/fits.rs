@@ -2,13 +2,13 @@
 
 use steadfast::{Class, Dropped, OpId, Outcome, Overflow};
 
-use super::{super::requests::Asked, Context, Entry, Ledger, Why};
+use super::{Context, Entry, Ledger, Why};
 
 impl Ledger {
     /// Whether a message can have ended so.
     pub(super) fn fits(&self, id: OpId, entry: &Entry, outcome: &Outcome, context: &Context) -> bool {
         // One that a message's name has failed may wait for its next try.
-        let waits = !entry.may_have_left() || entry.asked.is_some_and(Asked::may_wait_again);
+        let waits = !entry.may_have_left() || entry.may_wait_again();
         let too_late = entry.until.is_some_and(|until| until <= context.now);
         let class = entry.options.class;
         match outcome {
@@ -47,7 +47,7 @@ impl Ledger {
     fn overflows(&self, id: OpId, entry: &Entry, overflow: Overflow) -> bool {
         let is_new = self.newcomer == Some(id.0);
         match overflow {
-            Overflow::DropOldest | Overflow::DropLowest if entry.floats() => true,
+            Overflow::DropOldest | Overflow::DropLowest if entry.floats() || entry.may_wait_again() => true,
             Overflow::DropOldest => !is_new,
             Overflow::DropNewest => is_new,
             Overflow::DropLowest => {
