@@ -11,9 +11,9 @@ use std::time::Duration;
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
     Action, Alike, Answer, Bucket, CallReply, Cause, Class, CloseCode, Command, Config, CredentialUse, Down,
-    FirstAttempt, Frame, Health, HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued, Recovery,
-    Report, RequestOptions, RequestRetry, Restore, RetryOn, Secret, SendOptions, Session, SubscribeOptions, Text,
-    Timestamp, Topics,
+    FirstAttempt, Frame, Handshake, Health, HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued,
+    Recovery, Report, RequestOptions, RequestRetry, Restore, RetryOn, Secret, SendOptions, Session, SubscribeOptions,
+    Text, Timestamp, Topics,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -71,7 +71,8 @@ enum What {
     Suspend,
     Resume,
     Configure(u8),
-    Up(Which),
+    /// The transport is open, and has ping frames or not.
+    Up(Which, bool),
     /// The peer says the line of this number.
     Hear(Which, u8),
     Flushed(Which, u8),
@@ -154,7 +155,7 @@ impl Arbitrary for What {
             14 => Self::Authenticate(bool::arbitrary(g)),
             15 if bool::arbitrary(g) => Self::Taken,
             15 => Self::Answer(u8::arbitrary(g) % 8, Option::arbitrary(g)),
-            16..=18 => Self::Up(Which::arbitrary(g)),
+            16..=18 => Self::Up(Which::arbitrary(g), u8::arbitrary(g) % 8 > 0),
             19..=24 => Self::Hear(Which::arbitrary(g), u8::arbitrary(g)),
             25..=27 => Self::Flushed(Which::arbitrary(g), u8::arbitrary(g)),
             28 => Self::Progress(Which::arbitrary(g)),
@@ -345,7 +346,8 @@ impl Subject for OfToy {
         let op = last_op.saturating_sub(u64::from(number / 32));
         match number % 19 {
             0..=4 => "ok".into(),
-            15 | 16 => format!("re {op} yes").into(),
+            15 => format!("re {op} yes").into(),
+            16 => if number < 128 { format!("re {op} yes") } else { "call call who?".into() }.into(),
             17 => ["done", "busy"].map(|word| Frame::from(format!("{word} {op} 50")))[usize::from(number % 2)].clone(),
             18 => if number < 128 { "m a yes" } else { "m b no" }.into(),
             5..=7 => format!("got {op}").into(),
@@ -705,7 +707,11 @@ impl<S: Subject> Run<S> {
             What::Resync(number) => {
                 return S::topic(number).map_or(Input::Wake, |topic| Input::Command(Command::Resync { topic }));
             }
-            What::Up(which) => (which, Report::Up(Box::default())),
+            What::Up(which, pings) => {
+                let mut handshake = Handshake::default();
+                handshake.pings = pings;
+                (which, Report::Up(Box::new(handshake)))
+            }
             What::Hear(which, number) => (which, Report::Frame(S::line(number, self.last_op))),
             What::Flushed(which, frames) => (which, Report::Flushed { frames: frames.into() }),
             What::Progress(which) => (which, Report::Progress),
@@ -851,11 +857,15 @@ fn bounded_turns<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
 }
 
 /// Whatever happened before, a link on which nothing more comes is gone within its time: silence while dialling, while
-/// logging in, while online, or after our goodbye. The driver only wakes the machine at its deadlines.
+/// logging in, while online, or after our goodbye. The driver only wakes the machine at its deadlines. Without ping
+/// frames the protocols here cannot ask, and silence means nothing.
 fn silence<S: Subject>(steps: Vec<Step>) -> Result<(), Broken> {
     let mut run = Run::<S>::new();
-    for step in &steps {
-        run.step(step);
+    for mut step in steps {
+        if let What::Up(_, pings) = &mut step.what {
+            *pings = true;
+        }
+        run.step(&step);
     }
     run.now = run.latest;
     let (link, heartbeat) = (run.link(Which::Last), config().heartbeat);

@@ -5,7 +5,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a model of requests looks at what concerns them")]
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use steadfast::{
     Action, Alike, Answer, Cause, Command, Config, Down, Dropped, Event, Frame, LinkId, Machine, OpId, Outcome,
@@ -37,6 +37,10 @@ enum Step {
     Due,
     Second,
     Stop,
+    /// The peer answers those by a name, and says no to them by another.
+    AskNamed,
+    HearDone,
+    HearFull,
 }
 
 const STEPS: [Step; 19] = [
@@ -61,11 +65,30 @@ const STEPS: [Step; 19] = [
     Step::Stop,
 ];
 
+/// Names, and what they meet.
+const NAMED: [Step; 12] = [
+    Step::AskNamed,
+    Step::HearDone,
+    Step::HearFull,
+    Step::Ask,
+    Step::CancelFirst,
+    Step::Link,
+    Step::AnswerLast,
+    Step::AnswerOther,
+    Step::Deny,
+    Step::DownHalf,
+    Step::Due,
+    Step::Second,
+];
+
 const WINDOW: usize = 3;
 const QUEUE: usize = 4;
 /// How long a request waits for its answer, and how long a message is remembered.
 const PATIENCE: Duration = Duration::from_secs(4);
 const REMEMBERED: Duration = Duration::from_secs(3);
+/// How long such a message may wait, and how long a request that ended keeps its place by name.
+const FRESH: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(2);
 const BUSY: Duration = Duration::from_millis(50);
 const ATTEMPTS: u32 = 3;
 
@@ -73,7 +96,7 @@ fn config() -> Config {
     let mut config = Config::default();
     (config.queue.max_messages, config.window.frames) = (QUEUE as u32, WINDOW as u32);
     (config.heartbeat.interval, config.heartbeat.keepalive) = (Duration::MAX, Duration::MAX);
-    config.requests.deadline = PATIENCE;
+    (config.requests.deadline, config.requests.grace) = (PATIENCE, GRACE);
     (config.dedup.outgoing, config.dedup.within) = (Alike::ByKey, REMEMBERED);
     config
 }
@@ -84,6 +107,7 @@ enum Kind {
     Plain,
     Idempotent,
     Retrying { failures: u32 },
+    Named,
 }
 
 /// What was accepted and has not ended.
@@ -108,6 +132,8 @@ struct Did {
     accepted: Option<u64>,
     refused: bool,
     returned: bool,
+    /// A message was told.
+    heard: bool,
     frames: Vec<String>,
     /// How something ended; an answer has no outcome.
     ended: Vec<(u64, Option<Outcome>)>,
@@ -120,6 +146,10 @@ struct Model {
     /// Everything handed over on the present link, if it is online, and how much of it is flushed.
     frames: Option<Vec<String>>,
     flushed: usize,
+    /// Every request there was.
+    asked: BTreeSet<u64>,
+    /// Who waits for the one name and the other, and for how long.
+    names: [Vec<(u64, Timestamp)>; 2],
     /// Requests whose answer nobody wants any more, of which the peer was not told.
     unwanted: Vec<u64>,
     /// The first of those that are the same, and since when.
@@ -145,8 +175,15 @@ impl Model {
         if same {
             self.first = Some((self.last, now));
         }
-        let is_message = matches!(kind, Kind::Message { .. });
-        let until = if is_message { Timestamp::MAX } else { now.after(PATIENCE).expect("far from the end") };
+        let until = match kind {
+            Kind::Message { same: false } => None,
+            Kind::Message { same: true } => now.after(FRESH),
+            Kind::Plain | Kind::Idempotent | Kind::Retrying { .. } | Kind::Named => now.after(PATIENCE),
+        };
+        let until = until.unwrap_or(Timestamp::MAX);
+        if !matches!(kind, Kind::Message { .. }) {
+            self.asked.insert(self.last);
+        }
         self.queue.push(Entry {
             id: self.last,
             kind,
@@ -174,6 +211,7 @@ impl Model {
 
     /// An answer proves that the peer has the request, and all that was handed over before it.
     fn answered(&mut self, now: Timestamp, id: u64, no: Option<(&Rejected, Duration)>) {
+        self.did.heard = no.is_none() && !self.asked.contains(&id);
         let frames = self.frames.as_deref().unwrap_or_default();
         let at = frames.iter().rposition(|frame| *frame == format!("req {id}") || *frame == format!("m {id}"));
         self.flushed = self.flushed.max(at.map_or(0, |at| at + 1));
@@ -183,6 +221,9 @@ impl Model {
         }
         let is = |entry: &&mut Entry| entry.id == id && (entry.given || (entry.refused && is_written));
         let given = self.queue.iter_mut().find(is);
+        if given.is_some() {
+            self.names.iter_mut().for_each(|row| row.retain(|(who, _)| *who != id));
+        }
         match (given, no) {
             (None, _) => {}
             (Some(entry), None) if matches!(entry.kind, Kind::Message { .. }) => {}
@@ -202,6 +243,23 @@ impl Model {
         self.written();
     }
 
+    /// It is the oldest's who waits for that name, even if that one has ended since.
+    fn hear_name(&mut self, now: Timestamp, is_no: bool) {
+        let row = &mut self.names[usize::from(is_no)];
+        row.retain(|(_, until)| *until > now);
+        if row.is_empty() {
+            self.did.heard = true;
+            return;
+        }
+        let (id, _) = row.remove(0);
+        if !self.queue.iter().any(|entry| entry.id == id) {
+            return;
+        }
+        self.names[usize::from(!is_no)].retain(|(who, _)| *who != id);
+        let why = Rejected { message: "full".into(), ..Rejected::default() };
+        self.end(|entry| entry.id == id, &is_no.then(|| Outcome::Failed(Box::new(why))));
+    }
+
     fn written(&mut self) {
         let frames = self.frames.as_deref().unwrap_or_default();
         let written = frames[..self.flushed].to_vec();
@@ -218,7 +276,7 @@ impl Model {
             (entry.given, entry.doubtful) = (false, entry.doubtful || at.is_some_and(|at| at < left));
         }
         self.queue.iter_mut().for_each(|entry| entry.refused = false);
-        (self.flushed, self.unwanted) = (0, Vec::new());
+        (self.flushed, self.unwanted, self.names) = (0, Vec::new(), Default::default());
         self.end(|entry| entry.doubtful && entry.kind != Kind::Idempotent, &Some(Outcome::InDoubt));
     }
 
@@ -260,6 +318,10 @@ impl Model {
             }
             let verb = if matches!(entry.kind, Kind::Message { .. }) { "m" } else { "req" };
             entry.given = true;
+            if entry.kind == Kind::Named {
+                let until = entry.until.after(GRACE).expect("far from the end");
+                self.names.iter_mut().for_each(|row| row.push((entry.id, until)));
+            }
             frames.push(format!("{verb} {}", entry.id));
         }
         self.did.frames.extend_from_slice(&frames[before..]);
@@ -329,8 +391,9 @@ impl Pair {
                 let retry = RequestRetry::default().attempts(ATTEMPTS).on(RetryOn::Any);
                 ask(RequestOptions::default().retry(retry.backoff(Duration::ZERO, Duration::ZERO)))
             }
+            Step::AskNamed => ask(RequestOptions::default().answered_by("done!").failed_by("full")),
             Step::Send => send(SendOptions::at_most_once()),
-            Step::SendSame => send(SendOptions::at_most_once().key("same")),
+            Step::SendSame => send(SendOptions::at_most_once().key("same").ttl(FRESH)),
             Step::CancelFirst => Command::Cancel(OpId(self.model.queue.first()?.id)),
             Step::CancelLast => Command::Cancel(OpId(self.model.queue.last()?.id)),
             Step::Stop => Command::Stop,
@@ -348,6 +411,8 @@ impl Pair {
                     }
                     Step::Deny => line(format!("deny {} no", self.answered(step)?)),
                     Step::Busy => line(format!("busy {} {}", self.answered(step)?, BUSY.as_millis())),
+                    Step::HearDone => line("m done!".into()),
+                    Step::HearFull => line("m full".into()),
                     Step::Flushed => Some(Report::Flushed { frames: self.left(step) as u64 }),
                     _ => {
                         let left = self.left(step) as u64;
@@ -378,6 +443,9 @@ impl Pair {
         match step {
             Step::Ask => model.ask(now, Kind::Plain),
             Step::AskIdempotent => model.ask(now, Kind::Idempotent),
+            Step::AskNamed => model.ask(now, Kind::Named),
+            Step::HearDone => model.hear_name(now, false),
+            Step::HearFull => model.hear_name(now, true),
             Step::AskRetrying => model.ask(now, Kind::Retrying { failures: 0 }),
             Step::Send => model.ask(now, Kind::Message { same: false }),
             Step::SendSame => model.ask(now, Kind::Message { same: true }),
@@ -463,6 +531,7 @@ fn did(answer: &Answer<Text>, actions: &[Action<Text, Text>]) -> Did {
                     did.frames.push(format!("{verb} {id}"));
                 }
             }
+            Action::Emit(Event::Message { .. }) => did.heard = true,
             Action::Emit(Event::Outcome { id, outcome, .. }) => did.ended.push((id.0, Some(outcome.clone()))),
             Action::Emit(Event::Reply(reply)) => did.ended.push((reply.id.0, reply.result.clone().err())),
             _ => {}
@@ -475,20 +544,44 @@ fn did(answer: &Answer<Text>, actions: &[Action<Text, Text>]) -> Did {
 const MIDDLES: [&[Step]; 3] =
     [&[], &[Step::Link, Step::Link], &[Step::Ask, Step::AskIdempotent, Step::AskRetrying, Step::Link, Step::Link]];
 
+/// Two links have been given all of four, the third is full with three of them.
+const AGAIN: [Step; 11] = [
+    Step::AskIdempotent,
+    Step::AskIdempotent,
+    Step::AskIdempotent,
+    Step::AskIdempotent,
+    Step::Link,
+    Step::Link,
+    Step::Flushed,
+    Step::DownHalf,
+    Step::AskNamed,
+    Step::Link,
+    Step::Link,
+];
+
 const DEPTH: usize = if cfg!(debug_assertions) { 4 } else { 5 };
 const LEAST: u64 = if cfg!(debug_assertions) { 10_000 } else { 1_000_000 };
 
-fn walk(pair: &Pair, depth: usize, path: &mut Vec<Step>) -> u64 {
+fn walk(steps: &[Step], pair: &Pair, depth: usize, path: &mut Vec<Step>) -> u64 {
     let mut turns = 0;
-    for step in STEPS.iter().copied().filter(|_| depth > 0) {
+    for step in steps.iter().copied().filter(|_| depth > 0) {
         let mut pair = pair.clone();
         path.push(step);
         if take(&mut pair, step, path) {
-            turns += 1 + walk(&pair, depth - 1, path);
+            turns += 1 + walk(steps, &pair, depth - 1, path);
         }
         path.pop();
     }
     turns
+}
+
+fn walk_from(steps: &[Step], middle: &[Step], depth: usize) -> u64 {
+    let (mut pair, mut path) = (Pair::new(), Vec::new());
+    for step in middle {
+        path.push(*step);
+        assert!(take(&mut pair, *step, &path), "{step:?} makes no sense in {middle:?}");
+    }
+    walk(steps, &pair, depth, &mut path)
 }
 
 fn take(pair: &mut Pair, step: Step, path: &[Step]) -> bool {
@@ -497,15 +590,8 @@ fn take(pair: &mut Pair, step: Step, path: &[Step]) -> bool {
 
 #[test]
 fn every_path_of_requests_is_as_their_model_says() {
-    let mut turns = 0;
-    for middle in MIDDLES {
-        let (mut pair, mut path) = (Pair::new(), Vec::new());
-        for step in middle {
-            path.push(*step);
-            assert!(take(&mut pair, *step, &path), "{step:?} makes no sense in {middle:?}");
-        }
-        turns += walk(&pair, DEPTH, &mut path);
-    }
+    let mut turns: u64 = MIDDLES.iter().map(|middle| walk_from(&STEPS, middle, DEPTH)).sum();
+    turns += [&MIDDLES[1], &AGAIN[..]].iter().map(|middle| walk_from(&NAMED, middle, DEPTH)).sum::<u64>();
     println!("{turns} turns with requests");
     assert!(turns >= LEAST, "only {turns} turns");
 }
@@ -513,13 +599,13 @@ fn every_path_of_requests_is_as_their_model_says() {
 #[test]
 fn long_random_paths_of_requests_are_as_their_model_says() {
     let seed = super::number("STEADFAST_SEED", 1);
-    let (mut rng, mut turns) = (Rng::new(seed), 0_u64);
+    let (mut rng, mut turns, steps) = (Rng::new(seed), 0_u64, [&STEPS[..], &NAMED[..]].concat());
     for _ in 0..if cfg!(debug_assertions) { 500 } else { 10_000 } {
         let (mut pair, mut path) = (Pair::new(), Vec::new());
         for _ in 0..200 {
             // A stop is the end, so there are few.
-            let steps = &STEPS[..STEPS.len() - usize::from(rng.up_to(9) > 0)];
             let step = steps[rng.up_to(steps.len() as u64 - 1) as usize];
+            let step = if step == Step::Stop && rng.up_to(9) > 0 { Step::Second } else { step };
             path.push(step);
             if take(&mut pair, step, &path) {
                 turns += 1;
