@@ -597,6 +597,30 @@ fn a_snapshot_comes_before_what_was_held_for_it() {
     assert_eq!(talk.told(), [""; 0], "what comes late is nobody's");
 }
 
+/// Whoever wants the state of a topic is given it, however far the topic is.
+#[test]
+fn who_comes_later_gets_a_snapshot_too() {
+    let options = || SubscribeOptions::default().snapshot("all of a".into());
+    let mut talk = Talk::many();
+    talk.subscribe("a");
+    talk.log_in("ok");
+    assert_eq!(talk.sent(), ["sub 1 a"]);
+    talk.subscribe_with("a", options());
+    talk.hear("t# 1 a one");
+    talk.hear("sub-ok 1");
+    assert_eq!(talk.sent(), ["req 2 all of a"], "it had been asked for without");
+    talk.hear("item 2 the state");
+    assert_eq!(talk.told(), ["snapshot a the state", "message a one"]);
+    talk.subscribe_with("a", options());
+    assert_eq!(talk.sent(), ["req 3 all of a"]);
+    talk.subscribe_with("a", options());
+    assert_eq!(talk.sent(), [""; 0], "one for both");
+    talk.hear("item 3 the state");
+    assert_eq!(talk.told(), ["snapshot a the state"]);
+    talk.subscribe("a");
+    assert_eq!(talk.sent(), [""; 0], "and none for those who want none");
+}
+
 #[test]
 fn at_the_bound_the_oldest_held_is_dropped_and_a_gap_says_so() {
     let mut talk = Talk::new(MANY, |config| config.subscriptions.held_max = 2);

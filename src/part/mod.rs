@@ -63,5 +63,5 @@ pub(crate) use quality::{Quality, Signs};
 pub(crate) use questions::Questions;
 pub(crate) use queueing::Queueing;
 pub(crate) use refresh::{Overdue, Refresh};
-pub(crate) use subscriptions::{Errand, Held, Standings, Step, Subscriptions, TopicNo, Wish};
+pub(crate) use subscriptions::{Errand, Held, Standings, Step, Subscriptions, TopicNo, Wanted, Wish};
 pub(crate) use window::Flights;

@@ -20,7 +20,8 @@ use crate::{Rejected, Timestamp};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, bound(deserialize = "M: serde::Deserialize<'de>")))]
 pub struct SubscribeOptions<M> {
-    /// Asked after each confirmation. What the topic says meanwhile is held until it is answered. **none**
+    /// Asked after each confirmation, and at once where the topic is confirmed already. What the topic says meanwhile is
+    /// held until it is answered. **none**
     pub snapshot: Option<M>,
     /// A topic that says nothing for so long while it is confirmed is called stale, once. **none**
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span::option"))]

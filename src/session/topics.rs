@@ -10,7 +10,7 @@ use super::{Action, Actions, Event, LinkOf, Session, Stage, SubscribeOptions, Su
 use super::{TopicNews, TopicState};
 use crate::{
     OpId, Outgoing, Protocol, Restore, Resumed, Say, Timestamp, Topics, Why,
-    part::{Errand, Standings, Step, TopicNo, Wish},
+    part::{Errand, Standings, Step, TopicNo, Wanted, Wish},
 };
 
 mod hearing;
@@ -29,19 +29,27 @@ impl<P: Protocol> Session<P> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn subscriptions(&self) -> impl Iterator<Item = Subscription<'_, P::Topic>> {
+        self.topics.iter().map(|(no, wanted)| self.show(no, wanted))
+    }
+
+    /// One of them; `None` if it is not known.
+    pub fn subscription(&self, topic: &P::Topic) -> Option<Subscription<'_, P::Topic>> {
+        let no = self.topics.find(topic)?;
+        Some(self.show(no, self.topics.get(no)?))
+    }
+
+    fn show<'a>(&self, no: TopicNo, wanted: &'a Wanted<P::Topic, P::Message>) -> Subscription<'a, P::Topic> {
         let link = self.link.as_ref().filter(|link| link.is_logged_in());
-        self.topics.iter().map(move |(no, wanted)| {
-            let state = match link.map_or(Step::Out, |link| link.topics.step(no)) {
-                Step::Leaving(_) => TopicState::Leaving,
-                Step::Asked(_) => TopicState::Asked,
-                Step::In(_) if wanted.count > 0 => TopicState::Confirmed,
-                Step::In(_) | Step::Out | Step::InDoubt if wanted.count == 0 => TopicState::Leaving,
-                Step::In(_) | Step::Out | Step::InDoubt if wanted.is_over => TopicState::Over,
-                Step::In(_) | Step::Out | Step::InDoubt => TopicState::Wanted,
-            };
-            let (last, last_at, retry_at) = (wanted.last, wanted.last_at, wanted.retry_at());
-            Subscription { topic: &wanted.topic, state, count: wanted.count, last, last_at, retry_at }
-        })
+        let state = match link.map_or(Step::Out, |link| link.topics.step(no)) {
+            Step::Leaving(_) => TopicState::Leaving,
+            Step::Asked(_) => TopicState::Asked,
+            Step::In(_) if wanted.count > 0 => TopicState::Confirmed,
+            Step::In(_) | Step::Out | Step::InDoubt if wanted.count == 0 => TopicState::Leaving,
+            Step::In(_) | Step::Out | Step::InDoubt if wanted.is_over => TopicState::Over,
+            Step::In(_) | Step::Out | Step::InDoubt => TopicState::Wanted,
+        };
+        let (last, last_at, retry_at) = (wanted.last, wanted.last_at, wanted.retry_at());
+        Subscription { topic: &wanted.topic, state, count: wanted.count, last, last_at, retry_at }
     }
 
     pub(super) fn on_subscribe(&mut self, topic: P::Topic, options: SubscribeOptions<P::Message>) -> Result<(), Why> {
@@ -66,11 +74,10 @@ impl<P: Protocol> Session<P> {
                 return Err(Why::TooBig { size, limit });
             }
         }
-        let known = self.topics.find(&topic).and_then(|no| self.topics.get(no));
-        let is_first_snapshot = options.snapshot.is_some() && known.is_none_or(|known| known.snapshot.is_none());
+        let has_snapshot = options.snapshot.is_some();
         match self.topics.want(topic, options) {
             Wish::New(no) => self.stir_topic(no),
-            Wish::More(no) if is_first_snapshot => self.sync_topic(no),
+            Wish::More(no) if has_snapshot => self.sync_topic(no),
             Wish::More(_) => {}
         }
         self.activity.wake();
@@ -99,9 +106,10 @@ impl<P: Protocol> Session<P> {
         Ok(())
     }
 
-    /// Its snapshot is asked for, if the link has it. If not, that comes with its confirmation.
+    /// Its snapshot is asked for, or will be when the topic is confirmed. One that is not asked for yet is held when it is.
     fn sync_topic(&mut self, no: TopicNo) {
-        if let Some(link) = self.link.as_mut().filter(|link| matches!(link.topics.step(no), Step::In(_))) {
+        let Some(link) = &mut self.link else { return };
+        if matches!(link.topics.step(no), Step::Asked(_) | Step::In(_)) {
             link.topics.hold(no);
             link.topics.stir(no);
         }

@@ -79,8 +79,15 @@ impl<I, T: Clone + Ord> Desk<I, T> {
         Self { state: Mutex::new(state) }
     }
 
-    /// A new tray. Nothing comes into it before its [`Mail::Join`].
-    pub(crate) fn open(&self, topic: T, limits: Mailbox, is_latest: bool, copy: fn(&I) -> I) -> Key {
+    /// A new tray, with what is news to its reader. Nothing else comes into it before its [`Mail::Join`].
+    pub(crate) fn open(
+        &self,
+        topic: T,
+        limits: Mailbox,
+        is_latest: bool,
+        copy: fn(&I) -> I,
+        first: Option<TopicNews>,
+    ) -> Key {
         let mut tray = Tray {
             topic,
             copy,
@@ -92,6 +99,10 @@ impl<I, T: Clone + Ord> Desk<I, T> {
             is_open: true,
             is_counted: true,
         };
+        if let Some(news) = first {
+            let bytes = of_news(&news);
+            tray.queue.push_other(tray.queue.place(), news, bytes);
+        }
         let mut state = self.lock();
         state.rooms.enter(&mut tray);
         let at = state.free.pop().unwrap_or_else(|| {

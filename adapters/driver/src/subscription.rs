@@ -98,8 +98,8 @@ impl<P: Protocol> Client<P> {
     /// Subscribes to a topic, now and on each link to come. Its mailbox is like that of the events
     /// ([`Builder::mailbox`](crate::Builder::mailbox)).
     ///
-    /// It makes no difference whether there is a link: what becomes of the topic is told by [`Update::News`]. One that is
-    /// confirmed already, because somebody else has subscribed to it, is not confirmed anew.
+    /// It makes no difference whether there is a link: what becomes of the topic is told by [`Update::News`]. Where it is
+    /// confirmed already, because somebody else has subscribed to it, the first news say so at once, to this one alone.
     ///
     /// ```
     /// # use steadfast::{TopicNews, protocol::json::Json};
@@ -233,10 +233,13 @@ impl<P: Protocol> Subscription<P> {
     {
         let command = Command::Subscribe { topic: topic.clone(), options: Box::new(options) };
         let mut turn = shared.enter().ok_or(SubscribeError::Denied(Why::Stopped))?;
-        // What the session says from here on is for this one too; what it said before is about those before.
+        // What the session says from here on is for this one too; what it said before is about those before, and of
+        // that only what still holds is news.
         let from = turn.core().actions.len();
+        let known = turn.core().session.subscription(&topic).map(|known| known.state);
+        let first = (known == Some(TopicState::Confirmed)).then_some(TopicNews::Confirmed);
         denied(Some(turn.command(command))).map_err(SubscribeError::Denied)?;
-        let key = shared.desk.open(topic.clone(), mailbox, is_latest, P::Incoming::clone);
+        let key = shared.desk.open(topic.clone(), mailbox, is_latest, P::Incoming::clone, first);
         turn.core().on_subscriber(from, key);
         drop(turn);
         Ok(Self { shared: Arc::clone(shared), key, topic, batch: VecDeque::new() })

@@ -138,7 +138,7 @@ fn several_share_one_subscription_and_each_gets_everything() {
     say(&world, &mut driver, ["a one", "a two"]);
     assert_eq!(
         (heard(&mut first), heard(&mut second)),
-        (vec!["one".into(), "two".into()], vec!["one".to_owned(), "two".into()])
+        (vec!["one".into(), "two".into()], vec!["confirmed".to_owned(), "one".into(), "two".into()])
     );
     drop(first);
     say(&world, &mut driver, ["a three"]);
@@ -150,6 +150,35 @@ fn several_share_one_subscription_and_each_gets_everything() {
     confirm(&world, &mut driver);
     assert_eq!(news(&mut events), ["a: confirmed", "a: left"]);
     assert!(client.subscriptions().is_empty());
+}
+
+/// What was said of the topic before somebody came is told again if it still holds, and to nobody else.
+#[test]
+fn one_that_comes_later_is_told_at_once_that_its_topic_is_confirmed() {
+    let world = World::new();
+    let (client, mut events, mut driver) = online(&world);
+    let mut first = client.subscribe('a').unwrap();
+    let mut early = client.subscribe('a').unwrap();
+    assert!(driver.run().is_pending());
+    assert!(heard(&mut early).is_empty(), "asked for, and not confirmed");
+    confirm(&world, &mut driver);
+    assert_eq!((heard(&mut first), heard(&mut early)), (vec!["confirmed".into()], vec!["confirmed".to_owned()]));
+    let mut late = client.subscribe('a').unwrap();
+    assert_eq!(heard(&mut late), ["confirmed"], "before the driver has its turn");
+    assert!(driver.run().is_pending());
+    world.end(Cause::Ended);
+    assert!(driver.run().is_pending());
+    let mut offline = client.subscribe('a').unwrap();
+    reconnect(&world, &mut driver);
+    assert!(heard(&mut offline).is_empty(), "a topic is confirmed by a link");
+    confirm(&world, &mut driver);
+    for of in [&mut first, &mut early, &mut late, &mut offline] {
+        assert_eq!(heard(of), ["gap after None", "confirmed"]);
+    }
+    assert_eq!(news(&mut events), ["a: confirmed", "a: gap after None", "a: confirmed"]);
+    let (mut local, mut second) = (client.subscribe('#').unwrap(), client.subscribe('#').unwrap());
+    assert!(driver.run().is_pending());
+    assert_eq!((heard(&mut local), heard(&mut second)), (vec!["confirmed".into()], vec!["confirmed".to_owned()]));
 }
 
 #[test]
@@ -333,7 +362,7 @@ fn a_slow_one_that_lags_is_told_how_many_and_delays_nobody() {
     }
     say(&world, &mut driver, ["-- none", "-a"]);
     assert_eq!(told(&mut events), ["none"]);
-    assert_eq!(heard(&mut slow), ["7 dropped", "7", "8", "9", "lost"], "and news are never lost");
+    assert_eq!(heard(&mut slow), ["confirmed", "7 dropped", "7", "8", "9", "lost"], "and news are never lost");
 }
 
 #[test]
@@ -343,7 +372,7 @@ fn bytes_count_too() {
     let _a = have(&world, &client, &mut driver, 'a');
     let mut slow = client.subscribe_with('a', SubscribeOptions::default(), Mailbox::lag(100, 10)).unwrap();
     say(&world, &mut driver, ["a 345", "a 345", "a 345", "a more than fits"]);
-    assert_eq!(heard(&mut slow), ["3 dropped", "more than fits"]);
+    assert_eq!(heard(&mut slow), ["confirmed", "3 dropped", "more than fits"]);
 }
 
 #[test]
@@ -352,6 +381,7 @@ fn a_slow_one_that_pauses_loses_none_and_stops_the_reading() {
     let (client, _events, mut driver) = online(&world);
     let _quick = have(&world, &client, &mut driver, 'a');
     let mut slow = client.subscribe_with('a', SubscribeOptions::default(), Mailbox::pause(8, 1 << 20)).unwrap();
+    assert_eq!(heard(&mut slow), ["confirmed"]);
     world.say_all((0..100).map(|n| Frame::from(format!("a {n}"))));
     assert!(driver.run().is_pending());
     assert_eq!(world.unread(), 92, "it has no room for more");
@@ -503,8 +533,8 @@ fn what_could_be_dropped_unread_cannot_be_acknowledged() {
 fn a_snapshot_comes_before_what_was_held_for_it_and_again_when_it_is_asked_for() {
     let world = World::new();
     let (client, mut events, mut driver) = online(&world);
-    let options = SubscribeOptions::default().snapshot("all of a".to_owned());
-    let mut a = client.subscribe_with('a', options, Mailbox::lag(10, 1 << 20)).unwrap();
+    let options = || SubscribeOptions::default().snapshot("all of a".to_owned());
+    let mut a = client.subscribe_with('a', options(), Mailbox::lag(10, 1 << 20)).unwrap();
     confirm(&world, &mut driver);
     assert_eq!(world.left(0), ["sub 1 a", "ask 2 all of a"]);
     say(&world, &mut driver, ["a live", "answer 2 state"]);
@@ -514,7 +544,12 @@ fn a_snapshot_comes_before_what_was_held_for_it_and_again_when_it_is_asked_for()
     let mut late = client.subscribe('a').unwrap();
     assert!(driver.run().is_pending());
     say(&world, &mut driver, ["answer 3 newer"]);
-    assert_eq!((heard(&mut a), heard(&mut late)), (vec!["[newer]".into()], vec!["[newer]".to_owned()]));
+    let newer = || "[newer]".to_owned();
+    assert_eq!((heard(&mut a), heard(&mut late)), (vec![newer()], vec!["confirmed".into(), newer()]));
+    let mut later = client.subscribe_with('a', options(), Mailbox::lag(10, 1 << 20)).unwrap();
+    assert!(driver.run().is_pending());
+    say(&world, &mut driver, ["answer 4 newest"]);
+    assert_eq!(heard(&mut later), ["confirmed", "[newest]"], "who asks for one gets one");
     assert!(told(&mut events).is_empty());
 }
 

@@ -1,4 +1,4 @@
-//! A protocol whose every word can be read in a test. A topic is a letter.
+//! A protocol whose every word can be read in a test. A topic is a letter; `#` is a local one.
 //!
 //! | we say | the peer says |
 //! |---|---|
@@ -32,6 +32,10 @@ impl Protocol for Toy {
 
     fn admit(&self, message: &String) -> Result<u32, Unfit> {
         Ok(u32::try_from(message.len() + 30).unwrap())
+    }
+
+    fn is_local(&self, topic: &char) -> bool {
+        *topic == '#'
     }
 
     fn decode(&mut self, (): &mut (), frame: Frame, heard: &mut Vec<Heard<String, char>>) {
