@@ -1,7 +1,7 @@
 //! What lets the next process go on where this one stopped?
 
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, num::NonZeroU32};
 
 use bytes::{BufMut, Bytes};
 
@@ -20,7 +20,8 @@ use crate::{OpId, Rng, Text, Timestamp};
 /// has: u8 of 1 retry_at, 2 endpoint, 4 client_id, 8 protocol, 16 somebody asked for that wait; those of them that are there:
 ///     retry_at: u64 microseconds   endpoint, client_id, protocol: u32 length, bytes
 /// messages: u32, each of them:
-///     op: u64  is: u8 of 1 at_least_once, 2 may_have_left, 4 expires, 8 secret   expires: u64, if so   body: u32 length, bytes
+///     op: u64  is: u8 of 1 at_least_once, 2 may_have_left, 4 expires, 8 secret, 16 bucket, 32 weight; then, if so,
+///     expires: u64   bucket: u32 length, bytes   weight: u32   and always body: u32 length, bytes
 /// checksum: u64, FNV-1a of all before it
 /// ```
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -60,6 +61,10 @@ pub(crate) struct Kept {
     pub(crate) secret: bool,
     /// When it is worth nothing any more.
     pub(crate) expires: Option<Timestamp>,
+    /// What it draws on beside what all do.
+    pub(crate) bucket: Option<Text>,
+    /// How many slots it takes.
+    pub(crate) slots: NonZeroU32,
     /// The message, in whatever form its host can read again.
     pub(crate) body: Bytes,
 }
@@ -93,15 +98,16 @@ const LONGEST_PROTOCOL: usize = 64 << 10;
 /// All of it.
 const LONGEST: usize = MOST_BYTES + (128 << 10);
 
-/// How many bytes a message takes beside its body, at most.
-const MESSAGE_OVERHEAD: usize = 8 + 1 + 8 + 4;
+/// How many bytes a message takes beside its body and its bucket, at most.
+const MESSAGE_OVERHEAD: usize = 8 + 1 + 8 + 4 + 4 + 4;
 
 impl Keepsake {
     /// Keeps a message, after those with a lower number. `false` if it is not kept: because there are too many, or
     /// they are too long, or its number is not the next.
     pub(crate) fn keep(&mut self, kept: Kept) -> bool {
         let follows = self.messages.last().is_none_or(|last| last.op < kept.op) && kept.op.0 <= self.last_op;
-        let bytes = self.bytes.saturating_add(MESSAGE_OVERHEAD).saturating_add(kept.body.len());
+        let own = MESSAGE_OVERHEAD + kept.bucket.as_ref().map_or(0, Text::len);
+        let bytes = self.bytes.saturating_add(own).saturating_add(kept.body.len());
         let keeps = follows && self.messages.len() < MOST_MESSAGES && bytes <= MOST_BYTES;
         if keeps {
             self.bytes = bytes;
@@ -179,8 +185,21 @@ impl Keepsake {
 impl Kept {
     fn write(&self, out: &mut Vec<u8>) {
         out.put_u64(self.op.0);
-        out.put_u8(packed(&[self.at_least_once, self.may_have_left, self.expires.is_some(), self.secret]));
-        out.extend(self.expires.map(|at| at.as_micros().to_be_bytes()).into_iter().flatten());
+        let (expires, weight) = (self.expires, Some(self.slots).filter(|slots| *slots > NonZeroU32::MIN));
+        let draws = [self.bucket.is_some(), weight.is_some()];
+        out.put_u8(packed(&[
+            self.at_least_once,
+            self.may_have_left,
+            expires.is_some(),
+            self.secret,
+            draws[0],
+            draws[1],
+        ]));
+        out.extend(expires.map(|at| at.as_micros().to_be_bytes()).into_iter().flatten());
+        if let Some(bucket) = &self.bucket {
+            put_bytes(bucket.as_bytes(), out);
+        }
+        out.extend(weight.map(|slots| slots.get().to_be_bytes()).into_iter().flatten());
         put_bytes(&self.body, out);
     }
 }
@@ -215,9 +234,16 @@ impl Reader {
 
     fn kept(&mut self) -> Option<Kept> {
         let op = OpId(self.u64()?);
-        let [at_least_once, may_have_left, expires, secret] = self.flags()?;
+        let [at_least_once, may_have_left, expires, secret, bucket, weight] = self.flags()?;
         let expires = self.if_any(expires, Self::timestamp)?;
-        Some(Kept { op, at_least_once, may_have_left, secret, expires, body: self.bytes(LONGEST)? })
+        let bucket = self.if_any(bucket, |rest| rest.text(LONGEST))?;
+        let slots = self.if_any(weight, Self::weight)?.unwrap_or(NonZeroU32::MIN);
+        Some(Kept { op, at_least_once, may_have_left, secret, expires, bucket, slots, body: self.bytes(LONGEST)? })
+    }
+
+    /// One that is no more than that of any message is not written.
+    fn weight(&mut self) -> Option<NonZeroU32> {
+        NonZeroU32::new(u32::from_be_bytes(self.array()?)).filter(|slots| *slots > NonZeroU32::MIN)
     }
 
     fn if_any<T>(&mut self, is_there: bool, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
@@ -329,6 +355,8 @@ mod tests {
                     may_have_left: bool::arbitrary(g),
                     secret: bool::arbitrary(g),
                     expires: Option::<u64>::arbitrary(g).map(Timestamp::from_micros),
+                    bucket: text(g),
+                    slots: NonZeroU32::arbitrary(g),
                     body: Vec::<u8>::arbitrary(g).into(),
                 });
             }
@@ -361,6 +389,8 @@ mod tests {
                 may_have_left: op == 4,
                 secret: false,
                 expires,
+                bucket: (op == 9).then(|| "b".into()),
+                slots: NonZeroU32::new(if op == 9 { 3 } else { 1 }).expect("more than none"),
                 body
             }));
         }
@@ -394,7 +424,7 @@ mod tests {
             b"\0\0\0\x07hunter2",
             b"\0\0\0\x02",
             b"\0\0\0\0\0\0\0\x04\x03\0\0\0\x09swordfish",
-            b"\0\0\0\0\0\0\0\x09\x05\0\0\0\0\0\0\x1b\x58\0\0\0\x09swordfish",
+            b"\0\0\0\0\0\0\0\x09\x35\0\0\0\0\0\0\x1b\x58\0\0\0\x01b\0\0\0\x03\0\0\0\x09swordfish",
             b"\0\0\0\0\0\0\0\0",
         ];
         assert_eq!(full().to_bytes(), sealed(pinned.concat()));
@@ -450,15 +480,16 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused() {
         let whole = full().to_bytes().to_vec();
-        let op = whole.len() - 8 - 30;
+        let op = whole.len() - 8 - 39;
         for (what, at, value) in [
             ("an unknown field", 29, 0x3f),
             ("a wait that was asked for and is none", 29, 0x1e),
             ("a text that is none", 53, 0xff),
             ("a message out of order", op + 7, 4),
             ("a message that was never accepted", op + 7, 10),
-            ("an unknown kind of message", op + 8, 0x1d),
-            ("a length beyond the end", op + 17, 0xff),
+            ("an unknown kind of message", op + 8, 0x75),
+            ("a weight that is none", op + 25, 0),
+            ("a length beyond the end", op + 26, 0xff),
         ] {
             let mut changed = whole.clone();
             changed[at] = value;
@@ -488,6 +519,8 @@ mod tests {
             may_have_left: false,
             secret: false,
             expires: None,
+            bucket: None,
+            slots: NonZeroU32::MIN,
             body: vec![0; length].into(),
         };
         assert!(!keepsake.keep(kept(9, 0)), "not after the last");

@@ -1,5 +1,7 @@
 //! What outlives the process: a session is saved, and another one recalls it.
 
+use core::num::NonZeroU32;
+
 use bytes::Bytes;
 
 use super::{Class, Keepsake, OpId, SendOptions, Session, keepsake::Kept};
@@ -46,8 +48,9 @@ impl<P: Protocol> Session<P> {
         for kept in self.outbox.kept() {
             let Some(body) = body(kept.message) else { continue };
             let (op, at_least_once, secret) = (kept.id, kept.at_least_once, kept.secret);
-            let (may_have_left, expires) = (kept.may_have_left, kept.expires);
-            keepsake.keep(Kept { op, at_least_once, may_have_left, secret, expires, body });
+            let (may_have_left, expires, bucket) = (kept.may_have_left, kept.expires, kept.bucket.cloned());
+            let slots = NonZeroU32::new(kept.slots).unwrap_or(NonZeroU32::MIN);
+            keepsake.keep(Kept { op, at_least_once, may_have_left, secret, expires, bucket, slots, body });
         }
         keepsake
     }
@@ -58,8 +61,8 @@ impl<P: Protocol> Session<P> {
     /// A wait goes on, for at most [`RetryPolicy::directed_cap`](super::RetryPolicy::directed_cap) from now, and one that
     /// somebody asked for is cut short by no hint. `message`
     /// makes messages of what `body` gave; those for which it gives nothing, and those that do not fit any more, are left
-    /// out. A message keeps its id and its class (of `Latest` it loses the key, and is sent at most
-    /// once), and is not tracked. New ids are above all old ones.
+    /// out. A message keeps its id, its class (of `Latest` it loses the key, and is sent at most once) and what it draws of
+    /// pacing, where there still is a bucket of that name; it is not tracked. New ids are above all old ones.
     ///
     /// A protocol whose ids begin with the incarnation, as `json`, gets that of the first sending with
     /// [`Protocol::introduce`] where messages are recalled, and a new one where not.
@@ -100,10 +103,18 @@ impl<P: Protocol> Session<P> {
 
     fn restore(&mut self, now: Timestamp, kept: &Kept, message: P::Message) {
         let class = if kept.at_least_once { Class::AtLeastOnce } else { Class::AtMostOnce };
+        let mut options = SendOptions::new(class);
+        if kept.slots > NonZeroU32::MIN {
+            options = options.weight(kept.slots.get());
+        }
+        // A limit that is in the settings no longer limits nothing.
+        if let Some(bucket) = kept.bucket.as_ref().filter(|bucket| self.has_bucket(bucket)) {
+            options = options.bucket(bucket.clone());
+        }
         // Nothing makes room: what came before it was as good.
-        let weight = self.weigh(&message, &SendOptions::new(class)).ok();
+        let weight = self.weigh(&message, &options).ok();
         let Some(bytes) = weight.filter(|bytes| self.outbox.fits(&self.config.queue, *bytes)) else { return };
-        let standing = Standing { now, class, tracked: false, secret: kept.secret, rare: None };
+        let standing = Standing { now, class, tracked: false, secret: kept.secret, rare: options.rare };
         self.outbox.restore(kept.op, message, bytes, standing, kept.expires, kept.may_have_left);
         self.stats.accepted += 1;
     }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Is, Label, Outbox, Place, Standing, extras::Extra};
-use crate::{Class, OpId, Timestamp};
+use crate::{Class, OpId, Text, Timestamp};
 
 /// A message that another process may send.
 #[derive(Debug)]
@@ -15,6 +15,9 @@ pub(crate) struct Keeping<'a, M> {
     /// It may have left.
     pub(crate) may_have_left: bool,
     pub(crate) expires: Option<Timestamp>,
+    /// What it draws on beside what all do, and how many slots it takes.
+    pub(crate) bucket: Option<&'a Text>,
+    pub(crate) slots: u32,
 }
 
 impl<M> Outbox<M> {
@@ -27,7 +30,9 @@ impl<M> Outbox<M> {
             let (message, label) = (self.entries[at].message.as_ref()?, &self.entries[at].label);
             let (at_least_once, may_have_left) = (label.class == Class::AtLeastOnce, !self.is_here(at));
             let (id, secret, expires) = (self.id_at(at), label.is.any(Is::SECRET), self.books.expiries.of(label.place));
-            let keeping = Keeping { id, message, at_least_once, secret, may_have_left, expires };
+            let extra = self.books.extra(label);
+            let (bucket, slots) = extra.map_or((None, 1), |extra| (extra.bucket.as_ref(), extra.slots));
+            let keeping = Keeping { id, message, at_least_once, secret, may_have_left, expires, bucket, slots };
             ((at_least_once || !may_have_left) && !self.is_request(at)).then_some(keeping)
         };
         let mut kept: Vec<_> = (0..self.entries.len()).filter_map(keeping).collect();

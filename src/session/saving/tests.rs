@@ -3,8 +3,8 @@ use core::time::Duration;
 
 use super::*;
 use crate::{
-    Action, BadKeepsake, Cause, Commands, Config, Down, Event, Frame, HttpAnswer, LinkId, Machine, Overflow, Phase,
-    Plain, Report, SendOptions,
+    Action, BadKeepsake, Bucket, Cause, Commands, Config, Down, Event, Frame, HttpAnswer, LinkId, Machine, Overflow,
+    Phase, Plain, Report, SendOptions,
     protocol::json::{Json, Message},
 };
 
@@ -212,4 +212,27 @@ fn doubt_is_recalled_of_what_may_have_left_and_of_nothing_else() {
     let mut next = recalled(8, at(0), &session.save(body));
     assert!(next.cancel(at(0), left, &mut out).is_none(), "the peer may have it");
     assert!(next.cancel(at(0), waits, &mut out).is_some(), "it has not left, whatever has left after it");
+}
+
+/// The peer counts on: what was accepted for a limit is held to it in the next process, too.
+#[test]
+fn what_draws_on_a_limit_does_so_in_the_next_process() {
+    let order = |name| (Message::bare(name), SendOptions::at_least_once().bucket("orders").weight(2));
+    let paced = |limit| {
+        let mut config = Config::default();
+        config.pacing.buckets = vec![Bucket::new(limit, Duration::from_secs(60)).named("orders").reserve(0)];
+        Session::new(Json::default().acks(true), config, 7).expect("sound")
+    };
+    let (mut session, mut out) = (paced(3), vec![]);
+    for (message, options) in [order("a"), order("b"), (Message::bare("c"), SendOptions::default())] {
+        session.send_with(at(0), message, options, &mut out).expect("there is room");
+    }
+    let bytes = session.save(body).to_bytes();
+    for (mut next, leave) in [(paced(3), &["a"][..]), (paced(1), &["c"]), (new(7), &["a", "b", "c"])] {
+        assert!(next.recall(at(0), &Keepsake::from_bytes(bytes.clone()).expect("as it was written"), message));
+        next.connect(at(0), &mut out);
+        let sent = sent(&mut next, at(0), 1);
+        assert_eq!(sent.len(), leave.len(), "{sent:?}");
+        assert!(sent.iter().zip(leave).all(|(sent, name)| sent.contains(&alloc::format!("\"{name}\""))), "{sent:?}");
+    }
 }

@@ -9,7 +9,7 @@ use super::{
     Writer,
 };
 use crate::{
-    Outgoing, Protocol, Say, Timestamp, Why,
+    Outgoing, Protocol, Say, Text, Timestamp, Why,
     part::{Batch, Batching, Draw, Next, Outbox, Pacing, Whose},
 };
 
@@ -94,12 +94,16 @@ impl<P: Protocol> Session<P> {
         if pacing.may_leave(now, OURS) { pacing.free(now, OURS) } else { 0 }
     }
 
+    /// Whether something is limited by this name.
+    pub(in super::super) fn has_bucket(&self, bucket: &Text) -> bool {
+        self.holds.pacing.as_ref().is_some_and(|pacing| pacing.knows(bucket))
+    }
+
     /// Whether what a message draws on is there.
     #[cold]
     pub(in super::super) fn admit_draw(&self, options: &SendOptions) -> Result<(), Why> {
         let (bucket, weight) = (options.draws_on(), options.slots());
-        let knows = |bucket| self.holds.pacing.as_ref().is_some_and(|pacing| pacing.knows(bucket));
-        if !bucket.is_none_or(knows) {
+        if !bucket.is_none_or(|bucket| self.has_bucket(bucket)) {
             return Err(Why::NoBucket);
         }
         match self.holds.pacing.as_ref().and_then(|pacing| pacing.most(bucket)).filter(|most| weight > *most) {
