@@ -2,13 +2,13 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
 
+mod talk;
+
 use std::time::Duration;
 
-use steadfast::{
-    Action, Answer, Bucket, Cause, CloseCode, Command, Config, Down, Event, Input, LinkId, Machine, OpId, Outcome,
-    Pings, Recovery, Report, SendOptions, Session, Text, Timer, Timestamp, Topics, Why,
-};
-use steadfast_sim::{App, Checked, Fault, Faults, Scenario, Toy, World, each_seed};
+use steadfast::{Action, Bucket, Command, Config, OpId, Outcome, Pings, Report, SendOptions, Timer, Topics, Why};
+use steadfast_sim::{App, Fault, Faults, Scenario, Toy, World, each_seed};
+use talk::Talk;
 
 const TOY: Toy = Toy {
     batches: true,
@@ -20,24 +20,9 @@ const TOY: Toy = Toy {
     confirms: true,
 };
 
-/// A checked session in conversation with a server.
-struct Talk {
-    session: Checked<Session<Toy>, Toy>,
-    now: Timestamp,
-    link: LinkId,
-    frames: u64,
-    /// What the last turn did.
-    out: Vec<Action<Text, Text>>,
-}
-
 impl Talk {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        change(&mut config);
-        let session = Session::new(TOY, config.clone(), 7).expect("a sound configuration");
-        let session = Checked::new(session, TOY, config);
-        let (now, link) = (Timestamp::from_millis(1_000), LinkId(0));
-        Self { session, now, link, frames: 0, out: Vec::new() }
+        Self::with(TOY, Duration::ZERO, change)
     }
 
     fn online(change: impl FnOnce(&mut Config)) -> Self {
@@ -45,88 +30,6 @@ impl Talk {
         talk.command(Command::Connect);
         talk.go_online();
         talk
-    }
-
-    /// So much time passes, without a turn.
-    fn pass(&mut self, millis: u64) {
-        self.now = self.now.after(Duration::from_millis(millis)).expect("far from the end");
-    }
-
-    /// The turn of the next deadline, if it is of this timer and comes after so many milliseconds.
-    fn wakes(&mut self, timer: Timer, millis: u64) {
-        let (at, next) = self.session.machine().next_timer().expect("something is due");
-        assert_eq!((next, at.since(self.now).as_millis()), (timer, millis.into()));
-        self.now = at;
-        self.turn(Input::Wake);
-    }
-
-    fn turn(&mut self, input: Input<Text, Text>) -> Answer<Text> {
-        self.out.clear();
-        let answer = self.session.handle(self.now, input, &mut self.out);
-        for action in &self.out {
-            match action {
-                Action::Connect(attempt) => (self.link, self.frames) = (attempt.link, 0),
-                Action::Send { .. } => self.frames += 1,
-                _ => {}
-            }
-        }
-        self.session.assert_sound();
-        answer
-    }
-
-    fn command(&mut self, command: Command<Text, Text>) -> Answer<Text> {
-        self.turn(Input::Command(command))
-    }
-
-    fn send(&mut self, text: &str, options: SendOptions) -> Result<OpId, Why> {
-        match self.command(Command::Send { message: text.into(), options }) {
-            Answer::Accepted(id) => Ok(id),
-            Answer::Refused(why, message) => {
-                assert_eq!(message.as_str(), text, "a refused message comes back");
-                Err(why)
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn report(&mut self, report: Report) {
-        self.turn(Input::Report(self.link, report));
-    }
-
-    fn hear(&mut self, line: &str) {
-        self.report(Report::Frame(line.to_owned().into()));
-    }
-
-    fn go_online(&mut self) {
-        self.report(Report::Up(Box::default()));
-        self.hear("ok");
-        self.flushed();
-    }
-
-    fn flushed(&mut self) {
-        self.report(Report::Flushed { frames: self.frames });
-    }
-
-    fn down(&mut self, code: Option<CloseCode>, left: u64) {
-        let cause = code.map_or(Cause::Ended, |code| Cause::Closed { code, reason: Text::default() });
-        self.report(Report::Down(Box::new(Down { cause, left, verdict: Some(Recovery::Retry) })));
-    }
-
-    /// What was handed to the transport in the last turn.
-    fn sent(&self) -> Vec<&str> {
-        let sends = self.out.iter().filter_map(|action| match action {
-            Action::Send { frame, .. } => frame.as_str(),
-            _ => None,
-        });
-        sends.collect()
-    }
-
-    fn ended(&self) -> Vec<(u64, Outcome)> {
-        let outcome = |action: &Action<_, _>| match action {
-            Action::Emit(Event::Outcome { id, outcome, .. }) => Some((id.0, outcome.clone())),
-            _ => None,
-        };
-        self.out.iter().filter_map(outcome).collect()
     }
 }
 
@@ -164,7 +67,7 @@ fn three_leave_as_one_and_each_has_its_outcome() {
 fn the_oldest_waits_for_a_tenth_of_a_second() {
     let mut talk = Talk::online(threes);
     talk.send("one", some()).expect("room");
-    talk.pass(60);
+    talk.pass(Duration::from_millis(60));
     talk.send("two", some()).expect("room");
     assert_eq!(talk.sent().len(), 0);
     talk.wakes(Timer::Linger, 40);
@@ -242,7 +145,7 @@ fn a_batch_cannot_be_lost_at_link_death() {
         talk.down(None, left);
         let doubt = [(1, Outcome::InDoubt), (3, Outcome::InDoubt)];
         assert_eq!(talk.ended(), if in_doubt { &doubt[..] } else { &[] });
-        talk.pass(5_000);
+        talk.pass(Duration::from_millis(5_000));
         talk.command(Command::ConnectNow);
         talk.report(Report::Up(Box::default()));
         talk.hear("ok");

@@ -2,37 +2,35 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
 
+mod talk;
+
 use std::time::Duration;
 
 use steadfast::{
-    Action, Alike, Answer, BadConfig, Cause, Command, Config, Down, Dropped, Event, Input, LinkId, Machine, Never,
-    OpId, Outcome, Overflow, Recovery, Report, SendOptions, Session, SubscribeOptions, Text, Timestamp, Topics, Why,
+    Action, Alike, Answer, BadConfig, Command, Config, Dropped, Event, Input, Machine, Never, OpId, Outcome, Overflow,
+    Report, SendOptions, Session, SubscribeOptions, Timestamp, Topics, Why,
 };
-use steadfast_sim::{Checked, Toy};
-
-/// A checked session in conversation with a server.
-struct Talk {
-    session: Checked<Session<Toy>, Toy>,
-    now: Timestamp,
-    link: LinkId,
-    frames: u64,
-    /// What the last turn did.
-    out: Vec<Action<Text, Text>>,
-}
+use steadfast_sim::Toy;
+use talk::Talk;
 
 impl Talk {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
-        Self::with(Toy::default(), change)
+        Self::speaking(Toy::default(), change)
     }
 
-    fn with(toy: Toy, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        config.dedup.outgoing = Alike::ByKey;
-        config.dedup.incoming = true;
-        change(&mut config);
-        let session = Session::new(toy, config.clone(), 7).expect("a sound configuration");
-        let session = Checked::new(session, toy, config);
-        Self { session, now: Timestamp::from_millis(1), link: LinkId(0), frames: 0, out: Vec::new() }
+    fn speaking(toy: Toy, change: impl FnOnce(&mut Config)) -> Self {
+        Self::with(toy, Duration::ZERO, |config| {
+            config.dedup.outgoing = Alike::ByKey;
+            config.dedup.incoming = true;
+            change(config);
+        })
+    }
+
+    /// A new link, within the time for which things are remembered.
+    fn again(&mut self) {
+        self.pass(Duration::from_millis(100));
+        self.command(Command::ConnectNow);
+        self.up("ok");
     }
 
     fn online(change: impl FnOnce(&mut Config)) -> Self {
@@ -44,7 +42,7 @@ impl Talk {
 
     /// Its topic `a` is confirmed, and what it says is held until the answer to operation 2, its snapshot.
     fn holding(change: impl FnOnce(&mut Config)) -> Self {
-        let mut talk = Self::with(Toy { topics: Topics::Many, ..Toy::default() }, change);
+        let mut talk = Self::speaking(Toy { topics: Topics::Many, ..Toy::default() }, change);
         let options = Box::new(SubscribeOptions::default().snapshot("all of a".into()));
         talk.command(Command::Subscribe { topic: "a".into(), options });
         talk.command(Command::Connect);
@@ -54,44 +52,13 @@ impl Talk {
         talk
     }
 
-    /// Time passes, and nobody notices.
-    fn pass(&mut self, wait: Duration) {
-        self.now = self.now.after(wait).expect("far from the end");
-    }
-
-    fn turn(&mut self, input: Input<Text, Text>) -> Answer<Text> {
-        self.out.clear();
-        let answer = self.session.handle(self.now, input, &mut self.out);
-        for action in &self.out {
-            match action {
-                Action::Connect(attempt) => (self.link, self.frames) = (attempt.link, 0),
-                Action::Send { .. } => self.frames += 1,
-                _ => {}
-            }
-        }
-        self.session.assert_sound();
-        answer
-    }
-
-    fn command(&mut self, command: Command<Text, Text>) -> Answer<Text> {
-        self.turn(Input::Command(command))
-    }
-
-    fn send(&mut self, text: &str, options: SendOptions) -> Result<u64, Why> {
-        match self.command(Command::Send { message: text.into(), options }) {
-            Answer::Accepted(id) => Ok(id.0),
-            Answer::Refused(why, _) => Err(why),
-            other => panic!("{other:?}"),
-        }
-    }
-
     /// Sends what is named by this key; says what it is the same as.
     fn keyed(&mut self, key: &str) -> Option<u64> {
         self.twin_of(key, SendOptions::default().key(key))
     }
 
     fn twin_of(&mut self, text: &str, options: SendOptions) -> Option<u64> {
-        let id = self.send(text, options).expect("there is room");
+        let OpId(id) = self.send(text, options).expect("there is room");
         let twin = self.ended().into_iter().find(|(ended, _)| *ended == id);
         match twin {
             Some((_, Outcome::Duplicate(OpId(twin)))) => {
@@ -102,73 +69,16 @@ impl Talk {
         }
     }
 
-    fn report(&mut self, report: Report) {
-        self.turn(Input::Report(self.link, report));
-    }
-
-    fn hear(&mut self, line: &str) {
-        self.report(Report::Frame(line.to_owned().into()));
-    }
-
-    fn go_online(&mut self) {
-        self.report(Report::Up(Box::default()));
-        self.hear("ok");
-        self.flushed();
-    }
-
-    fn flushed(&mut self) {
-        self.report(Report::Flushed { frames: self.frames });
-    }
-
-    fn down(&mut self, left: u64) {
-        self.report(Report::Down(Box::new(Down { cause: Cause::Ended, left, verdict: Some(Recovery::Retry) })));
-    }
-
-    /// A new link, within the time for which things are remembered.
-    fn again(&mut self) {
-        self.pass(Duration::from_millis(100));
-        self.command(Command::ConnectNow);
-        self.report(Report::Up(Box::default()));
-        self.hear("ok");
-    }
-
     fn taken(&mut self, id: &'static str) {
         self.command(Command::Taken { id: id.into() });
     }
 
-    /// What was handed to the transport in the last turn.
-    fn sent(&self) -> Vec<&str> {
-        let sends = self.out.iter().filter_map(|action| match action {
-            Action::Send { frame, .. } => frame.as_str(),
-            _ => None,
-        });
-        sends.collect()
-    }
-
-    fn ended(&self) -> Vec<(u64, Outcome)> {
-        let outcome = |action: &Action<_, _>| match action {
-            Action::Emit(Event::Outcome { id, outcome, .. }) => Some((id.0, outcome.clone())),
-            _ => None,
-        };
-        self.out.iter().filter_map(outcome).collect()
-    }
-
-    /// What was delivered in the last turn.
-    fn delivered(&self) -> Vec<&str> {
-        let messages = self.out.iter().filter_map(|action| match action {
-            Action::Emit(Event::Message { message, .. }) => Some(message.as_str()),
-            _ => None,
-        });
-        messages.collect()
-    }
-
     /// What was said to have come again in the last turn.
     fn came_again(&self) -> Vec<&[u8]> {
-        let ids = self.out.iter().filter_map(|action| match action {
+        self.all(|action| match action {
             Action::Emit(Event::Duplicate { id, .. }) => Some(&id[..]),
             _ => None,
-        });
-        ids.collect()
+        })
     }
 
     /// How many were the same as another: ours, the peer's.
@@ -191,7 +101,7 @@ fn a_key_is_sent_once_and_the_second_is_told_of_the_first() {
     assert_eq!(talk.sent(), ["m 1 order 17"]);
     // It is told once, though nobody asked, and names the one that is on its way.
     let options = SendOptions::default().key("order 17").label("clicked twice");
-    assert_eq!(talk.send("order 17, again", options), Ok(2));
+    assert_eq!(talk.send("order 17, again", options), Ok(OpId(2)));
     let duplicate =
         Event::Outcome { id: OpId(2), outcome: Outcome::Duplicate(OpId(1)), label: Some("clicked twice".into()) };
     assert_eq!(talk.out, [Action::Emit(duplicate)]);
@@ -295,7 +205,7 @@ fn a_key_is_free_again_once_the_peer_certainly_does_not_have_it() {
 fn a_key_in_doubt_stays() {
     let mut talk = Talk::online(|_| {});
     talk.keyed("a");
-    talk.down(u64::MAX);
+    talk.down(None, u64::MAX);
     assert_eq!(talk.ended(), [(1, Outcome::InDoubt)]);
     assert_eq!(talk.keyed("a"), Some(1));
     talk.again();
@@ -310,7 +220,7 @@ fn what_is_sent_again_passes_no_filter() {
     let order = || SendOptions::at_least_once().key("a");
     assert_eq!(talk.twin_of("a", order()), None);
     talk.flushed();
-    talk.down(u64::MAX);
+    talk.down(None, u64::MAX);
     assert_eq!(talk.twin_of("a", order()), Some(1));
     talk.again();
     assert_eq!(talk.sent(), ["m 1 a"]);
@@ -386,7 +296,7 @@ fn what_the_peer_sends_again_after_a_reconnect_is_not_delivered_again() {
     assert_eq!(talk.delivered(), ["ready"]);
     talk.taken("s-1");
     assert_eq!(talk.sent(), ["ack s-1"]);
-    talk.down(0);
+    talk.down(None, 0);
     talk.again();
     talk.hear("m! s-1 ready");
     assert_eq!((talk.delivered(), talk.came_again()), (vec![], vec![&b"s-1"[..]]));
@@ -413,7 +323,7 @@ fn what_is_lost_while_it_is_held_is_delivered_when_it_comes_again() {
     let mut talk = Talk::holding(|_| {});
     talk.hear("t! s-1 a one");
     assert_eq!(talk.delivered(), [""; 0], "held for the snapshot");
-    talk.down(0);
+    talk.down(None, 0);
     talk.again();
     talk.hear("sub-ok 3");
     talk.hear("item 4 the state");

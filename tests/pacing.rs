@@ -2,35 +2,22 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
 
+mod talk;
+
 use std::time::Duration;
 
 use steadfast::{
-    Action, Answer, Bucket, Cause, CloseCode, Command, Config, Down, Event, Frame, Input, LinkId, Machine, OpId,
-    Outcome, Phase, Recovery, Report, RequestOptions, RequestRetry, SendOptions, Session, StopCause, Text, Timer,
-    Timestamp, Why,
+    Action, Answer, Bucket, CloseCode, Command, Config, Frame, Input, OpId, Outcome, Phase, Report, RequestOptions,
+    RequestRetry, SendOptions, StopCause, Timer, Why,
 };
-use steadfast_sim::{Checked, Toy};
+use steadfast_sim::Toy;
+use talk::Talk;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A checked session in conversation with a server.
-struct Talk {
-    session: Checked<Session<Toy>, Toy>,
-    now: Timestamp,
-    link: LinkId,
-    frames: u64,
-    /// What the last turn did.
-    out: Vec<Action<Text, Text>>,
-}
-
 impl Talk {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        change(&mut config);
-        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
-        let session = Checked::new(session, Toy::default(), config);
-        let (now, link) = (Timestamp::from_millis(1_000), LinkId(0));
-        Self { session, now, link, frames: 0, out: Vec::new() }
+        Self::with(Toy::default(), Duration::ZERO, change)
     }
 
     fn online(change: impl FnOnce(&mut Config)) -> Self {
@@ -40,94 +27,12 @@ impl Talk {
         talk
     }
 
-    /// So much time passes, without a turn.
-    fn pass(&mut self, millis: u64) {
-        self.now = self.now.after(Duration::from_millis(millis)).expect("far from the end");
-    }
-
-    /// The turn of the next deadline, if it is of this timer and comes after so many milliseconds.
-    fn wakes(&mut self, timer: Timer, millis: u64) {
-        let (at, next) = self.session.machine().next_timer().expect("something is due");
-        assert_eq!((next, at.since(self.now).as_millis()), (timer, millis.into()));
-        self.now = at;
-        self.turn(Input::Wake);
-    }
-
-    fn turn(&mut self, input: Input<Text, Text>) -> Answer<Text> {
-        self.out.clear();
-        let answer = self.session.handle(self.now, input, &mut self.out);
-        for action in &self.out {
-            match action {
-                Action::Connect(attempt) => (self.link, self.frames) = (attempt.link, 0),
-                Action::Send { .. } => self.frames += 1,
-                _ => {}
-            }
-        }
-        self.session.assert_sound();
-        answer
-    }
-
-    fn command(&mut self, command: Command<Text, Text>) -> Answer<Text> {
-        self.turn(Input::Command(command))
-    }
-
-    fn send(&mut self, text: &str, options: SendOptions) -> Result<OpId, Why> {
-        match self.command(Command::Send { message: text.into(), options }) {
-            Answer::Accepted(id) => Ok(id),
-            Answer::Refused(why, message) => {
-                assert_eq!(message.as_str(), text, "a refused message comes back");
-                Err(why)
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
     fn ask(&mut self, text: &str, options: RequestOptions) -> Result<OpId, Why> {
         match self.command(Command::Request { message: text.into(), options: Box::new(options) }) {
             Answer::Accepted(id) => Ok(id),
             Answer::Refused(why, _) => Err(why),
             other => panic!("{other:?}"),
         }
-    }
-
-    fn report(&mut self, report: Report) {
-        self.turn(Input::Report(self.link, report));
-    }
-
-    fn hear(&mut self, line: &str) {
-        self.report(Report::Frame(line.to_owned().into()));
-    }
-
-    fn go_online(&mut self) {
-        self.report(Report::Up(Box::default()));
-        self.hear("ok");
-        self.flushed();
-    }
-
-    fn flushed(&mut self) {
-        self.report(Report::Flushed { frames: self.frames });
-    }
-
-    fn down(&mut self, code: Option<CloseCode>, left: u64) {
-        let cause = code.map_or(Cause::Ended, |code| Cause::Closed { code, reason: Text::default() });
-        self.report(Report::Down(Box::new(Down { cause, left, verdict: Some(Recovery::Retry) })));
-    }
-
-    /// What was handed to the transport in the last turn.
-    fn sent(&self) -> Vec<&str> {
-        let sends = self.out.iter().filter_map(|action| match action {
-            Action::Send { frame, .. } => frame.as_str(),
-            _ => None,
-        });
-        sends.collect()
-    }
-
-    fn ended(&self) -> Vec<(u64, Outcome)> {
-        let outcome = |action: &Action<_, _>| match action {
-            Action::Emit(Event::Outcome { id, outcome, .. }) => Some((id.0, outcome.clone())),
-            _ => None,
-        };
-        self.out.iter().filter_map(outcome).collect()
     }
 }
 
@@ -148,13 +53,13 @@ fn what_waits_leaves_in_order_as_slots_become_free() {
         talk.send(&number.to_string(), SendOptions::default()).expect("the queue has room");
     }
     assert_eq!((talk.sent().len(), talk.session.machine().health(talk.now).queued), (0, 7), "the login took one");
-    talk.pass(400);
+    talk.pass(Duration::from_millis(400));
     talk.flushed();
     assert_eq!(talk.sent().len(), 0, "flushed is not over");
     // The login was flushed at once, the messages after 400 ms.
     talk.wakes(Timer::Pacing, 650);
     assert_eq!(talk.sent(), ["m 5 6"]);
-    talk.pass(30);
+    talk.pass(Duration::from_millis(30));
     talk.flushed();
     talk.wakes(Timer::Pacing, 370);
     assert_eq!(talk.sent(), ["m 6 7", "m 7 8"]);
@@ -166,10 +71,10 @@ fn what_waits_leaves_in_order_as_slots_become_free() {
 #[test]
 fn what_is_never_flushed_frees_nothing() {
     let mut talk = Talk::online(limits([Bucket::new(1, SECOND)]));
-    talk.pass(1_050);
+    talk.pass(Duration::from_millis(1_050));
     talk.send("first", SendOptions::default()).expect("room");
     assert_eq!(talk.sent(), ["m 1 first"]);
-    talk.pass(9_000);
+    talk.pass(Duration::from_millis(9_000));
     talk.send("second", SendOptions::default()).expect("room");
     assert_eq!(talk.sent().len(), 0);
     assert_ne!(talk.session.machine().next_timer().map(|(_, timer)| timer), Some(Timer::Pacing));
@@ -230,10 +135,10 @@ fn a_login_waits_for_its_slot_and_its_time_begins_then() {
         config.login_timeout = Duration::from_secs(3);
         config.close_timeout = Duration::from_secs(1);
     });
-    talk.pass(100);
+    talk.pass(Duration::from_millis(100));
     talk.down(None, 1);
     for _ in 0..2 {
-        talk.pass(2_000);
+        talk.pass(Duration::from_millis(2_000));
         talk.command(Command::ConnectNow);
         talk.report(Report::Up(Box::default()));
         if talk.sent() == ["login "] {
@@ -256,7 +161,7 @@ fn volatile_needs_a_slot_now() {
     }
     assert_eq!(talk.send("three", SendOptions::volatile()), Err(Why::NotNow));
     talk.flushed();
-    talk.pass(1_050);
+    talk.pass(Duration::from_millis(1_050));
     assert_eq!(talk.send("heavy", SendOptions::volatile().weight(3)).map(|id| id.0), Ok(3));
     assert_eq!(talk.sent(), ["m 3 heavy"]);
 }
@@ -309,7 +214,7 @@ fn the_head_of_the_queue_holds_back_those_behind_it() {
     }
     assert_eq!((talk.sent().len(), talk.session.machine().stats().sent), (0, 1));
     talk.flushed();
-    talk.pass(5_000);
+    talk.pass(Duration::from_millis(5_000));
     talk.send("bypass", SendOptions::bypass()).expect("a link is open");
     assert_eq!(talk.sent(), ["m 4 bypass"], "it overtakes");
     talk.command(Command::Cancel(OpId(2)));
@@ -337,10 +242,10 @@ fn what_was_said_on_a_lost_link_counts_and_what_has_not_left_does_not() {
     for text in ["one", "two", "three"] {
         talk.send(text, SendOptions::default().tracked()).expect("room");
     }
-    talk.pass(1_000);
+    talk.pass(Duration::from_millis(1_000));
     talk.down(None, 2);
     assert_eq!(talk.ended(), [(1, Outcome::InDoubt)]);
-    talk.pass(2_000);
+    talk.pass(Duration::from_millis(2_000));
     talk.command(Command::ConnectNow);
     talk.go_online();
     // Two logins, the one that may have left, and the two that had not.
@@ -366,7 +271,7 @@ fn a_limit_of_the_connection_begins_anew_with_it() {
         }
         talk.flushed();
         talk.down(None, 3);
-        talk.pass(2_000);
+        talk.pass(Duration::from_millis(2_000));
         talk.command(Command::ConnectNow);
         talk.report(Report::Up(Box::default()));
         assert_eq!(talk.sent().len(), usize::from(per_link));

@@ -2,73 +2,60 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
 
-use std::{collections::BTreeMap, time::Duration};
+mod talk;
+
+use std::time::Duration;
 
 use steadfast::{
-    Action, Answer, CallReply, Cause, Command, Commands, Config, Down, Dropped, Event, Frame, Input, LinkId, Machine,
-    OpId, Outcome, Overflow, Phase, Plain, Recovery, Rejected, Report, RequestOptions, RequestRetry, RetryOn,
-    SendOptions, Session, Stats, StopCause, Text, Timestamp, Why,
+    Action, Answer, CallReply, Command, Commands, Config, Dropped, Event, Frame, Input, LinkId, Machine, OpId, Outcome,
+    Overflow, Phase, Plain, Rejected, Reply, Report, RequestOptions, RequestRetry, RetryOn, SendOptions, Session,
+    Stats, StopCause, Text, Timestamp, Why,
 };
-use steadfast_sim::{Checked, Toy};
+use steadfast_sim::Toy;
+use talk::Talk;
 
 const NEVER: Duration = Duration::MAX;
-
-/// A checked session in conversation with a server.
-struct Talk {
-    session: Checked<Session<Toy>, Toy>,
-    now: Timestamp,
-    link: LinkId,
-    frames: u64,
-    /// What the last turn did.
-    out: Vec<Action<Text, Text>>,
-    /// How each request ended, over all turns.
-    ends: BTreeMap<u64, Vec<End>>,
-}
 
 type End = Result<Option<String>, Outcome>;
 
 impl Talk {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        change(&mut config);
-        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
-        let session = Checked::new(session, Toy::default(), config);
-        let (now, link, ends) = (Timestamp::from_millis(1), LinkId(0), BTreeMap::new());
-        Self { session, now, link, frames: 0, out: Vec::new(), ends }
+        Self::with(Toy::default(), Duration::from_millis(2), change)
     }
 
     fn online(change: impl FnOnce(&mut Config)) -> Self {
         let mut talk = Self::new(change);
         talk.command(Command::Connect);
-        talk.go_online();
+        talk.up("ok");
         talk
     }
 
-    fn turn(&mut self, input: Input<Text, Text>) -> Answer<Text> {
-        self.now = self.now.after(Duration::from_millis(2)).expect("far from the end");
-        self.turn_now(input)
+    fn say(&mut self, text: &str) -> u64 {
+        self.send(text, SendOptions::default()).expect("there is room").0
     }
 
-    fn turn_now(&mut self, input: Input<Text, Text>) -> Answer<Text> {
-        self.out.clear();
-        let answer = self.session.handle(self.now, input, &mut self.out);
-        for action in &self.out {
-            match action {
-                Action::Connect(attempt) => (self.link, self.frames) = (attempt.link, 0),
-                Action::Send { .. } => self.frames += 1,
-                Action::Emit(Event::Reply(reply)) => {
-                    let end = reply.result.clone().map(|text| text.map(|text| text.as_str().to_owned()));
-                    self.ends.entry(reply.id.0).or_default().push(end);
-                }
-                _ => {}
-            }
-        }
-        self.session.assert_sound();
-        answer
+    fn again(&mut self) {
+        self.wait(200);
+        self.command(Command::ConnectNow);
+        self.up("ok");
     }
 
-    fn command(&mut self, command: Command<Text, Text>) -> Answer<Text> {
-        self.turn(Input::Command(command))
+    fn wait(&mut self, millis: u64) {
+        self.pass(Duration::from_millis(millis));
+        self.turn_now(Input::Wake);
+    }
+
+    /// How the last turn ended requests.
+    fn answered(&self) -> Vec<(u64, End)> {
+        self.all(|action| match action {
+            Action::Emit(Event::Reply(reply)) => Some((reply.id.0, end(reply))),
+            _ => None,
+        })
+    }
+
+    /// How a request has ended so far.
+    fn ends(&self, id: u64) -> Vec<End> {
+        self.replies.iter().filter(|reply| reply.id.0 == id).map(end).collect()
     }
 
     fn ask(&mut self, text: &str, options: RequestOptions) -> u64 {
@@ -78,76 +65,6 @@ impl Talk {
         }
     }
 
-    fn say(&mut self, text: &str) -> u64 {
-        match self.command(Command::Send { message: text.into(), options: SendOptions::default() }) {
-            Answer::Accepted(id) => id.0,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn report(&mut self, report: Report) {
-        self.turn(Input::Report(self.link, report));
-    }
-
-    fn hear(&mut self, line: &str) {
-        self.report(Report::Frame(line.to_owned().into()));
-    }
-
-    fn go_online(&mut self) {
-        self.report(Report::Up(Box::default()));
-        self.hear("ok");
-    }
-
-    fn flushed(&mut self) {
-        self.report(Report::Flushed { frames: self.frames });
-    }
-
-    fn down(&mut self, left: u64) {
-        let down = Down { cause: Cause::Ended, left, verdict: Some(Recovery::Retry) };
-        self.report(Report::Down(Box::new(down)));
-    }
-
-    fn again(&mut self) {
-        self.wait(200);
-        self.command(Command::ConnectNow);
-        self.go_online();
-    }
-
-    fn wait(&mut self, millis: u64) {
-        self.now = self.now.after(Duration::from_millis(millis)).expect("far from the end");
-        self.turn_now(Input::Wake);
-    }
-
-    /// What was handed to the transport in the last turn.
-    fn sent(&self) -> Vec<&str> {
-        let sends = self.out.iter().filter_map(|action| match action {
-            Action::Send { frame, .. } => frame.as_str(),
-            _ => None,
-        });
-        sends.collect()
-    }
-
-    /// How the last turn ended requests.
-    fn ended(&self) -> Vec<(u64, End)> {
-        let reply = |action: &Action<Text, Text>| match action {
-            Action::Emit(Event::Reply(reply)) => {
-                let end = reply.result.clone().map(|text| text.map(|text| text.as_str().to_owned()));
-                Some((reply.id.0, end))
-            }
-            _ => None,
-        };
-        self.out.iter().filter_map(reply).collect()
-    }
-
-    /// The messages of the last turn.
-    fn heard(&self) -> Vec<&str> {
-        let messages = self.out.iter().filter_map(|action| match action {
-            Action::Emit(Event::Message { message, .. }) => Some(message.as_str()),
-            _ => None,
-        });
-        messages.collect()
-    }
-
     fn stats(&self) -> &Stats {
         self.session.machine().stats()
     }
@@ -155,6 +72,10 @@ impl Talk {
 
 fn plain() -> RequestOptions {
     RequestOptions::default()
+}
+
+fn end(reply: &Reply<Text>) -> End {
+    reply.result.clone().map(|text| text.map(|text| text.as_str().to_owned()))
 }
 
 fn said(text: &str) -> End {
@@ -174,12 +95,12 @@ fn an_answer_finds_its_request() {
     let (menu, table, order) = (talk.ask("menu?", plain()), talk.ask("table?", plain()), talk.ask("order!", plain()));
     assert_eq!(talk.sent(), [format!("req {order} order!")]);
     talk.hear(&format!("re {table} 4"));
-    assert_eq!(talk.ended(), [(table, said("4"))]);
+    assert_eq!(talk.answered(), [(table, said("4"))]);
     talk.hear(&format!("done {menu}"));
-    assert_eq!(talk.ended(), [(menu, Ok(None))]);
+    assert_eq!(talk.answered(), [(menu, Ok(None))]);
     talk.hear(&format!("deny {order} closed"));
-    assert_eq!(talk.ended()[0].0, order);
-    assert_eq!(code(&talk.ended()[0].1), Some("closed"));
+    assert_eq!(talk.answered()[0].0, order);
+    assert_eq!(code(&talk.answered()[0].1), Some("closed"));
     let stats = talk.stats();
     assert_eq!((stats.requests, stats.answered, stats.failed, stats.late_replies), (3, 2, 1, 0));
 }
@@ -189,7 +110,7 @@ fn the_first_item_answers_and_what_follows_is_late() {
     let mut talk = Talk::online(|_| {});
     let id = talk.ask("rows?", plain());
     talk.hear(&format!("re {id} first"));
-    assert_eq!(talk.ended(), [(id, said("first"))]);
+    assert_eq!(talk.answered(), [(id, said("first"))]);
     for (late, line) in [(0, "done"), (1, "re"), (1, "done"), (2, "deny")] {
         talk.hear(&format!("{line} {id} more"));
         assert!(talk.out.is_empty(), "{line}: {:?}", talk.out);
@@ -207,7 +128,7 @@ fn a_note_comes_back_with_the_end() {
         other => panic!("{other:?}"),
     };
     assert_eq!(label(&talk).as_ref().map(Text::as_str), Some("one"));
-    talk.down(9);
+    talk.down(None, 9);
     let told = talk.out.iter().any(|action| {
         matches!(action, Action::Emit(Event::Reply(reply)) if reply.label.as_ref().is_some_and(|label| label.as_str() == "two"))
     });
@@ -219,7 +140,7 @@ fn what_answers_a_message_is_a_message() {
     let mut talk = Talk::online(|_| {});
     let id = talk.say("menu?");
     talk.hear(&format!("re {id} coffee"));
-    assert_eq!(talk.heard(), ["coffee"]);
+    assert_eq!(talk.delivered(), ["coffee"]);
     let asked = talk.ask("menu?", plain());
     talk.hear(&format!("re {} whose?", asked + 7));
     assert!(matches!(talk.out[..], [Action::Emit(Event::Bad(_))]), "no such id was ever given: {:?}", talk.out);
@@ -232,9 +153,9 @@ fn a_deadline_that_passes_in_the_queue_is_no_doubt() {
     let id = talk.ask("offline", plain());
     assert_eq!(talk.session.next_deadline(), talk.now.after(Duration::from_millis(500)));
     talk.wait(500);
-    assert_eq!(talk.ended(), [(id, Err(Outcome::Expired))]);
+    assert_eq!(talk.answered(), [(id, Err(Outcome::Expired))]);
     talk.command(Command::Connect);
-    talk.go_online();
+    talk.up("ok");
     assert!(talk.sent().is_empty());
 }
 
@@ -244,14 +165,14 @@ fn a_reply_after_its_deadline_resolves_nothing() {
     let late = talk.ask("slow?", plain());
     let next = talk.ask("next?", plain().deadline(NEVER));
     talk.wait(9_997);
-    assert!(talk.ended().is_empty());
+    assert!(talk.answered().is_empty());
     talk.wait(1);
-    assert_eq!(talk.ended(), [(late, Err(Outcome::InDoubt))]);
+    assert_eq!(talk.answered(), [(late, Err(Outcome::InDoubt))]);
     talk.hear(&format!("re {late} too late"));
     assert!(talk.out.is_empty(), "neither told nor given to another: {:?}", talk.out);
     assert_eq!((talk.stats().late_replies, talk.stats().answered), (1, 0));
     talk.hear(&format!("re {next} in time"));
-    assert_eq!(talk.ended(), [(next, said("in time"))]);
+    assert_eq!(talk.answered(), [(next, said("in time"))]);
 }
 
 #[test]
@@ -259,19 +180,19 @@ fn the_deadline_is_kept_over_every_link() {
     let mut talk = Talk::online(|_| {});
     let id = talk.ask("ping", plain().idempotent().deadline(Duration::from_secs(2)));
     for _ in 0..4 {
-        talk.down(9);
+        talk.down(None, 9);
         talk.again();
         assert_eq!(talk.sent(), [format!("req {id} ping")], "the same id");
     }
-    let passed = talk.now.since(Timestamp::from_millis(9));
+    let passed = talk.now.since(Timestamp::from_millis(1_008));
     assert!(passed < Duration::from_secs(2), "{passed:?}");
     talk.wait(2_000);
-    assert_eq!(talk.ended(), [(id, Err(Outcome::InDoubt))]);
+    assert_eq!(talk.answered(), [(id, Err(Outcome::InDoubt))]);
 }
 
 /// What happens to a request, step by step.
 const LIFE: [fn(&mut Talk, u64); 4] = [
-    |talk, _| talk.go_online(),
+    |talk, _| talk.up("ok"),
     |talk, _| talk.flushed(),
     |talk, id| talk.hear(&format!("got {id}")),
     |talk, id| talk.hear(&format!("re {id} yes")),
@@ -288,7 +209,7 @@ fn a_link_lost_at_any_point_ends_a_request_once() {
                 options.idempotent = idempotent;
                 let id = talk.ask("really?", options);
                 LIFE[..steps].iter().for_each(|step| step(&mut talk, id));
-                talk.down(left);
+                talk.down(None, left);
                 // The login is the first frame. What was flushed, acknowledged or answered has left, whatever is said.
                 let has_left = steps >= 1 && (left >= 2 || steps >= 2);
                 let expected = match (steps, has_left) {
@@ -301,9 +222,9 @@ fn a_link_lost_at_any_point_ends_a_request_once() {
                 assert_eq!(is_sent == 1, expected == said("on the second link"), "{idempotent} {steps} {left}");
                 talk.hear(&format!("re {id} on the second link"));
                 talk.hear(&format!("re {id} again"));
-                assert_eq!(talk.ends[&id], [expected], "idempotent: {idempotent}, {steps} steps, {left} left");
+                assert_eq!(talk.ends(id), [expected], "idempotent: {idempotent}, {steps} steps, {left} left");
                 talk.command(Command::Stop);
-                assert_eq!(talk.ends[&id].len(), 1);
+                assert_eq!(talk.ends(id).len(), 1);
             }
         }
     }
@@ -316,15 +237,15 @@ fn replies_of_another_link_never_match() {
     let id = talk.ask("first?", plain().idempotent().deadline(NEVER));
     let waits = talk.ask("waits", plain().deadline(NEVER));
     talk.hear(&format!("re {waits} nobody asked"));
-    assert!(talk.ended().is_empty(), "it was never sent");
-    talk.down(9);
+    assert!(talk.answered().is_empty(), "it was never sent");
+    talk.down(None, 9);
     talk.wait(200);
     talk.command(Command::ConnectNow);
     talk.report(Report::Up(Box::default()));
     talk.hear(&format!("re {id} of the old link"));
-    assert!(talk.ended().is_empty(), "this link was not given it yet");
+    assert!(talk.answered().is_empty(), "this link was not given it yet");
     talk.hear(&format!("deny {id} of the old link"));
-    assert!(talk.ended().is_empty());
+    assert!(talk.answered().is_empty());
     assert_eq!(talk.stats().late_replies, 3);
     let old = LinkId(talk.link.0 - 1);
     assert_eq!(talk.turn(Input::Report(old, Report::Frame(format!("re {id} old").into()))), Answer::Stale);
@@ -332,15 +253,15 @@ fn replies_of_another_link_never_match() {
     talk.flushed();
     assert_eq!(talk.sent(), [format!("req {id} first?")]);
     talk.hear(&format!("re {id} at last"));
-    assert_eq!(talk.ended(), [(id, said("at last"))]);
+    assert_eq!(talk.answered(), [(id, said("at last"))]);
 }
 
 #[test]
 fn what_certainly_did_not_leave_is_asked_again_in_its_place() {
     let mut talk = Talk::online(|_| {});
     let ids = [talk.ask("a", plain()), talk.ask("b", plain()), talk.say("c"), talk.ask("d", plain())];
-    talk.down(2);
-    assert_eq!(talk.ended(), [(ids[0], Err(Outcome::InDoubt))]);
+    talk.down(None, 2);
+    assert_eq!(talk.answered(), [(ids[0], Err(Outcome::InDoubt))]);
     talk.again();
     assert_eq!(talk.sent(), [format!("req {} b", ids[1]), format!("m {} c", ids[2]), format!("req {} d", ids[3])]);
 }
@@ -362,7 +283,7 @@ fn an_acknowledgement_is_no_answer() {
     talk.hear(&format!("got {id}"));
     assert!(talk.out.is_empty() && talk.stats().unexpected == 0);
     talk.hear(&format!("re {id} well"));
-    assert_eq!(talk.ended(), [(id, said("well"))]);
+    assert_eq!(talk.answered(), [(id, said("well"))]);
 }
 
 #[test]
@@ -370,10 +291,10 @@ fn cancelled_before_it_left_it_comes_back() {
     let mut talk = Talk::new(|_| {});
     let id = talk.ask("never mind", plain());
     assert_eq!(talk.command(Command::Cancel(OpId(id))), Answer::Cancelled(Some("never mind".into())));
-    assert_eq!(talk.ended(), [(id, Err(Outcome::Cancelled))]);
+    assert_eq!(talk.answered(), [(id, Err(Outcome::Cancelled))]);
     let id = talk.ask("nor this", plain());
     let Answer::CameBack(back) = talk.command(Command::TakeQueued) else { panic!("all of it comes back") };
-    assert_eq!((back.len(), talk.ended()), (1, vec![(id, Err(Outcome::Cancelled))]));
+    assert_eq!((back.len(), talk.answered()), (1, vec![(id, Err(Outcome::Cancelled))]));
 }
 
 #[test]
@@ -381,7 +302,7 @@ fn cancelled_after_it_left_it_is_in_doubt_and_the_peer_is_told() {
     let mut talk = Talk::online(|_| {});
     let id = talk.ask("slow?", plain());
     assert_eq!(talk.command(Command::Cancel(OpId(id))), Answer::Cancelled(None));
-    assert_eq!(talk.ended(), [(id, Err(Outcome::InDoubt))]);
+    assert_eq!(talk.answered(), [(id, Err(Outcome::InDoubt))]);
     assert_eq!(talk.sent(), [format!("cancel {id}")]);
     talk.hear(&format!("re {id} late"));
     assert!(talk.out.is_empty() && talk.stats().late_replies == 1);
@@ -389,9 +310,9 @@ fn cancelled_after_it_left_it_is_in_doubt_and_the_peer_is_told() {
     assert!(talk.out.is_empty(), "once");
     // One that waits to be asked again on the next link is not known to that link.
     let id = talk.ask("twice?", plain().idempotent());
-    talk.down(9);
+    talk.down(None, 9);
     talk.command(Command::Cancel(OpId(id)));
-    assert_eq!(talk.ended(), [(id, Err(Outcome::InDoubt))]);
+    assert_eq!(talk.answered(), [(id, Err(Outcome::InDoubt))]);
     talk.again();
     assert!(talk.sent().is_empty());
 }
@@ -406,10 +327,10 @@ fn a_peer_that_is_busy_is_asked_again_behind_all_others() {
     let mut talk = Talk::online(|_| {});
     let id = talk.ask("table?", retry(3));
     talk.hear(&format!("busy {id} 300"));
-    assert!(talk.ended().is_empty() && talk.sent().is_empty());
+    assert!(talk.answered().is_empty() && talk.sent().is_empty());
     assert_eq!(talk.session.next_deadline(), talk.now.after(Duration::from_millis(300)), "as long as it asks for");
     talk.flushed();
-    talk.down(9);
+    talk.down(None, 9);
     let message = talk.say("meanwhile");
     talk.wait(300);
     talk.again();
@@ -418,7 +339,7 @@ fn a_peer_that_is_busy_is_asked_again_behind_all_others() {
     talk.wait(200);
     assert_eq!(talk.sent(), [format!("req {id} table?")]);
     talk.hear(&format!("busy {id} 0"));
-    assert_eq!(code(&talk.ended()[0].1), Some("busy"), "three times is enough");
+    assert_eq!(code(&talk.answered()[0].1), Some("busy"), "three times is enough");
     assert_eq!(talk.stats().asked_again, 2);
 }
 
@@ -427,19 +348,19 @@ fn only_what_asks_for_it_is_asked_again_and_only_in_time() {
     let mut talk = Talk::online(|_| {});
     let id = talk.ask("table?", retry(3));
     talk.hear(&format!("deny {id} closed"));
-    assert_eq!(code(&talk.ended()[0].1), Some("closed"));
+    assert_eq!(code(&talk.answered()[0].1), Some("closed"));
     let id = talk.ask("table?", retry(3).deadline(Duration::from_secs(5)));
     talk.hear(&format!("busy {id} 5000"));
-    assert_eq!(code(&talk.ended()[0].1), Some("busy"), "there would be no time left");
+    assert_eq!(code(&talk.answered()[0].1), Some("busy"), "there would be no time left");
     let mut options = retry(2);
     options.retry = options.retry.map(|retry| retry.on(RetryOn::Any));
     let id = talk.ask("table?", options);
     talk.hear(&format!("deny {id} closed"));
-    assert!(talk.ended().is_empty());
+    assert!(talk.answered().is_empty());
     talk.wait(100);
     assert_eq!(talk.sent(), [format!("req {id} table?")]);
     talk.hear(&format!("re {id} 4"));
-    assert_eq!(talk.ended(), [(id, said("4"))]);
+    assert_eq!(talk.answered(), [(id, said("4"))]);
 }
 
 /// A no by its name can have been meant for another request.
@@ -453,16 +374,16 @@ fn an_answer_that_comes_after_the_no_ends_what_is_to_be_asked_again() {
         (talk.ask("a?", options.clone()), talk.ask("b?", options.clone()), talk.ask("c?", options));
     talk.flushed();
     (0..3).for_each(|_| talk.hear("m full no"));
-    assert!(talk.ended().is_empty() && talk.sent().is_empty());
+    assert!(talk.answered().is_empty() && talk.sent().is_empty());
     talk.hear(&format!("re {rests} yes"));
-    assert_eq!(talk.ended(), [(rests, said("yes"))], "while it rests");
+    assert_eq!(talk.answered(), [(rests, said("yes"))], "while it rests");
     for text in ["fills", "the window"] {
         talk.say(text);
     }
     talk.wait(1_000);
     assert!(talk.sent().is_empty(), "there is no room");
     talk.hear(&format!("done {room}"));
-    assert_eq!(talk.ended(), [(room, Ok(None))], "while it waits for room");
+    assert_eq!(talk.answered(), [(room, Ok(None))], "while it waits for room");
     talk.down(9);
     talk.again();
     talk.hear(&format!("re {lost} of the old link"));
@@ -488,7 +409,7 @@ fn what_waits_for_its_next_try_ends_like_what_waits() {
     let last = busy(&mut talk);
     assert_eq!(talk.session.machine().health(talk.now).queued, 1);
     talk.command(Command::Stop);
-    assert_eq!(talk.ended(), [(last, Err(Outcome::Dropped(Dropped::Stopped)))]);
+    assert_eq!(talk.answered(), [(last, Err(Outcome::Dropped(Dropped::Stopped)))]);
 }
 
 fn named(name: &str) -> RequestOptions {
@@ -501,18 +422,18 @@ fn a_name_answers_in_the_order_of_asking() {
     talk.flushed();
     let ids = [talk.ask("a", named("rates")), talk.ask("b", named("rates")), talk.ask("c", named("rates"))];
     talk.hear("m other news");
-    assert_eq!(talk.heard(), ["other news"]);
+    assert_eq!(talk.delivered(), ["other news"]);
     talk.hear("m rates 1");
-    assert_eq!(talk.ended(), [(ids[0], said("rates 1"))]);
+    assert_eq!(talk.answered(), [(ids[0], said("rates 1"))]);
     talk.hear("m rates 2");
-    assert_eq!(talk.ended(), [(ids[1], said("rates 2"))]);
+    assert_eq!(talk.answered(), [(ids[1], said("rates 2"))]);
     talk.hear("m rates 3");
-    assert_eq!(talk.heard(), ["rates 3"], "the third was not asked yet, so it is news");
+    assert_eq!(talk.delivered(), ["rates 3"], "the third was not asked yet, so it is news");
     talk.flushed();
     talk.hear("m rates 4");
-    assert_eq!(talk.ended(), [(ids[2], said("rates 4"))]);
+    assert_eq!(talk.answered(), [(ids[2], said("rates 4"))]);
     talk.hear("m rates 5");
-    assert_eq!(talk.heard(), ["rates 5"]);
+    assert_eq!(talk.delivered(), ["rates 5"]);
 }
 
 #[test]
@@ -520,19 +441,19 @@ fn a_late_answer_by_name_is_not_given_to_the_next() {
     let mut talk = Talk::online(|config| config.requests.grace = Duration::from_secs(2));
     let first = talk.ask("a", named("rates"));
     talk.wait(1_000);
-    assert_eq!(talk.ended(), [(first, Err(Outcome::InDoubt))]);
+    assert_eq!(talk.answered(), [(first, Err(Outcome::InDoubt))]);
     let second = talk.ask("b", named("rates"));
     talk.hear("m rates of the first");
     assert!(talk.out.is_empty(), "late, and nobody's: {:?}", talk.out);
     talk.hear("m rates of the second");
-    assert_eq!(talk.ended(), [(second, said("rates of the second"))]);
+    assert_eq!(talk.answered(), [(second, said("rates of the second"))]);
     // One that never comes is not waited for for ever.
     let third = talk.ask("c", named("rates"));
     talk.wait(3_000);
-    assert_eq!(talk.ended(), [(third, Err(Outcome::InDoubt))]);
+    assert_eq!(talk.answered(), [(third, Err(Outcome::InDoubt))]);
     let fourth = talk.ask("d", named("rates"));
     talk.hear("m rates of the fourth");
-    assert_eq!(talk.ended(), [(fourth, said("rates of the fourth"))]);
+    assert_eq!(talk.answered(), [(fourth, said("rates of the fourth"))]);
     assert_eq!(talk.stats().late_replies, 1);
 }
 
@@ -542,11 +463,11 @@ fn an_error_event_fails_the_oldest_that_waits_for_it() {
     let ids =
         [talk.ask("a", named("rates").failed_by("trouble")), talk.ask("b", named("menu").failed_by("menu_error"))];
     talk.hear("m menu_error no kitchen");
-    assert_eq!((talk.ended()[0].0, code(&talk.ended()[0].1)), (ids[1], Some("menu_error no kitchen")));
+    assert_eq!((talk.answered()[0].0, code(&talk.answered()[0].1)), (ids[1], Some("menu_error no kitchen")));
     talk.hear("m menu of the day");
-    assert_eq!(talk.heard(), ["menu of the day"], "who failed waits no longer");
+    assert_eq!(talk.delivered(), ["menu of the day"], "who failed waits no longer");
     talk.hear("trouble no rates");
-    assert_eq!((talk.ended()[0].0, code(&talk.ended()[0].1)), (ids[0], Some("no rates")));
+    assert_eq!((talk.answered()[0].0, code(&talk.answered()[0].1)), (ids[0], Some("no rates")));
     talk.hear("trouble again");
     assert!(matches!(&talk.out[..], [Action::Emit(Event::Trouble(_))]));
 }
@@ -555,15 +476,15 @@ fn an_error_event_fails_the_oldest_that_waits_for_it() {
 fn names_belong_to_their_link() {
     let mut talk = Talk::online(|_| {});
     let id = talk.ask("a", named("rates").idempotent());
-    talk.down(9);
+    talk.down(None, 9);
     talk.wait(200);
     talk.command(Command::ConnectNow);
     talk.report(Report::Up(Box::default()));
     talk.hear("ok");
     talk.hear("m rates 1");
-    assert_eq!(talk.ended(), [(id, said("rates 1"))]);
+    assert_eq!(talk.answered(), [(id, said("rates 1"))]);
     talk.hear("m rates 2");
-    assert_eq!(talk.heard(), ["rates 2"], "it was asked twice, but not on this link");
+    assert_eq!(talk.delivered(), ["rates 2"], "it was asked twice, but not on this link");
 }
 
 #[test]
@@ -589,9 +510,9 @@ fn requests_count_in_the_bounds_of_the_queue() {
         (config.queue.max_messages, config.queue.overflow) = (2, Overflow::DropOldest);
     });
     let ids = [talk.ask("a", plain()), talk.ask("b", plain().idempotent()), talk.ask("c", plain())];
-    assert_eq!(talk.ends[&ids[0]], [Err(Outcome::Dropped(Dropped::Overflow))]);
+    assert_eq!(talk.ends(ids[0]), [Err(Outcome::Dropped(Dropped::Overflow))]);
     talk.command(Command::Connect);
-    talk.go_online();
+    talk.up("ok");
     let full = talk.command(Command::Request { message: "?".into(), options: Box::default() });
     assert_eq!(full, Answer::Refused(Why::Full, "?".into()), "what may be answered gives way to nothing");
     talk.hear(&format!("re {} 1", ids[1]));
@@ -605,12 +526,12 @@ fn a_drain_waits_for_answers() {
     talk.command(Command::Drain { within: Duration::from_secs(30) });
     talk.flushed();
     talk.hear(&format!("re {} in time", ids[0]));
-    assert_eq!(talk.ended(), [(ids[0], said("in time"))]);
+    assert_eq!(talk.answered(), [(ids[0], said("in time"))]);
     assert_eq!(talk.session.machine().phase(), Phase::Draining);
     talk.wait(30_000);
     assert!(talk.out.iter().any(|action| matches!(action, Action::Close { .. })), "until its time is up");
-    talk.down(9);
-    assert_eq!(talk.ended(), [(ids[1], Err(Outcome::InDoubt))]);
+    talk.down(None, 9);
+    assert_eq!(talk.answered(), [(ids[1], Err(Outcome::InDoubt))]);
     assert_eq!(talk.session.machine().phase(), Phase::Stopped(StopCause::User));
 }
 
@@ -621,18 +542,18 @@ fn a_stop_ends_what_is_asked_and_what_waits() {
     let ids = [talk.ask("a", plain()), talk.ask("b", plain().idempotent()), talk.ask("c", plain())];
     talk.flushed();
     talk.command(Command::Stop);
-    assert_eq!(talk.ended(), [(ids[2], Err(Outcome::Dropped(Dropped::Stopped)))]);
+    assert_eq!(talk.answered(), [(ids[2], Err(Outcome::Dropped(Dropped::Stopped)))]);
     talk.hear(&format!("re {} while leaving", ids[0]));
-    assert_eq!(talk.ended(), [(ids[0], said("while leaving"))]);
-    talk.down(9);
-    assert_eq!(talk.ended(), [(ids[1], Err(Outcome::InDoubt))]);
+    assert_eq!(talk.answered(), [(ids[0], said("while leaving"))]);
+    talk.down(None, 9);
+    assert_eq!(talk.answered(), [(ids[1], Err(Outcome::InDoubt))]);
 }
 
 #[test]
 fn no_keepsake_holds_a_request() {
     let mut talk = Talk::online(|_| {});
     talk.ask("a", plain().idempotent());
-    talk.down(9);
+    talk.down(None, 9);
     talk.ask("b", plain());
     let bytes = |text: &Text| Some(text.as_bytes().clone());
     let kept = talk.session.machine().save(bytes);
@@ -711,7 +632,7 @@ fn an_answer_to_a_call_of_another_link_goes_nowhere() {
     let mut talk = Talk::online(|_| {});
     let first = talk.link;
     talk.hear("call c-1 how are you?");
-    talk.down(9);
+    talk.down(None, 9);
     assert_eq!(answer(&mut talk, first, "c-1", "well"), Answer::Accepted(OpId(1)));
     assert_eq!(outcomes(&talk), [(1, gone.clone())], "there is no link");
     talk.again();
@@ -719,12 +640,12 @@ fn an_answer_to_a_call_of_another_link_goes_nowhere() {
     assert_eq!((outcomes(&talk), talk.sent()), (vec![(2, gone.clone())], vec![]), "there is another one");
     let link = talk.link;
     answer(&mut talk, link, "c-1", "well");
-    talk.down(1);
+    talk.down(None, 1);
     assert_eq!(outcomes(&talk), [(3, gone)], "it had not left");
     talk.again();
     let link = talk.link;
     answer(&mut talk, link, "c-2", "well");
-    talk.down(9);
+    talk.down(None, 9);
     assert_eq!(outcomes(&talk), [(4, Outcome::InDoubt)]);
 }
 

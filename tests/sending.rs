@@ -2,33 +2,20 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
 
+mod talk;
+
 use std::time::{Duration, Instant};
 
 use steadfast::{
-    Action, Answer, Cause, Class, CloseCode, Command, Commands, Config, Down, Dropped, Event, Frame, Input, Level,
-    LinkId, Machine, OpId, Outcome, Overflow, Phase, Recovery, Report, SendOptions, Session, Text, Timer, Timestamp,
-    Why,
+    Action, Answer, Class, CloseCode, Command, Commands, Config, Dropped, Event, Frame, Input, Level, Machine, OpId,
+    Outcome, Overflow, Phase, Report, SendOptions, Session, Text, Timer, Timestamp, Why,
 };
-use steadfast_sim::{Checked, Toy};
-
-/// A checked session in conversation with a server.
-struct Talk {
-    session: Checked<Session<Toy>, Toy>,
-    now: Timestamp,
-    link: LinkId,
-    frames: u64,
-    /// What the last turn did.
-    out: Vec<Action<Text, Text>>,
-}
+use steadfast_sim::Toy;
+use talk::Talk;
 
 impl Talk {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        change(&mut config);
-        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
-        let session = Checked::new(session, Toy::default(), config);
-        let (now, link) = (Timestamp::from_millis(1), LinkId(0));
-        Self { session, now, link, frames: 0, out: Vec::new() }
+        Self::with(Toy::default(), Duration::from_millis(2), change)
     }
 
     fn online(change: impl FnOnce(&mut Config)) -> Self {
@@ -38,105 +25,31 @@ impl Talk {
         talk
     }
 
-    fn turn(&mut self, input: Input<Text, Text>) -> Answer<Text> {
-        self.now = self.now.after(Duration::from_millis(2)).expect("far from the end");
-        self.out.clear();
-        let answer = self.session.handle(self.now, input, &mut self.out);
-        for action in &self.out {
-            match action {
-                Action::Connect(attempt) => (self.link, self.frames) = (attempt.link, 0),
-                Action::Send { .. } => self.frames += 1,
-                _ => {}
-            }
-        }
-        self.session.assert_sound();
-        answer
-    }
-
-    fn command(&mut self, command: Command<Text, Text>) -> Answer<Text> {
-        self.turn(Input::Command(command))
-    }
-
-    fn send(&mut self, text: &str, options: SendOptions) -> Result<OpId, Why> {
-        match self.command(Command::Send { message: text.into(), options }) {
-            Answer::Accepted(id) => Ok(id),
-            Answer::Refused(why, message) => {
-                assert_eq!(message.as_str(), text, "a refused message comes back");
-                Err(why)
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn report(&mut self, report: Report) {
-        self.turn(Input::Report(self.link, report));
-    }
-
-    fn hear(&mut self, line: &str) {
-        self.report(Report::Frame(line.to_owned().into()));
-    }
-
-    fn go_online(&mut self) {
-        self.report(Report::Up(Box::default()));
-        self.hear("ok");
-        self.flushed();
-    }
-
-    fn flushed(&mut self) {
-        self.report(Report::Flushed { frames: self.frames });
-    }
-
-    fn down(&mut self, code: Option<CloseCode>, left: u64) {
-        let cause = code.map_or(Cause::Ended, |code| Cause::Closed { code, reason: Text::default() });
-        self.report(Report::Down(Box::new(Down { cause, left, verdict: Some(Recovery::Retry) })));
-    }
-
     fn again(&mut self) {
-        self.now = self.now.after(Duration::from_secs(60)).expect("far from the end");
+        self.pass(Duration::from_secs(60));
         self.command(Command::ConnectNow);
-        self.report(Report::Up(Box::default()));
-        self.hear("ok");
-    }
-
-    /// What was handed to the transport in the last turn.
-    fn sent(&self) -> Vec<&str> {
-        let sends = self.out.iter().filter_map(|action| match action {
-            Action::Send { frame, .. } => frame.as_str(),
-            _ => None,
-        });
-        sends.collect()
-    }
-
-    fn ended(&self) -> Vec<(u64, Outcome)> {
-        let outcome = |action: &Action<_, _>| match action {
-            Action::Emit(Event::Outcome { id, outcome, .. }) => Some((id.0, outcome.clone())),
-            _ => None,
-        };
-        self.out.iter().filter_map(outcome).collect()
+        self.up("ok");
     }
 
     fn suspects(&self) -> Vec<u64> {
-        let suspect = |action: &Action<_, _>| match action {
+        self.all(|action| match action {
             Action::Emit(Event::Phase(change)) => Some(change.suspect),
             _ => None,
-        };
-        self.out.iter().filter_map(suspect).collect()
+        })
     }
 
     fn levels(&self) -> Vec<Level> {
-        let level = |action: &Action<_, _>| match action {
+        self.all(|action| match action {
             Action::Emit(Event::Level(level)) => Some(*level),
             _ => None,
-        };
-        self.out.iter().filter_map(level).collect()
+        })
     }
 
     fn marks(&self) -> Vec<bool> {
-        let mark = |action: &Action<_, _>| match action {
+        self.all(|action| match action {
             Action::Emit(Event::Watermark { high }) => Some(*high),
             _ => None,
-        };
-        self.out.iter().filter_map(mark).collect()
+        })
     }
 }
 

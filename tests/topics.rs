@@ -2,17 +2,19 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
 
+mod talk;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
 use steadfast::{
-    Action, Answer, Cause, CloseCode, Command, Config, Down, Event, Frame, Input, Kind, LinkId, Machine, Phase,
-    Recovery, Report, Restore, Rng, SendOptions, Session, SubscribeOptions, Text, Timestamp, TopicNews, TopicState,
-    Topics, Why,
+    Action, Answer, CloseCode, Command, Config, Event, Frame, Input, Kind, LinkId, Machine, Phase, Report, Restore,
+    Rng, SendOptions, SubscribeOptions, Text, TopicNews, TopicState, Topics, Why,
 };
-use steadfast_sim::{Checked, Toy};
+use steadfast_sim::Toy;
+use talk::Talk;
 
 const MANY: Toy = Toy {
     batches: false,
@@ -24,42 +26,41 @@ const MANY: Toy = Toy {
     confirms: true,
 };
 
-/// A checked session in conversation with a server that has topics.
-struct Talk {
-    session: Checked<Session<Toy>, Toy>,
-    now: Timestamp,
-    link: LinkId,
-    frames: u64,
-    /// What the last turn did.
-    out: Vec<Action<Text, Text>>,
-}
-
 impl Talk {
     fn new(toy: Toy, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        change(&mut config);
-        let session = Session::new(toy, config.clone(), 7).expect("a sound configuration");
-        let session = Checked::new(session, toy, config);
-        Self { session, now: Timestamp::from_millis(1), link: LinkId(0), frames: 0, out: Vec::new() }
+        Self::with(toy, Duration::from_millis(2), change)
+    }
+
+    fn say(&mut self, text: &str) {
+        assert!(self.send(text, SendOptions::default()).is_ok());
+    }
+
+    /// Connects, up to the answer of the login.
+    fn log_in(&mut self, answer: &str) {
+        self.pass(Duration::from_secs(60));
+        self.command(Command::ConnectNow);
+        self.up(answer);
+    }
+
+    fn lose(&mut self) {
+        self.down(Some(CloseCode(1006)), self.frames);
+    }
+
+    /// Nothing happens for so long but what the session does by itself; what that was.
+    fn idle(&mut self, time: Duration) -> Vec<Action<Text, Text>> {
+        let until = self.now.after(time).expect("far from the end");
+        let mut all = Vec::new();
+        while let Some(at) = self.session.next_deadline().filter(|at| *at <= until) {
+            self.now = at;
+            self.turn_now(Input::Wake);
+            all.append(&mut self.out);
+        }
+        self.now = until;
+        all
     }
 
     fn many() -> Self {
         Self::new(MANY, |_| {})
-    }
-
-    fn turn(&mut self, input: Input<Text, Text>) -> Answer<Text> {
-        self.now = self.now.after(Duration::from_millis(2)).expect("far from the end");
-        self.out.clear();
-        let answer = self.session.handle(self.now, input, &mut self.out);
-        for action in &self.out {
-            match action {
-                Action::Connect(attempt) => (self.link, self.frames) = (attempt.link, 0),
-                Action::Send { .. } => self.frames += 1,
-                _ => {}
-            }
-        }
-        self.session.assert_sound();
-        answer
     }
 
     fn subscribe(&mut self, topic: &str) -> Answer<Text> {
@@ -78,59 +79,8 @@ impl Talk {
         self.turn(Input::Command(Command::Resync { topic: topic.into() }))
     }
 
-    fn send(&mut self, text: &str) {
-        let command = Command::Send { message: text.into(), options: SendOptions::default() };
-        assert!(matches!(self.turn(Input::Command(command)), Answer::Accepted(_)));
-    }
-
-    fn report(&mut self, report: Report) {
-        self.turn(Input::Report(self.link, report));
-    }
-
-    fn hear(&mut self, line: &str) {
-        self.report(Report::Frame(line.to_owned().into()));
-    }
-
-    fn flushed(&mut self) {
-        self.report(Report::Flushed { frames: self.frames });
-    }
-
-    /// Connects, up to the answer of the login.
-    fn log_in(&mut self, answer: &str) {
-        self.now = self.now.after(Duration::from_secs(60)).expect("far from the end");
-        self.turn(Input::Command(Command::ConnectNow));
-        self.report(Report::Up(Box::default()));
-        self.hear(answer);
-    }
-
-    fn down(&mut self) {
-        let cause = Cause::Closed { code: CloseCode(1006), reason: Text::default() };
-        self.report(Report::Down(Box::new(Down { cause, left: self.frames, verdict: Some(Recovery::Retry) })));
-    }
-
-    /// Nothing happens for so long but what the session does by itself; what that was.
-    fn pass(&mut self, time: Duration) -> Vec<Action<Text, Text>> {
-        let until = self.now.after(time).expect("far from the end");
-        let mut all = Vec::new();
-        while let Some(at) = self.session.next_deadline().filter(|at| *at <= until) {
-            self.now = at;
-            self.out.clear();
-            self.session.handle(self.now, Input::Wake, &mut self.out);
-            self.frames += self.out.iter().filter(|action| matches!(action, Action::Send { .. })).count() as u64;
-            self.session.assert_sound();
-            all.append(&mut self.out);
-        }
-        self.now = until;
-        all
-    }
-
     fn phase(&self) -> Phase {
         self.session.machine().phase()
-    }
-
-    /// What was handed to the transport in the last turn.
-    fn sent(&self) -> Vec<&str> {
-        sent(&self.out)
     }
 
     /// What was told of topics and their messages in the last turn, as lines.
@@ -228,18 +178,18 @@ fn unsubscribe_and_subscribe_while_offline_cancel_out() {
 
     talk.subscribe("b");
     talk.hear("sub-ok 1");
-    talk.down();
+    talk.lose();
     talk.unsubscribe("b");
     talk.subscribe("b");
     talk.log_in("kept");
     assert_eq!((talk.sent(), talk.told()), (vec![], vec!["confirmed b".into()]), "it never was out");
-    talk.down();
+    talk.lose();
     talk.unsubscribe("b");
     talk.log_in("kept");
     assert_eq!(talk.sent(), ["unsub 2 b"], "a session that was kept has it still");
     talk.hear("sub-ok 2");
     assert_eq!((talk.state("b"), talk.phase()), (None, Phase::Online));
-    talk.down();
+    talk.lose();
     talk.log_in("ok");
     assert_eq!(talk.sent(), [""; 0]);
 }
@@ -250,11 +200,11 @@ fn the_queue_waits_until_all_topics_are_answered() {
     for topic in ["a", "b", "c"] {
         talk.subscribe(topic);
     }
-    talk.send("queued");
+    talk.say("queued");
     talk.log_in("ok");
     assert_eq!((talk.sent(), talk.phase()), (vec!["sub 2 a b c"], Phase::Restoring));
     talk.flushed();
-    talk.send("more");
+    talk.say("more");
     talk.hear("on b");
     assert_eq!((talk.sent(), talk.phase()), (vec![], Phase::Restoring));
     talk.hear("sub-ok 2");
@@ -266,7 +216,7 @@ fn the_queue_waits_until_all_topics_are_answered() {
 fn alongside_nothing_waits_but_topics_go_first() {
     let mut talk = Talk::new(MANY, |config| config.subscriptions.restore = Restore::Alongside);
     talk.subscribe("a");
-    talk.send("queued");
+    talk.say("queued");
     talk.log_in("ok");
     assert_eq!((talk.sent(), talk.phase()), (vec!["sub 2 a", "m 1 queued"], Phase::Online));
     talk.hear("sub-ok 2");
@@ -283,7 +233,7 @@ fn a_restore_that_stalls_at_any_step_never_reaches_online() {
             for topic in 0..TOPICS {
                 talk.subscribe(&format!("t{topic}"));
             }
-            talk.send("queued");
+            talk.say("queued");
             talk.log_in("ok");
             assert_eq!(talk.sent().len(), TOPICS);
             let first = 2;
@@ -294,7 +244,7 @@ fn a_restore_that_stalls_at_any_step_never_reaches_online() {
                 }
             }
             talk.flushed();
-            let happened = talk.pass(Duration::from_secs(11));
+            let happened = talk.idle(Duration::from_secs(11));
             let errors = happened.iter().filter_map(|action| match action {
                 Action::EmitError(error) => Some((error.kind, error.message.as_str())),
                 _ => None,
@@ -323,7 +273,7 @@ fn one_refused_topic_of_five_hundred_stops_none_of_the_others() {
     }
     assert_eq!((talk.phase(), talk.told().last().map(String::as_str)), (Phase::Online, Some("restored 499")));
     assert_eq!(talk.state("t249"), Some(TopicState::Over));
-    talk.down();
+    talk.lose();
     talk.log_in("ok");
     assert_eq!(talk.sent().len(), 499, "what was refused is not asked for again");
     assert!(!talk.sent().iter().any(|frame| frame.ends_with(" t249")));
@@ -353,8 +303,8 @@ fn a_refusal_that_says_so_is_asked_again_after_its_time() {
     talk.log_in("ok");
     talk.hear("sub-no 1 30000 busy");
     assert_eq!((talk.told(), talk.phase()), (vec!["refused a busy true".into(), "restored 0".into()], Phase::Online));
-    assert_eq!(sent(&talk.pass(Duration::from_secs(29))), [""; 0]);
-    assert_eq!(sent(&talk.pass(Duration::from_secs(5))), ["sub 2 a"]);
+    assert_eq!(sent(&talk.idle(Duration::from_secs(29))), [""; 0]);
+    assert_eq!(sent(&talk.idle(Duration::from_secs(5))), ["sub 2 a"]);
     talk.hear("sub-ok 2");
     assert_eq!(talk.told(), ["confirmed a"]);
 }
@@ -369,7 +319,7 @@ fn a_session_that_the_peer_kept_is_not_asked_again() {
     talk.hear("sub-ok 1");
     talk.subscribe("c");
     assert_eq!(talk.sent(), ["sub 2 c"]);
-    talk.down();
+    talk.lose();
     talk.subscribe("d");
     talk.unsubscribe("b");
     talk.log_in("kept");
@@ -379,7 +329,7 @@ fn a_session_that_the_peer_kept_is_not_asked_again() {
     talk.hear("sub-ok 3");
     talk.hear("sub-ok 4");
     assert_eq!((talk.told().last().map(String::as_str), talk.phase()), (Some("restored 3"), Phase::Online));
-    talk.down();
+    talk.lose();
     talk.log_in("kept");
     assert_eq!((talk.sent(), talk.told(), talk.phase()), (vec![], vec![], Phase::Online));
 }
@@ -395,7 +345,7 @@ fn a_gap_comes_before_the_first_message_of_each_topic_on_a_new_link() {
     assert_eq!(talk.told(), ["message a before"], "nothing was missed yet");
     talk.hear("sub-ok 1");
     talk.hear("t# 17 a one");
-    talk.down();
+    talk.lose();
     talk.log_in("ok");
     talk.hear("t# 25 a two");
     assert_eq!(talk.told(), ["gap a 17", "message a two"]);
@@ -434,14 +384,14 @@ fn what_the_peer_drops_is_asked_for_again_alone() {
     talk.hear("t# 3 a three");
     talk.hear("gone a moved");
     assert_eq!(talk.told(), ["lost a moved"]);
-    assert_eq!(sent(&talk.pass(Duration::from_secs(2))), ["sub 2 a"]);
+    assert_eq!(sent(&talk.idle(Duration::from_secs(2))), ["sub 2 a"]);
     talk.hear("sub-ok 2");
     assert_eq!(talk.told(), ["gap a 3", "confirmed a"]);
     talk.hear("off b");
     assert_eq!((talk.told(), talk.state("b")), (vec!["ended b".into()], Some(TopicState::Over)));
     talk.flushed();
-    assert_eq!(sent(&talk.pass(Duration::from_secs(20))), [""; 0], "what has ended is not");
-    talk.down();
+    assert_eq!(sent(&talk.idle(Duration::from_secs(20))), [""; 0], "what has ended is not");
+    talk.lose();
     talk.log_in("ok");
     assert_eq!(talk.sent(), ["sub 3 a"]);
     talk.unsubscribe("b");
@@ -459,7 +409,7 @@ fn whoever_leaves_a_topic_that_waits_does_not_end_the_wait_of_the_others() {
     talk.flushed();
     talk.hear("gone a moved");
     talk.unsubscribe("a");
-    assert_eq!(sent(&talk.pass(Duration::from_secs(2))), ["sub 2 a"]);
+    assert_eq!(sent(&talk.idle(Duration::from_secs(2))), ["sub 2 a"]);
 }
 
 #[test]
@@ -473,7 +423,7 @@ fn a_topic_that_is_dropped_again_and_again_waits_longer_each_time() {
         talk.hear("gone a again");
         let begun = talk.now;
         while talk.sent() != [format!("sub {} a", op + 1)] {
-            talk.pass(Duration::from_millis(250));
+            talk.idle(Duration::from_millis(250));
             let asked = talk.state("a") == Some(TopicState::Asked);
             if asked {
                 break;
@@ -492,14 +442,14 @@ fn online_a_missing_answer_loses_the_topic_and_nothing_else() {
     talk.log_in("ok");
     talk.subscribe("a");
     talk.flushed();
-    let happened = talk.pass(Duration::from_millis(10_900));
+    let happened = talk.idle(Duration::from_millis(10_900));
     assert_eq!((told(&happened), talk.phase()), (vec!["lost a -".into()], Phase::Online));
     talk.flushed();
     talk.hear("m alive");
-    assert_eq!(sent(&talk.pass(Duration::from_secs(2))), ["sub 2 a"]);
+    assert_eq!(sent(&talk.idle(Duration::from_secs(2))), ["sub 2 a"]);
     talk.unsubscribe("a");
     talk.flushed();
-    let happened = talk.pass(Duration::from_secs(11));
+    let happened = talk.idle(Duration::from_secs(11));
     assert_eq!(sent(&happened), ["unsub 3 a"], "it may have it, so it is told that nobody wants it");
     talk.hear("sub-ok 3");
     assert_eq!(talk.told(), ["left a"]);
@@ -512,10 +462,10 @@ fn an_answer_is_not_missed_while_nobody_reads() {
     talk.log_in("ok");
     talk.flushed();
     talk.report(Report::Paused);
-    talk.pass(Duration::from_secs(30));
+    talk.idle(Duration::from_secs(30));
     assert_eq!(talk.phase(), Phase::Restoring);
     talk.report(Report::Resumed);
-    talk.pass(Duration::from_secs(9));
+    talk.idle(Duration::from_secs(9));
     talk.hear("sub-ok 1");
     assert_eq!(talk.phase(), Phase::Online);
 }
@@ -591,7 +541,7 @@ fn a_snapshot_comes_before_what_was_held_for_it() {
     talk.resync("a");
     talk.hear("t# 5 a five");
     talk.flushed();
-    let happened = talk.pass(Duration::from_secs(11));
+    let happened = talk.idle(Duration::from_secs(11));
     assert_eq!(told(&happened), ["no snapshot a", "gap a 4", "message a five"], "and no answer is none");
     talk.hear("item 4 too late");
     assert_eq!(talk.told(), [""; 0], "what comes late is nobody's");
@@ -641,14 +591,14 @@ fn what_is_held_when_the_link_goes_is_a_gap_on_the_next() {
     talk.log_in("ok");
     talk.hear("sub-ok 1");
     talk.hear("t# 1 a one");
-    talk.down();
+    talk.lose();
     talk.log_in("kept");
     assert_eq!((talk.sent(), talk.told()), (vec!["req 3 all of a"], vec![]), "kept, it is only asked for again");
     talk.hear("item 3 the state");
     assert_eq!(talk.told(), ["snapshot a the state", "message a one"]);
     talk.resync("a");
     talk.hear("t# 2 a two");
-    talk.down();
+    talk.lose();
     talk.log_in("ok");
     talk.hear("sub-ok 5");
     assert_eq!(
@@ -665,12 +615,12 @@ fn a_silent_topic_is_called_stale_once() {
     talk.log_in("ok");
     talk.hear("sub-ok 1");
     talk.flushed();
-    assert_eq!(told(&talk.pass(Duration::from_secs(4))), [""; 0]);
+    assert_eq!(told(&talk.idle(Duration::from_secs(4))), [""; 0]);
     talk.hear("t a text");
-    assert_eq!(told(&talk.pass(Duration::from_millis(4_900))), [""; 0], "counted from the last message");
-    assert_eq!(told(&talk.pass(Duration::from_secs(10))), ["stale a"]);
+    assert_eq!(told(&talk.idle(Duration::from_millis(4_900))), [""; 0], "counted from the last message");
+    assert_eq!(told(&talk.idle(Duration::from_secs(10))), ["stale a"]);
     talk.hear("t a text");
-    assert_eq!(told(&talk.pass(Duration::from_secs(6))), ["stale a"], "again, after something came");
+    assert_eq!(told(&talk.idle(Duration::from_secs(6))), ["stale a"], "again, after something came");
 }
 
 #[test]
@@ -693,7 +643,7 @@ fn what_is_wanted_outlives_a_stop() {
     talk.log_in("ok");
     talk.hear("sub-ok 1");
     talk.turn(Input::Command(Command::Stop));
-    talk.down();
+    talk.lose();
     assert_eq!(talk.state("a"), Some(TopicState::Wanted));
     talk.log_in("ok");
     assert_eq!(talk.sent(), ["sub 2 a"]);
@@ -806,7 +756,7 @@ fn after_every_restore_the_server_has_what_is_wanted() {
                     }
                 }
                 8 if is_up => {
-                    talk.down();
+                    talk.lose();
                     is_up = false;
                     server.open.clear();
                 }
