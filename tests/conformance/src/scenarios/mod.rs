@@ -1,6 +1,8 @@
 //! The scenarios, and the list of them.
 
 mod dialing;
+mod refusing;
+mod sending;
 
 use crate::adapters::Adapter;
 
@@ -43,5 +45,87 @@ pub(crate) fn all<A: Adapter>() -> Vec<Scenario<A>> {
             a_pipe_in_memory_is_a_link
             it_gives_up_after_so_many_attempts
             failing_fast_is_for_the_first_attempt_alone;
+        refusing:
+            http_200
+            http_400
+            http_401
+            http_403
+            http_404
+            http_407
+            http_408
+            http_425
+            http_429
+            http_500
+            http_501
+            http_502
+            http_503
+            close_1000
+            close_1001
+            close_1002
+            close_1003
+            close_1007
+            close_1008
+            close_1009
+            close_1011
+            close_1012
+            close_1013
+            close_3000
+            close_4000
+            close_4401
+            close_4403
+            http_503_with_retry_after
+            http_429_with_retry_after
+            one_credential_refused_twice_is_fatal
+            a_goodbye_of_a_stable_link_is_the_end
+            a_close_without_a_code
+            an_end_without_a_close
+            half_an_end
+            a_reset
+            an_end_in_the_middle_of_a_frame
+            garbage
+            a_masked_frame
+            an_end_of_what_never_began
+            a_ping_that_is_too_long
+            text_that_is_no_utf_8
+            a_message_that_is_too_long
+            fragments_that_are_too_long_together
+            the_third_breach_in_a_row_is_fatal
+            close_1000_before_login
+            close_1008_before_login
+            close_1013_before_login
+            close_4401_before_login
+            close_4403_before_login
+            an_end_before_login
+            a_reset_before_login
+            a_login_that_is_refused_twice_is_fatal
+            a_login_that_is_not_answered_is_tried_again;
+        sending:
+            text_and_bytes_go_both_ways
+            what_is_sent_before_the_link_arrives_in_order
+            fragments_are_one_message
+            at_most_once_ends_written
+            at_most_once_is_in_doubt_when_its_link_dies_under_it
+            at_least_once_needs_acknowledgements
+            at_least_once_is_sent_again_until_it_is_acknowledged
+            a_message_that_the_server_refuses_ends_failed
+            what_the_server_sends_is_acknowledged_when_it_is_taken
+            volatile_leaves_at_once_or_not_at_all
+            the_latest_takes_the_place_of_the_one_before
+            bypass_overtakes_all_but_needs_a_link
+            what_lives_too_short_expires
+            what_has_not_left_can_be_taken_back
+            what_has_left_cannot_be_taken_back
+            all_that_waits_can_be_taken_back
+            a_full_queue_refuses_and_tells_when_there_is_room
+            a_full_queue_drops_the_oldest_if_it_is_told_to
+            a_sender_that_waits_for_room_gets_it
+            the_same_key_is_sent_once
+            messages_leave_together_if_they_are_told_to
+            threads_send_without_a_runtime
+            the_largest_message_goes_both_ways
+            one_byte_more_is_not_sent
+            one_byte_more_is_not_taken
+            what_waits_survives_a_stop_if_it_shall
+            a_server_that_reads_nothing_fills_the_queue_and_no_more;
     }
 }
