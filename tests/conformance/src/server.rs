@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     io::{Read, Write},
     net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::atomic::{AtomicU8, AtomicU16, Ordering::Relaxed},
+    sync::atomic::{AtomicU16, Ordering::Relaxed},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use std::{
 use rustix::net::sockopt::set_socket_linger;
 use serde_json::Value;
 use tungstenite::{
-    Error, Message, WebSocket, accept,
+    Error, Message, WebSocket, accept, accept_with_config,
     protocol::{Role, WebSocketConfig},
 };
 
@@ -67,7 +67,9 @@ impl Server {
 
     /// The next connection, after the handshake.
     pub(crate) fn accept(&self) -> Peer {
-        Peer(accept(self.tcp()).expect("a handshake"))
+        // Few bytes for each: there may be a thousand of them.
+        let config = WebSocketConfig::default().read_buffer_size(8 << 10);
+        Peer(accept_with_config(self.tcp(), Some(config)).expect("a handshake"))
     }
 
     /// The next connection, and what it asks.
@@ -148,10 +150,6 @@ impl<S: Read + Write> Peer<S> {
 
     pub(crate) fn say(&mut self, text: impl Into<String>) {
         self.0.send(Message::text(text.into())).expect("the client is there");
-    }
-
-    pub(crate) fn say_bytes(&mut self, bytes: Vec<u8>) {
-        self.0.send(Message::binary(bytes)).expect("the client is there");
     }
 
     /// The next message, whatever it is.
@@ -248,10 +246,4 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     }
     frame.extend(payload);
     frame
-}
-
-/// A number that is another one each time, for things of which there may be many.
-pub(crate) fn number() -> u8 {
-    static NEXT: AtomicU8 = AtomicU8::new(0);
-    NEXT.fetch_add(1, Relaxed)
 }

@@ -1,6 +1,13 @@
 //! The scenarios, and the list of them.
 
+mod asking;
+mod closing;
 mod dialing;
+mod dropping;
+mod hosting;
+mod living;
+mod many;
+mod reading;
 mod refusing;
 mod sending;
 
@@ -89,7 +96,7 @@ pub(crate) fn all<A: Adapter>() -> Vec<Scenario<A>> {
             text_that_is_no_utf_8
             a_message_that_is_too_long
             fragments_that_are_too_long_together
-            the_third_breach_in_a_row_is_fatal
+            the_third_breach_in_a_row_is_waited_for
             close_1000_before_login
             close_1008_before_login
             close_1013_before_login
@@ -127,5 +134,112 @@ pub(crate) fn all<A: Adapter>() -> Vec<Scenario<A>> {
             one_byte_more_is_not_taken
             what_waits_survives_a_stop_if_it_shall
             a_server_that_reads_nothing_fills_the_queue_and_no_more;
+        living:
+            a_silent_server_is_asked_and_its_answer_is_enough
+            a_frozen_server_is_left
+            a_frozen_server_is_left_though_the_application_keeps_sending
+            a_frozen_server_is_left_though_writes_are_blocked
+            a_ping_of_the_server_is_answered
+            something_goes_out_however_much_comes_in
+            the_protocols_own_ping_is_asked_and_answered
+            a_server_that_is_to_ping_and_does_not_is_left
+            a_server_that_restarts_is_come_back_to
+            a_full_server_is_tried_until_there_is_room
+            a_server_that_says_when_it_is_back_is_left_alone
+            a_suspended_session_is_quiet_and_comes_back
+            without_a_network_nothing_is_dialed
+            a_lazy_session_dials_when_there_is_something_to_send
+            a_session_without_a_link_is_degraded_and_recovers
+            settings_can_be_changed_on_the_way;
+        reading:
+            what_lags_is_counted_and_the_newest_is_there
+            what_pauses_loses_nothing
+            a_server_feels_that_reading_is_paused
+            commands_are_heard_in_a_flood_of_messages
+            commands_are_heard_in_a_flood_of_pings
+            an_application_that_keeps_up_misses_nothing_of_a_flood
+            a_session_that_is_paused_can_be_closed
+            nobody_reads_and_the_session_goes_on
+            a_read_that_is_given_up_takes_nothing;
+        asking:
+            a_topic_is_confirmed_and_heard
+            topics_are_restored_before_what_waits
+            a_topic_that_is_refused_ends_alone
+            the_last_of_several_subscribers_leaves_the_topic
+            a_topic_that_is_lost_is_asked_for_again_and_one_that_ends_is_not
+            a_snapshot_comes_before_what_followed_it
+            a_slow_subscriber_lags_alone
+            a_subscriber_that_pauses_loses_nothing
+            whoever_watches_sees_the_latest
+            a_topic_that_is_not_answered_costs_the_link
+            a_request_is_answered
+            a_request_is_refused
+            a_request_that_is_not_answered_is_in_doubt
+            a_request_that_never_left_expires
+            a_request_whose_link_is_lost_is_in_doubt
+            a_request_that_does_no_harm_is_asked_again
+            an_answer_can_be_known_by_its_name
+            a_stop_ends_requests_that_wait
+            a_call_of_the_servers_is_answered
+            a_call_of_another_link_is_not_answered;
+        hosting:
+            what_is_refused_is_fetched_anew
+            a_host_that_has_no_credential_is_asked_again
+            a_host_that_does_not_answer_is_waited_for_so_long
+            a_new_credential_starts_what_had_given_up
+            a_login_says_the_credential_and_nothing_leaves_before_it
+            a_login_is_renewed_on_the_same_link
+            a_host_can_overrule_the_table
+            a_panic_of_a_verdict_is_no_verdict
+            a_panic_of_the_host_when_it_is_asked_is_no_answer
+            a_panic_of_the_host_while_it_answers_is_no_answer
+            a_panic_of_an_answer_that_is_dropped_ends_nothing
+            a_dialer_that_panics_ends_the_session
+            an_attempt_that_panics_ends_the_session
+            a_protocol_that_panics_at_a_frame_ends_the_session
+            a_protocol_that_panics_at_a_message_ends_the_session
+            whoever_watches_and_panics_ends_the_session;
+        closing:
+            the_last_words_leave_before_the_goodbye
+            while_it_dials
+            while_it_dials_with_something_to_send
+            while_it_waits
+            while_it_logs_in
+            while_it_restores
+            while_it_is_suspended
+            when_it_has_given_up
+            before_the_driver_runs
+            what_is_not_acknowledged_is_waited_for
+            without_time_what_waits_is_dropped
+            a_server_that_does_not_answer_the_goodbye_is_left
+            goodbyes_that_cross_are_one
+            twice_at_once
+            a_closed_session_does_not_start_again
+            a_stopped_session_starts_again
+            a_stop_while_it_dials
+            the_last_handle_says_goodbye
+            the_last_handle_without_a_link
+            one_owner_spawns_nothing;
+        dropping:
+            the_driver_online
+            the_driver_while_it_dials
+            the_driver_while_it_logs_in
+            the_driver_while_it_waits
+            the_driver_before_it_runs
+            the_driver_ends_all_that_waits_for_it
+            the_driver_under_a_sender_and_a_closer
+            the_events
+            a_ticket
+            a_ticket_that_somebody_waits_for
+            a_request_before_it_leaves
+            a_subscription
+            a_sender_that_waits_for_room
+            a_closer
+            an_outcome_is_told_in_the_events_if_nobody_holds_the_ticket
+            the_runtime_online
+            the_runtime_while_it_dials;
+        many:
+            a_thousand_sessions_are_bounded_in_memory
+            a_thousand_sessions_come_back_after_a_restart;
     }
 }
