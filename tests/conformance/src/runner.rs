@@ -39,7 +39,7 @@ enum End {
 }
 
 /// How long a scenario may take.
-const WATCHDOG: Duration = Duration::from_secs(30);
+const WATCHDOG: Duration = Duration::from_secs(60);
 /// How many run at a time. Most of them wait most of the time.
 const AT_ONCE: usize = 8;
 /// What a host panics with on purpose: nobody needs to read of that.

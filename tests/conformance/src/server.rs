@@ -65,11 +65,15 @@ impl Server {
         stream
     }
 
-    /// The next connection, after the handshake.
+    /// The next connection, after the handshake. One that the client gives up in the middle of it is none.
     pub(crate) fn accept(&self) -> Peer {
-        // Few bytes for each: there may be a thousand of them.
-        let config = WebSocketConfig::default().read_buffer_size(8 << 10);
-        Peer(accept_with_config(self.tcp(), Some(config)).expect("a handshake"))
+        loop {
+            // Few bytes for each: there may be a thousand of them.
+            let config = WebSocketConfig::default().read_buffer_size(8 << 10);
+            if let Ok(socket) = accept_with_config(self.tcp(), Some(config)) {
+                return Peer(socket);
+            }
+        }
     }
 
     /// The next connection, and what it asks.

@@ -28,10 +28,6 @@ fn main() -> ExitCode {
 fn jobs<A: Adapter>() -> Vec<runner::Job> {
     scenarios::all::<A>()
         .into_iter()
-        .map(|(scenario, play)| runner::Job {
-            adapter: A::NAME,
-            scenario,
-            play: Arc::new(move || play(&A::start())),
-        })
+        .map(|(scenario, play)| runner::Job { adapter: A::NAME, scenario, play: Arc::new(move || play(&A::start())) })
         .collect()
 }

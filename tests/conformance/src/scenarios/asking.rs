@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 use steadfast::{
-    Dropped, Event, LinkId, Outcome, Phase, Rejected, RequestOptions, SendOptions, SubscribeOptions, TopicNews, Why,
+    Dropped, Event, Kind, LinkId, Outcome, Phase, Rejected, RequestOptions, SendOptions, SubscribeOptions, TopicNews,
+    Why,
     protocol::json::{Incoming, Json, Message},
 };
 use steadfast_driver::{Item, Mailbox, RequestError, Subscription, Update};
 
 use crate::{
     adapters::Adapter,
-    app::{App, MOMENT, json, json_builder, run, tuned},
+    app::{App, MOMENT, json, json_builder, quick, run, tuned},
     server::{Peer, Server},
 };
 
@@ -144,7 +145,9 @@ pub(super) fn a_topic_that_is_lost_is_asked_for_again_and_one_that_ends_is_not<A
     let mut kitchen = app.subscribe("kitchen").unwrap();
     let mut peer = server.accept();
     peer.grants("kitchen");
-    peer.say_json(json!({"type": "unsubscribed", "channel": "kitchen", "data": {"message": "moved", "retry_after": 1}}));
+    peer.say_json(
+        json!({"type": "unsubscribed", "channel": "kitchen", "data": {"message": "moved", "retry_after": 1}}),
+    );
     peer.grants("kitchen");
     peer.say_json(json!({"type": "unsubscribed", "channel": "kitchen"}));
     let mut seen = Vec::new();
@@ -224,7 +227,8 @@ pub(super) fn a_topic_that_is_not_answered_costs_the_link<A: Adapter>(adapter: &
     app.send(Message::bare("order")).unwrap();
     let mut silent = server.accept();
     silent.hears("subscribe", "kitchen");
-    assert_eq!(app.error().kind, steadfast::Kind::Timeout);
+    assert_eq!(app.error().kind, Kind::Timeout);
+    app.configure(quick()).unwrap();
     let mut peer = server.accept();
     peer.grants("kitchen");
     assert_eq!(news(&app, &mut kitchen), TopicNews::Confirmed);
@@ -313,7 +317,9 @@ pub(super) fn a_stop_ends_requests_that_wait<A: Adapter>(adapter: &A) {
     let menu = app.request(Message::bare("menu"));
     app.stop();
     assert!(matches!(app.wait(menu), Err(RequestError::Dropped(Dropped::Stopped))));
-    let Err(RequestError::Refused(refused)) = app.wait(app.request(Message::bare("menu"))) else { panic!("it stopped") };
+    let Err(RequestError::Refused(refused)) = app.wait(app.request(Message::bare("menu"))) else {
+        panic!("it stopped")
+    };
     assert_eq!(refused.why, Why::Stopped);
 }
 

@@ -188,10 +188,7 @@ pub(super) fn twice_at_once<A: Adapter>(adapter: &A) {
     let peer = server.accept();
     app.online();
     let peer = thread::spawn(move || peer.goodbye());
-    let (one, other) = app.wait(join(
-        app.client.close(Drain::within(AGES)),
-        app.client.close(Drain::within(AGES)),
-    ));
+    let (one, other) = app.wait(join(app.client.close(Drain::within(AGES)), app.client.close(Drain::within(AGES))));
     assert_eq!((one, other, peer.join().unwrap()), (StopCause::User, StopCause::User, Some(1000)));
     ends(app, AGES);
 }

@@ -75,6 +75,7 @@ pub(super) fn a_server_that_says_nothing_is_given_up_in_time<A: Adapter>(adapter
     let error = app.error();
     assert_eq!((error.kind, error.recovery), (Kind::Timeout, Recovery::Retry));
     assert!(began.elapsed() >= MOMENT);
+    app.configure(quick()).unwrap();
     let _peer = server.accept();
     app.online();
 }
@@ -172,7 +173,12 @@ pub(super) fn tls_to_a_server_without_is_tried_again<A: Adapter>(adapter: &A) {
 }
 
 /// What comes of a session that trusts this certificate and meets a server that shows that one.
-fn over_tls<A: Adapter>(adapter: &A, trusted: &Certificate, shown: &Certificate, server: &Server) -> Result<(), Recovery> {
+fn over_tls<A: Adapter>(
+    adapter: &A,
+    trusted: &Certificate,
+    shown: &Certificate,
+    server: &Server,
+) -> Result<(), Recovery> {
     let url = server.url().replace("ws://", "wss://");
     let mut app = run(adapter, A::connect(&url).config(quick()).trust(Trust::only(trusted.pem()).unwrap()));
     let (shown, tcp) = (shown.clone(), server.tcp());
@@ -180,7 +186,10 @@ fn over_tls<A: Adapter>(adapter: &A, trusted: &Certificate, shown: &Certificate,
     app.send("a secret").unwrap();
     let result = app.find(|item| match item {
         Item::Error(error) => Some(Err(error.recovery)),
-        item => item.into_message().map(|message| Ok(assert_eq!(message.as_str(), Some("a secret")))),
+        item => item.into_message().map(|message| {
+            assert_eq!(message.as_str(), Some("a secret"));
+            Ok(())
+        }),
     });
     app.close();
     served.join().unwrap();
@@ -216,7 +225,8 @@ pub(super) fn headers_and_the_credential_are_shown<A: Adapter>(adapter: &A) {
 
 pub(super) fn the_next_endpoint_is_dialed_at_once<A: Adapter>(adapter: &A) {
     let (away, server) = (Server::bind().away(), Server::bind());
-    let builder = A::connect("ws://nobody.invalid/").config(tuned(|config| config.retry.cap = Duration::from_secs(3_600)));
+    let builder =
+        A::connect("ws://nobody.invalid/").config(tuned(|config| config.retry.cap = Duration::from_secs(3_600)));
     let mut app = run(adapter, builder.endpoints([away.url(), server.url()]));
     assert_eq!(app.error().kind, Kind::NetworkError);
     let _peer = server.accept();
@@ -251,15 +261,14 @@ pub(super) fn what_is_queued_comes_back_when_the_destination_changes<A: Adapter>
 
 pub(super) fn two_dials_are_never_closer_than_the_floor<A: Adapter>(adapter: &A) {
     let server = Server::bind();
-    let config = tuned(|config| (config.retry.floor, config.retry.cap, config.retry.jitter) = (MOMENT, MOMENT, Jitter::None));
-    let _app = with(adapter, &server.url(), config);
-    drop(server.accept());
+    let config =
+        tuned(|config| (config.retry.floor, config.retry.cap, config.retry.jitter) = (MOMENT, MOMENT, Jitter::None));
     let began = Instant::now();
-    for _ in 0..3 {
+    let _app = with(adapter, &server.url(), config);
+    for _ in 0..4 {
         drop(server.accept());
     }
-    // A connection is seen a little after it was begun.
-    assert!(began.elapsed() > MOMENT * 3 - MOMENT / 2, "{:?}", began.elapsed());
+    assert!(began.elapsed() >= MOMENT * 3, "{:?}", began.elapsed());
 }
 
 pub(super) fn connect_now_cuts_the_wait_short<A: Adapter>(adapter: &A) {

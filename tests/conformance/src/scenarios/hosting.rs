@@ -11,8 +11,8 @@ use std::{
 
 use serde_json::json;
 use steadfast::{
-    Abilities, Action, Answer, AskWhy, Attempt, Cause, Event, Frame, Heard, Input, Kind, Machine, Never, Outcome, Phase,
-    Plain, Protocol, Recovery, Say, Secret, SendOptions, Session, StopCause, Text, Timestamp, Unfit, Watch, Why,
+    Abilities, Action, Answer, AskWhy, Attempt, Cause, Event, Frame, Heard, Input, Kind, Machine, Never, Outcome,
+    Phase, Plain, Protocol, Recovery, Say, Secret, SendOptions, Session, StopCause, Text, Timestamp, Unfit, Watch, Why,
     protocol::json::{Greeting, Json, Login, Message},
 };
 use steadfast_driver::{Clock, Dial, Wristwatch, Ws};
