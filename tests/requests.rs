@@ -384,13 +384,13 @@ fn an_answer_that_comes_after_the_no_ends_what_is_to_be_asked_again() {
     assert!(talk.sent().is_empty(), "there is no room");
     talk.hear(&format!("done {room}"));
     assert_eq!(talk.answered(), [(room, Ok(None))], "while it waits for room");
-    talk.down(9);
+    talk.down(None, 9);
     talk.again();
     talk.hear(&format!("re {lost} of the old link"));
     talk.flushed();
     assert_eq!(talk.sent(), [format!("req {lost} c?")], "this link was not given it before");
     talk.hear(&format!("re {lost} yes"));
-    assert_eq!(talk.ends[&lost], [said("yes")]);
+    assert_eq!(talk.ends(lost), [said("yes")]);
     assert_eq!((talk.stats().answered, talk.stats().late_replies), (3, 1));
 }
 
