@@ -167,6 +167,7 @@ async fn a_channel_is_shared_and_the_last_who_goes_leaves_it() {
         assert_eq!(restored(&mut events).await, 1);
 
         let mut second = client.subscribe("kitchen").unwrap();
+        assert_eq!(next(&mut second).await, [CONFIRMED], "at once: the server is not asked again");
         link.say(json!({"type": "news", "data": "to all"})).await;
         link.tell("kitchen", 1).await;
         link.tell("cellar", "whose?").await;
