@@ -42,6 +42,9 @@ pub enum Cause {
     Unreachable(Text),
     /// The name could not be resolved.
     Unresolved(Text),
+    /// A proxy on the way does not let us through: it does not take our credentials, or its rules forbid it. An HTTP proxy
+    /// says so with a status, which is a [`Cause::Http`].
+    Denied(Text),
     /// TLS failed.
     Tls {
         /// Whether it was the peer's certificate that was not accepted.
@@ -49,7 +52,7 @@ pub enum Cause {
         /// What the TLS library says.
         message: Text,
     },
-    /// The server answered the upgrade with something else than 101.
+    /// The server answered the upgrade with something else than 101, or a proxy before it did not open a tunnel to it.
     Http(Box<HttpAnswer>),
     /// The server answered 101, but not as RFC 6455 section 4.1 demands.
     Handshake(Text),
@@ -65,12 +68,16 @@ pub enum Cause {
     Impossible(Text),
 }
 
-/// An answer to the upgrade that was not 101.
+/// An answer to the upgrade that was not 101, or of a proxy that did not open a tunnel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct HttpAnswer {
     /// The status.
     pub status: u16,
+    /// Whether a proxy before the server said so. What is done about it is the same: a 407 is a proxy's, and its 502 and 504
+    /// are about the server.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
+    pub proxy: bool,
     /// How long `Retry-After` asks to wait (a date has been turned into a duration by the transport).
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span::option"))]
     pub retry_after: Option<Duration>,

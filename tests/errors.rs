@@ -322,7 +322,7 @@ fn the_host_has_the_first_word_and_the_application_s_rows_come_before_the_table(
 #[test]
 fn an_error_keeps_the_beginning_of_an_answer() {
     let headers = vec![(Text::from("x-note"), Bytes::from_static(b"here")); 1_000];
-    let answer = HttpAnswer { status: 503, headers, body: Bytes::from(vec![b'x'; 1 << 20]), retry_after: None };
+    let answer = HttpAnswer { status: 503, headers, body: Bytes::from(vec![b'x'; 1 << 20]), ..HttpAnswer::default() };
     let mut talk = Talk::new(Config::default());
     talk.down(Cause::Http(Box::new(answer)));
     let details = talk.error.and_then(|error| error.details).expect("the answer");

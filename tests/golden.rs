@@ -97,9 +97,11 @@ impl Story {
             Cause::Ended => "has ended".into(),
             Cause::Broken(why) => format!("is broken: {why}"),
             Cause::Http(answer) => format!("is answered with HTTP {}", answer.status),
-            Cause::Unreachable(why) | Cause::Unresolved(why) | Cause::Handshake(why) | Cause::Impossible(why) => {
-                format!("could not be had: {why}")
-            }
+            Cause::Unreachable(why)
+            | Cause::Unresolved(why)
+            | Cause::Denied(why)
+            | Cause::Handshake(why)
+            | Cause::Impossible(why) => format!("could not be had: {why}"),
             Cause::Tls { message, .. } | Cause::Violation { message, .. } => format!("is lost: {message}"),
         };
         self.report(

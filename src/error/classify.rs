@@ -99,6 +99,7 @@ const fn is_breach(what: Match) -> bool {
         | Match::Broken
         | Match::Unreachable
         | Match::Unresolved
+        | Match::Denied
         | Match::Certificate
         | Match::Tls
         | Match::Impossible
@@ -262,6 +263,7 @@ mod tests {
             (Failure::Wire(Cause::Broken("".into())), network),
             (Failure::Wire(Cause::Unreachable("".into())), network),
             (Failure::Wire(Cause::Unresolved("".into())), network),
+            (Failure::Wire(Cause::Denied("".into())), (Kind::AuthenticationFailed, Recovery::Fatal)),
             (Failure::Wire(tls(true)), (Kind::ConnectionFailed, Recovery::Fatal)),
             (Failure::Wire(tls(false)), (Kind::ConnectionFailed, Recovery::Retry)),
             (Failure::Wire(Cause::Handshake("".into())), breach),

@@ -81,6 +81,7 @@ impl Failure {
                 Cause::Broken(_)
                 | Cause::Unreachable(_)
                 | Cause::Unresolved(_)
+                | Cause::Denied(_)
                 | Cause::Tls { .. }
                 | Cause::Handshake(_)
                 | Cause::Impossible(_),
@@ -165,6 +166,7 @@ fn on_the_wire(cause: &Cause) -> Match {
         Cause::Broken(_) => Match::Broken,
         Cause::Unreachable(_) => Match::Unreachable,
         Cause::Unresolved(_) => Match::Unresolved,
+        Cause::Denied(_) => Match::Denied,
         Cause::Tls { certificate: true, .. } => Match::Certificate,
         Cause::Tls { certificate: false, .. } => Match::Tls,
         Cause::Http(answer) => Match::Http(Codes::from(answer.status)),
@@ -182,11 +184,15 @@ fn words(cause: &Cause) -> Text {
         Cause::Broken(message) | Cause::Unreachable(message) | Cause::Unresolved(message) => {
             or(message, "Network error")
         }
-        Cause::Tls { message, .. }
+        Cause::Denied(message)
+        | Cause::Tls { message, .. }
         | Cause::Handshake(message)
         | Cause::Violation { message, .. }
         | Cause::Impossible(message) => short(message),
-        Cause::Http(answer) => alloc::format!("the server answered the upgrade with HTTP {}", answer.status).into(),
+        Cause::Http(answer) => {
+            let who = if answer.proxy { "the proxy answered CONNECT" } else { "the server answered the upgrade" };
+            alloc::format!("{who} with HTTP {}", answer.status).into()
+        }
     }
 }
 
@@ -233,6 +239,16 @@ mod tests {
         assert_eq!(closed(4_000, "be gone").message().as_str(), "be gone");
         assert_eq!(Failure::Wire(Cause::Ended).message().as_str(), "Network error");
         assert_eq!(Failure::LoginRefused(Rejected::default()).message().as_str(), "the login was refused");
+    }
+
+    #[test]
+    fn a_proxy_and_a_server_are_told_apart() {
+        let said = |proxy| {
+            let answer = HttpAnswer { status: 502, proxy, ..HttpAnswer::default() };
+            Failure::Wire(Cause::Http(answer.into())).message()
+        };
+        assert_eq!(said(true).as_str(), "the proxy answered CONNECT with HTTP 502");
+        assert_eq!(said(false).as_str(), "the server answered the upgrade with HTTP 502");
     }
 
     #[test]

@@ -121,6 +121,8 @@ pub enum Match {
     Anything,
     /// A topic that the queue waited for was not answered in time.
     RestoreTimeout,
+    /// A proxy on the way does not let us through.
+    Denied,
 }
 
 impl Match {
@@ -143,6 +145,7 @@ impl fmt::Display for Match {
             Self::Broken => "connection reset",
             Self::Unreachable => "refused or unreachable",
             Self::Unresolved => "name not resolved",
+            Self::Denied => "denied by a proxy",
             Self::Certificate => "certificate refused",
             Self::Tls => "TLS failure",
             Self::Handshake => "bad answer to the upgrade",

@@ -66,6 +66,7 @@ pub(super) const TABLE: &[Row] = &[
     row(close(4403, 4403), AuthenticationFailed, Fatal),
     row(http(403, 403), AuthenticationFailed, Fatal),
     row(http(407, 407), AuthenticationFailed, Fatal),
+    row(Match::Denied, AuthenticationFailed, Fatal),
     row(http(408, 408), Timeout, Retry),
     row(http(425, 425), Timeout, Retry),
     row(close(3008, 3008), Timeout, Retry),

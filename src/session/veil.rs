@@ -102,12 +102,13 @@ fn wire(credentials: &Credentials, cause: &mut Cause) {
         | Cause::Broken(said)
         | Cause::Unreachable(said)
         | Cause::Unresolved(said)
+        | Cause::Denied(said)
         | Cause::Tls { certificate: _, message: said }
         | Cause::Handshake(said)
         | Cause::Violation { code: _, message: said }
         | Cause::Impossible(said) => text(credentials, said),
         Cause::Http(answer) => {
-            let HttpAnswer { status: _, retry_after: _, headers, body } = &mut **answer;
+            let HttpAnswer { status: _, proxy: _, retry_after: _, headers, body } = &mut **answer;
             bytes(credentials, body);
             for (name, value) in headers {
                 text(credentials, name);

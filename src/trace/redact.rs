@@ -223,11 +223,12 @@ impl Redactor {
             Cause::Broken(why) => Cause::Broken(said(why)),
             Cause::Unreachable(why) => Cause::Unreachable(said(why)),
             Cause::Unresolved(why) => Cause::Unresolved(said(why)),
+            Cause::Denied(why) => Cause::Denied(said(why)),
             Cause::Tls { certificate, message } => Cause::Tls { certificate: *certificate, message: said(message) },
             Cause::Http(answer) => {
                 let (headers, body) = (self.headers(&answer.headers), self.bytes(&answer.body));
-                let HttpAnswer { status, retry_after, .. } = **answer;
-                Cause::Http(Box::new(HttpAnswer { status, retry_after, headers, body }))
+                let HttpAnswer { status, proxy, retry_after, .. } = **answer;
+                Cause::Http(Box::new(HttpAnswer { status, proxy, retry_after, headers, body }))
             }
             Cause::Handshake(why) => Cause::Handshake(said(why)),
             Cause::Violation { code, message } => Cause::Violation { code: *code, message: said(message) },

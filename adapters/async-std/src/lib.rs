@@ -34,13 +34,13 @@ mod net;
 use steadfast::Plain;
 
 pub use net::{AsyncStdIo, Countdown, Net};
+pub use steadfast_driver::{
+    BadProxy, BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, Kept, LAST_DRAIN,
+    Lagged, Latest, Mailbox, Proxy, Request, RequestError, SubscribeError, Subscribed, Subscription, Ticket, Update,
+    Upgrade, cause_of,
+};
 #[cfg(feature = "tls")]
 pub use steadfast_driver::{BadTrust, Trust};
-pub use steadfast_driver::{
-    BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, Kept, LAST_DRAIN, Lagged,
-    Latest, Mailbox, Request, RequestError, SubscribeError, Subscribed, Subscription, Ticket, Update, Upgrade,
-    cause_of,
-};
 
 /// The clock and the timers. See [`steadfast_driver::Native`].
 pub type AsyncStd = steadfast_driver::Native<Net>;

@@ -29,13 +29,13 @@ mod wait;
 use steadfast::Plain;
 
 pub use run::{run, run_all, spawn};
+pub use steadfast_driver::{
+    BadProxy, BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, Kept, LAST_DRAIN,
+    Lagged, Latest, Mailbox, Proxy, Request, RequestError, SubscribeError, Subscribed, Subscription, Ticket, Update,
+    Upgrade, cause_of,
+};
 #[cfg(feature = "tls")]
 pub use steadfast_driver::{BadTrust, Trust};
-pub use steadfast_driver::{
-    BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, Kept, LAST_DRAIN, Lagged,
-    Latest, Mailbox, Request, RequestError, SubscribeError, Subscribed, Subscription, Ticket, Update, Upgrade,
-    cause_of,
-};
 pub use steadfast_smol::{Countdown, Net};
 pub use wait::{Late, Recv, Wait};
 

@@ -4,9 +4,13 @@ use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use steadfast::{Cause, Text};
 
+use crate::userinfo::Userinfo;
+
 /// The address of a peer: `ws://host[:port]/path?query`, or `wss://` for a dialer that has TLS.
 ///
-/// The query is never printed, because people put tokens there.
+/// The query is never printed, because people put tokens there. Nor are the user name and the password of
+/// `ws://user:password@host/`, which are sent as `Authorization: Basic …`, percent-decoded, unless the request has a header of
+/// that name already.
 ///
 /// ```
 /// use steadfast_driver::Address;
@@ -20,6 +24,7 @@ use steadfast::{Cause, Text};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     secure: bool,
+    login: Option<Userinfo>,
     host: String,
     port: u16,
     target: String,
@@ -53,13 +58,21 @@ impl Address {
     /// Host and port, as the `Host` header wants them: no port where it is the usual one.
     #[must_use]
     pub fn authority(&self) -> String {
-        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
-        let host = &self.host;
-        if self.port == usual_port(self.secure) {
-            format!("{open}{host}{close}")
-        } else {
-            format!("{open}{host}{close}:{}", self.port)
-        }
+        if self.port == usual_port(self.secure) { self.bracketed() } else { self.socket() }
+    }
+
+    /// Host and port, always both.
+    pub(crate) fn socket(&self) -> String {
+        format!("{}:{}", self.bracketed(), self.port)
+    }
+
+    fn bracketed(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+
+    /// Who we are there, if the URL says so.
+    pub(crate) const fn login(&self) -> Option<&Userinfo> {
+        self.login.as_ref()
     }
 
     /// The same address, for those who have no TLS.
@@ -70,6 +83,19 @@ impl Address {
     pub fn without_tls(self) -> Result<Self, BadAddress> {
         if self.secure { Err(BadAddress::NoTls) } else { Ok(self) }
     }
+
+    /// What stands behind the scheme, with the port that counts where none is named.
+    pub(crate) fn parse(secure: bool, rest: &str, usual_port: u16) -> Result<Self, BadAddress> {
+        let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (user, authority) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let login = match user {
+            "" => None,
+            user => Some(Userinfo::parse(user).ok_or(BadAddress::Credentials)?),
+        };
+        let (host, port) = split_port(authority)?;
+        let (host, port) = (checked_host(host)?, parse_port(port, usual_port)?);
+        Ok(Self { secure, login, host, port, target: checked_target(target)? })
+    }
 }
 
 impl FromStr for Address {
@@ -78,12 +104,7 @@ impl FromStr for Address {
     fn from_str(url: &str) -> Result<Self, BadAddress> {
         let (scheme, rest) = url.split_once("://").ok_or(BadAddress::NoScheme)?;
         let secure = is_secure(scheme)?;
-        let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if authority.contains('@') {
-            return Err(BadAddress::Credentials);
-        }
-        let (host, port) = split_port(authority)?;
-        Ok(Self { secure, host: checked_host(host)?, port: parse_port(port, secure)?, target: checked_target(target)? })
+        Self::parse(secure, rest, usual_port(secure))
     }
 }
 
@@ -94,7 +115,8 @@ impl fmt::Display for Address {
             Some((path, _)) => (path, "?.."),
             None => (self.target.as_str(), ""),
         };
-        write!(f, "{scheme}://{}{path}{query}", self.authority())
+        let user = if self.login.is_some() { "..@" } else { "" };
+        write!(f, "{scheme}://{user}{}{path}{query}", self.authority())
     }
 }
 
@@ -116,7 +138,7 @@ pub enum BadAddress {
     Scheme,
     /// `wss`, and nobody brings TLS.
     NoTls,
-    /// There is a user name or a password in it.
+    /// The user name or the password in it cannot be sent.
     Credentials,
     /// The host is missing, or cannot be a host.
     Host,
@@ -138,7 +160,10 @@ impl fmt::Display for BadAddress {
                 "this build has no TLS: switch on the feature `tls` of the package that dials (steadfast-tokio has it by \
                  default), or bring a dialer of your own that has TLS"
             }
-            Self::Credentials => "the URL holds a user name or a password: send them in a header or in the login",
+            Self::Credentials => {
+                "the user name or the password in the URL cannot be sent: percent-encode what is not a letter or a digit, and \
+                 leave out control characters, and colons in the name"
+            }
             Self::Host => {
                 "the URL has no usable host: write a name in ASCII (xn--… for others), an IPv4 address, or [IPv6]"
             }
@@ -203,9 +228,9 @@ fn checked_host(host: &str) -> Result<String, BadAddress> {
     if host.is_empty() || !host.bytes().all(fits) { Err(BadAddress::Host) } else { Ok(host.to_owned()) }
 }
 
-fn parse_port(port: &str, secure: bool) -> Result<u16, BadAddress> {
+fn parse_port(port: &str, usual: u16) -> Result<u16, BadAddress> {
     if port.is_empty() {
-        return Ok(usual_port(secure));
+        return Ok(usual);
     }
     // `u16::from_str` takes a sign, which a URL does not.
     if !port.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -261,7 +286,10 @@ mod tests {
             ("http://host", BadAddress::Http),
             ("HTTPS://host", BadAddress::Http),
             ("ftp://host", BadAddress::Scheme),
-            ("ws://user:word@host/", BadAddress::Credentials),
+            ("ws://user:w%zzrd@host/", BadAddress::Credentials),
+            ("ws://us%3Aer@host/", BadAddress::Credentials),
+            ("ws://user:word%0a@host/", BadAddress::Credentials),
+            ("ws://user:word@/", BadAddress::Host),
             ("ws://", BadAddress::Host),
             ("ws:///path", BadAddress::Host),
             ("ws://a b/", BadAddress::Host),
@@ -290,8 +318,18 @@ mod tests {
     }
 
     #[test]
-    fn the_query_is_not_printed() {
+    fn the_query_and_the_user_are_not_printed() {
+        assert_eq!(parsed("ws://user:word@host:1/p").to_string(), "ws://..@host:1/p");
         assert_eq!(format!("{:?}", parsed("ws://host:1/p?token=secret")), "ws://host:1/p?..");
         assert_eq!(parsed("wss://host/p").to_string(), "wss://host/p");
+    }
+
+    #[test]
+    fn a_user_in_the_url_is_a_login() {
+        let basic = |url| parsed(url).login().map(Userinfo::basic);
+        assert_eq!(basic("ws://user:word@host/").as_deref(), Some("Basic dXNlcjp3b3Jk"));
+        assert_eq!(basic("ws://a@b:word@host/"), basic("ws://a%40b:word@host/"), "the last @ counts");
+        assert_eq!((basic("ws://@host/"), basic("ws://host/@")), (None, None));
+        assert_eq!(parsed("ws://user:word@[::1]:9/").authority(), "[::1]:9");
     }
 }

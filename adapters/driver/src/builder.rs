@@ -1,5 +1,7 @@
 //! Puts a session together.
 
+mod reaching;
+
 use std::{
     fmt,
     future::Future,
@@ -14,7 +16,7 @@ use steadfast::{
 };
 
 use crate::{
-    BuildError, Client, Dialer, Driver, Events, Mailbox, Runtime, Socket, Upgrade, Upgrading,
+    BuildError, Client, Dialer, Driver, Events, Mailbox, Runtime, Socket,
     host::{Ask, Classifier, Host},
     inbox::Inbox,
     mailbox::{EVENTS_MAX, Slow},
@@ -237,56 +239,6 @@ impl<P: Protocol, R, D> Builder<P, R, D> {
     #[must_use]
     pub fn watch(self, watch: impl Watch<Session<P>> + Send + 'static) -> Self {
         Self { watch: Some(Box::new(watch)), ..self }
-    }
-}
-
-impl<P: Protocol, R, D: Upgrading> Builder<P, R, D> {
-    /// Adds a header to the request that opens a link.
-    #[must_use]
-    pub fn header(self, name: &str, value: &str) -> Self {
-        self.change(|upgrade| upgrade.header(name, value).map_err(BuildError::Header))
-    }
-
-    /// Sends the credential in this header of the request that opens a link, behind this prefix: see
-    /// [`Upgrade::credential_header`]. A credential that was to be used at the login is now used there instead
-    /// ([`CredentialPolicy::when`](steadfast::CredentialPolicy::when)); for both, set [`CredentialUse::Both`].
-    ///
-    /// A dialer that has no headers, or needs a credential elsewhere, finds it in
-    /// [`Attempt::credential`](steadfast::Attempt::credential).
-    #[must_use]
-    pub fn credential_header(self, name: &str, prefix: &str) -> Self {
-        let mut this = self.change(|upgrade| upgrade.credential_header(name, prefix).map_err(BuildError::Header));
-        this.choices.is_shown_at_dial = true;
-        this
-    }
-
-    /// Asks for a header of the answer: it will be among
-    /// [`Handshake::headers`](steadfast::Handshake::headers).
-    #[must_use]
-    pub fn want(self, name: &str) -> Self {
-        self.change(|upgrade| Ok(upgrade.want(name)))
-    }
-
-    fn change(self, change: impl FnOnce(Upgrade) -> Result<Upgrade, BuildError>) -> Self {
-        let dialer = self.dialer.and_then(|mut dialer| {
-            *dialer.upgrade() = change(dialer.upgrade().clone())?;
-            Ok(dialer)
-        });
-        Self { dialer, ..self }
-    }
-}
-
-#[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
-impl<P: Protocol, R, D: crate::Securing> Builder<P, R, D> {
-    /// Whom to trust that it is the server, and what to show it; whom the machine trusts, unless something else is
-    /// set. For `wss://` only.
-    #[must_use]
-    pub fn trust(self, trust: crate::Trust) -> Self {
-        let dialer = self.dialer.map(|mut dialer| {
-            dialer.trust(trust);
-            dialer
-        });
-        Self { dialer, ..self }
     }
 }
 

@@ -12,7 +12,8 @@ use steadfast::{Attempt, Cause, Handshake, Timestamp};
 use tungstenite::handshake::client::generate_key;
 
 use crate::{Io, Upgrade, Ws, told::cause_of};
-use answer::Answer;
+pub(crate) use answer::Answer;
+use answer::CHUNK;
 
 impl Upgrade {
     /// Does the handshake over an open stream. `now` is asked only if the server names a time to come back.
@@ -43,14 +44,7 @@ impl Upgrade {
         attempt: &Attempt,
         now: impl FnOnce() -> Timestamp,
     ) -> Result<(Answer, Handshake), Cause> {
-        let sent = write_all(io, self.request(key, attempt)?.as_bytes()).await;
-        // A server that is too busy may answer without reading, and then a failed write is not the news.
-        let answer = match (Answer::read(io).await, sent) {
-            (Ok(answer), _) => answer,
-            // Nor is it if TLS says why: our certificate is judged when our side of its handshake is done.
-            (Err(cause @ Cause::Tls { .. }), _) | (Err(cause), Ok(())) => return Err(cause),
-            (Err(_), Err(error)) => return Err(cause_of(&error)),
-        };
+        let answer = exchange(io, &self.request(key, attempt)?, CHUNK).await?;
         if answer.status != 101 {
             return Err(Cause::Http(Box::new(answer.into_refusal(io, now).await)));
         }
@@ -71,6 +65,12 @@ impl Upgrade {
             line("Sec-WebSocket-Protocol", &attempt.subprotocols.join(", "));
         }
         self.headers.iter().for_each(|(name, value)| line(name, value));
+        let names = self.headers.iter().map(|(name, _)| name.as_str());
+        let mut names = names.chain(credential.as_ref().map(|(name, _)| *name));
+        let is_authorized = names.any(|name| name.eq_ignore_ascii_case("authorization"));
+        if let Some(login) = address.login().filter(|_| !is_authorized) {
+            line("Authorization", &login.basic());
+        }
         if let Some((name, value)) = credential {
             line(name, &value);
         }
@@ -79,7 +79,19 @@ impl Upgrade {
     }
 }
 
-async fn write_all<S: Io>(io: &mut S, mut bytes: &[u8]) -> io::Result<()> {
+/// Sends a request and reads the head of its answer, so many bytes at once.
+pub(crate) async fn exchange<S: Io>(io: &mut S, request: &str, piece: usize) -> Result<Answer, Cause> {
+    let sent = write_all(io, request.as_bytes()).await;
+    // A server that is too busy may answer without reading, and then a failed write is not the news.
+    match (Answer::read(io, piece).await, sent) {
+        (Ok(answer), _) => Ok(answer),
+        // Nor is it if TLS says why: our certificate is judged when our side of its handshake is done.
+        (Err(cause @ Cause::Tls { .. }), _) | (Err(cause), Ok(())) => Err(cause),
+        (Err(_), Err(error)) => Err(cause_of(&error)),
+    }
+}
+
+pub(crate) async fn write_all<S: Io>(io: &mut S, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match poll_fn(|cx| io.poll_write(cx, bytes)).await? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
@@ -175,6 +187,29 @@ mod tests {
         let request = String::from_utf8(wire.written).expect("text");
         assert!(request.starts_with("GET /quotes HTTP/1.1\r\nHost: other.example\r\n"), "{request}");
         assert!(request.ends_with("\r\nAuthorization: Bearer hunter2\r\n\r\n"), "{request}");
+    }
+
+    #[test]
+    fn a_user_in_the_url_logs_in_unless_a_header_does() {
+        let asked = |upgrade: &Upgrade, attempt: &Attempt| {
+            let mut wire = answered(&format!("{YES}\r\n"));
+            ask_for(attempt, upgrade, &mut wire).expect("yes");
+            let request = String::from_utf8(wire.written).expect("text");
+            let lines = request.lines().filter_map(|line| line.split_once(": "));
+            let values: Vec<_> = lines.filter(|(name, _)| name.eq_ignore_ascii_case("authorization")).collect();
+            values.iter().map(|(_, value)| (*value).to_owned()).collect::<Vec<_>>()
+        };
+        let upgrade = Upgrade::to("ws://user:word@server.example/".parse().expect("a good address"));
+        let mut attempt = Attempt::new(LinkId(1));
+        assert_eq!(asked(&upgrade, &attempt), ["Basic dXNlcjp3b3Jk"]);
+        let explicit = upgrade.clone().header("authorization", "Bearer x").expect("a good header");
+        assert_eq!(asked(&explicit, &attempt), ["Bearer x"]);
+        let fresh = upgrade.credential_header("Authorization", "Bearer ").expect("a good header");
+        assert_eq!(asked(&fresh, &attempt), ["Basic dXNlcjp3b3Jk"], "there is no credential");
+        attempt.credential = Some("hunter2".into());
+        assert_eq!(asked(&fresh, &attempt), ["Bearer hunter2"]);
+        (attempt.credential, attempt.endpoint) = (None, Some("ws://foobar@other.example".into()));
+        assert_eq!(asked(&fresh, &attempt), ["Basic Zm9vYmFyOg=="]);
     }
 
     #[test]

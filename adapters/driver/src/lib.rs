@@ -28,6 +28,8 @@ mod maybe_tls;
 mod named;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod native;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod proxy;
 mod queue;
 mod request;
 mod runtime;
@@ -44,6 +46,7 @@ mod tls;
 mod told;
 mod transport;
 mod upgrade;
+mod userinfo;
 mod waiters;
 mod waits;
 mod weights;
@@ -70,7 +73,11 @@ pub use maybe_tls::MaybeTls;
 pub use named::NotEmitted;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use native::{Countdown, Native, Net, Timer};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use proxy::{BadProxy, Proxy};
 pub use request::{Request, RequestError};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use runtime::Routing;
 #[cfg(all(feature = "tls", not(all(target_family = "wasm", target_os = "unknown"))))]
 pub use runtime::Securing;
 pub use runtime::{Clock, Dial, Dialer, Runtime, Sleep, Upgrading};

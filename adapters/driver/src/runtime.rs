@@ -81,6 +81,13 @@ pub trait Securing {
     fn trust(&mut self, trust: crate::Trust);
 }
 
+/// A dialer that finds its own way to the server.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub trait Routing {
+    /// From now on the way leads through this proxy.
+    fn proxy(&mut self, proxy: crate::Proxy);
+}
+
 /// What comes of an attempt.
 pub type Dial<T> = Result<(T, Handshake), Cause>;
 

@@ -2,18 +2,21 @@
 
 use std::{future::Future, io, net::SocketAddr, pin::Pin};
 
-use steadfast::{Attempt, Cause, Text};
+use steadfast::{Attempt, Cause, Text, Timestamp};
 
-use crate::{Address, BadAddress, Clock, Dial, Dialer, MaybeTls, Net, Upgrade, Upgrading, Wristwatch, Ws};
+use crate::{
+    Address, BadAddress, Clock, Dial, Dialer, MaybeTls, Net, Proxy, Routing, Upgrade, Upgrading, Wristwatch, Ws,
+};
 #[cfg(feature = "tls")]
 use crate::{BuildError, Securing, Trust};
 
-/// The dialer for `ws://` and `wss://`: it resolves the name, connects with TCP, secures that with TLS if the URL
-/// says so, and does the handshake.
+/// The dialer for `ws://` and `wss://`: it resolves the name, connects with TCP or through a [`Proxy`], secures that with
+/// TLS if the URL says so, and does the handshake.
 #[derive(Clone, Debug)]
 pub struct Tcp<N> {
     net: N,
     upgrade: Upgrade,
+    proxy: Option<Proxy>,
     #[cfg(feature = "tls")]
     trust: Trust,
 }
@@ -33,9 +36,18 @@ impl<N: Net> Tcp<N> {
             upgrade: Upgrade::to(address.without_tls()?),
             #[cfg(feature = "tls")]
             upgrade: Upgrade::to(address),
+            proxy: None,
             #[cfg(feature = "tls")]
             trust: Trust::platform(),
         })
+    }
+
+    /// A connection that leads to the server, and the address that it was made to.
+    async fn reach(&self, address: &Address, attempt: &Attempt) -> Result<(N::Stream, SocketAddr), Cause> {
+        match self.proxy.as_ref().and_then(|proxy| proxy.hop_to(address)) {
+            Some(hop) => hop.open(&self.net, address, attempt, now).await,
+            None => open_tcp(&self.net, address, attempt).await,
+        }
     }
 
     #[cfg(not(feature = "tls"))]
@@ -62,6 +74,12 @@ impl<N> Upgrading for Tcp<N> {
     }
 }
 
+impl<N> Routing for Tcp<N> {
+    fn proxy(&mut self, proxy: Proxy) {
+        self.proxy = Some(proxy);
+    }
+}
+
 #[cfg(feature = "tls")]
 impl<N> Securing for Tcp<N> {
     fn trust(&mut self, trust: Trust) {
@@ -82,13 +100,17 @@ impl<N: Net> Dialer for Tcp<N> {
         let tcp = self.clone();
         Box::pin(async move {
             let address = tcp.upgrade.address_for(&attempt)?;
-            let (stream, peer) = open_tcp(&tcp.net, &address, &attempt).await?;
+            let (stream, peer) = tcp.reach(&address, &attempt).await?;
             let io = tcp.secure(stream, &address).await?;
-            let (link, mut handshake) = tcp.upgrade.over(io, &attempt, || Wristwatch::new().now()).await?;
+            let (link, mut handshake) = tcp.upgrade.over(io, &attempt, now).await?;
             handshake.address = Some(peer.to_string().into());
             Ok((link, handshake))
         })
     }
+}
+
+fn now() -> Timestamp {
+    Wristwatch::new().now()
 }
 
 /// Resolves the name and opens a TCP connection; gives it and the address that it leads to.

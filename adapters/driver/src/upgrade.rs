@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_bad_endpoint_is_named_without_its_credentials() {
         for (endpoint, shown) in [
-            ("ws://user:hunter2@host/live", "endpoint ws://..@host/live: "),
+            ("ws://user:hunter2%@host/live", "endpoint ws://..@host/live: "),
             ("ws://user:hun/ter2@host/live", "endpoint ws://..@host/live: "),
             ("user:hunter2@host", "endpoint ..@host: "),
             ("http://host/live?token=hunter2", "endpoint http://host/live?..: "),

@@ -57,13 +57,13 @@ use steadfast::Plain;
 
 pub use io::{TokioIo, open_ws};
 pub use net::{Countdown, Net, open_tcp};
+pub use steadfast_driver::{
+    BadProxy, BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, Kept, LAST_DRAIN,
+    Lagged, Latest, Mailbox, Proxy, Request, RequestError, SubscribeError, Subscribed, Subscription, Ticket, Update,
+    Upgrade, cause_of,
+};
 #[cfg(feature = "tls")]
 pub use steadfast_driver::{BadTrust, Trust};
-pub use steadfast_driver::{
-    BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, Kept, LAST_DRAIN, Lagged,
-    Latest, Mailbox, Request, RequestError, SubscribeError, Subscribed, Subscription, Ticket, Update, Upgrade,
-    cause_of,
-};
 
 /// The clock and the timers. See [`steadfast_driver::Native`].
 pub type Tokio = steadfast_driver::Native<Net>;

@@ -376,6 +376,7 @@ fn exists(what: Match) -> bool {
         Match::Broken
         | Match::Unreachable
         | Match::Unresolved
+        | Match::Denied
         | Match::Certificate
         | Match::Tls
         | Match::Handshake

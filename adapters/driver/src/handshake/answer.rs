@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io, str,
-    task::{Poll, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -25,12 +25,12 @@ const HEADERS: usize = 128;
 const BODY: usize = 4 << 10;
 
 /// How much is read at once.
-const CHUNK: usize = 1 << 10;
+pub(super) const CHUNK: usize = 1 << 10;
 
 /// The head of an answer and what was read behind it.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     pub(super) rest: Vec<u8>,
     version: u8,
     /// Names in lower case.
@@ -38,12 +38,14 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Reads the head of the final answer. Interim ones (100, 103) are passed over.
-    pub(super) async fn read<S: Io>(io: &mut S) -> Result<Self, Cause> {
+    /// Reads the head of the final answer, so many bytes at once. Interim ones (100, 103) are passed over.
+    pub(super) async fn read<S: Io>(io: &mut S, piece: usize) -> Result<Self, Cause> {
         let mut rest = Vec::new();
         let mut room = HEAD;
         loop {
-            match parse(&rest)? {
+            // Before its line ends a head is not complete, and byte by byte that would be found out too often.
+            let parsed = if piece > 1 || rest.ends_with(b"\n") { parse(&rest)? } else { None };
+            match parsed {
                 Some((size, answer)) if is_interim(answer.status) => {
                     rest.drain(..size);
                     room = room.saturating_sub(size);
@@ -52,7 +54,7 @@ impl Answer {
                 None if rest.len() >= room => {
                     return Err(Cause::Handshake("the head of the answer is too long".into()));
                 }
-                None => match poll_fn(|cx| poll_read(io, cx, &mut rest)).await {
+                None => match poll_fn(|cx| poll_read(io, cx, &mut rest, piece)).await {
                     Ok(0) => return Err(Cause::Ended),
                     Ok(_) => {}
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(Cause::Ended),
@@ -93,11 +95,11 @@ impl Answer {
     }
 
     /// Makes a refusal of it, with what there is of the body by now: a slow body is not waited for.
-    pub(super) async fn into_refusal<S: Io>(mut self, io: &mut S, now: impl FnOnce() -> Timestamp) -> HttpAnswer {
+    pub(crate) async fn into_refusal<S: Io>(mut self, io: &mut S, now: impl FnOnce() -> Timestamp) -> HttpAnswer {
         let length = self.header("content-length").and_then(|length| length.parse().ok());
         let most = length.unwrap_or(BODY).min(BODY);
         while self.rest.len() < most {
-            let read = poll_fn(|cx| match poll_read(io, cx, &mut self.rest) {
+            let read = poll_fn(|cx| match poll_read(io, cx, &mut self.rest, CHUNK) {
                 Poll::Ready(Ok(count)) => Poll::Ready(count),
                 Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(0),
             });
@@ -109,6 +111,7 @@ impl Answer {
         let is_chunked = self.tokens("transfer-encoding").any(|coding| coding.eq_ignore_ascii_case("chunked"));
         HttpAnswer {
             status: self.status,
+            proxy: false,
             retry_after: self.retry_after(now),
             body: Bytes::from(if is_chunked { joined(&self.rest) } else { self.rest }),
             headers: self.headers,
@@ -177,10 +180,10 @@ fn joined(mut chunked: &[u8]) -> Vec<u8> {
     body
 }
 
-/// Appends what there is; 0 is the end of the stream.
-fn poll_read<S: Io>(io: &mut S, cx: &mut std::task::Context<'_>, bytes: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+/// Appends what there is, up to `most`; 0 is the end of the stream.
+fn poll_read<S: Io>(io: &mut S, cx: &mut Context<'_>, bytes: &mut Vec<u8>, most: usize) -> Poll<io::Result<usize>> {
     let mut chunk = [0; CHUNK];
-    let count = ready!(io.poll_read(cx, &mut chunk))?;
+    let count = ready!(io.poll_read(cx, &mut chunk[..most.min(CHUNK)]))?;
     bytes.extend_from_slice(&chunk[..count]);
     Poll::Ready(Ok(count))
 }

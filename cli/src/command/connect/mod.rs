@@ -17,7 +17,7 @@ use steadfast::{
     Class, Config, Plain, SendOptions,
     protocol::json::{Json, Login},
 };
-use steadfast_tokio::{BadTrust, Builder, Tcp, Tokio, Trust};
+use steadfast_tokio::{BadProxy, BadTrust, Builder, Proxy, Tcp, Tokio, Trust};
 
 use self::hold::hold;
 use super::{habit::Habit, span, token};
@@ -45,6 +45,10 @@ pub(super) struct Args {
     /// A PEM file with the private key of that certificate
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+    /// Reach the server through this proxy: http://[user:password@]host:port or socks5://…; 'env' takes it from the
+    /// environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY)
+    #[arg(long, value_name = "URL", value_parser = proxy)]
+    proxy: Option<Proxy>,
     /// The credential for the login of json; 'env:NAME' takes it from the environment
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
@@ -118,6 +122,10 @@ impl Args {
         let seed = RandomState::new().hash_one(());
         let builder = steadfast_tokio::connect(&self.url).config(config.clone()).seed(seed).trust(trust);
         let builder = self.header.iter().fold(builder, |builder, (name, value)| builder.header(name, value));
+        let builder = match &self.proxy {
+            Some(proxy) => builder.proxy(proxy.clone()),
+            None => builder,
+        };
         let builder = match credential {
             Some(credential) => builder.credential(credential),
             None => builder,
@@ -171,6 +179,10 @@ fn unusable(option: &str, path: &Path, bad: &BadTrust) -> Failure {
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("write it as 'Name: value'")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn proxy(text: &str) -> Result<Proxy, BadProxy> {
+    if text == "env" { Proxy::from_env() } else { Proxy::parse(text) }
 }
 
 fn nanos() -> u32 {

@@ -89,6 +89,7 @@ fn however_a_link_ends_or_cannot_be_had() {
                 Cause::Broken(said()),
                 Cause::Unreachable(said()),
                 Cause::Unresolved(said()),
+                Cause::Denied(said()),
                 Cause::Tls { certificate: false, message: said() },
                 Cause::Handshake(said()),
                 Cause::Violation { code: CloseCode::PROTOCOL, message: said() },
