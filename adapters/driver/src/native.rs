@@ -19,7 +19,7 @@ pub trait Net: Clone + Default + Send + Sync + 'static {
     /// A TCP connection.
     type Stream: Io + Send + 'static;
     /// A timer of the runtime's.
-    type Countdown: Countdown;
+    type Countdown: Countdown + Send;
 
     /// All addresses of this host. It must not block the thread.
     ///

@@ -1,5 +1,7 @@
 //! How is the peer reached? By name and TCP.
 
+mod race;
+
 use std::{future::Future, io, net::SocketAddr, pin::Pin};
 
 use steadfast::{Attempt, Cause, Text, Timestamp};
@@ -115,8 +117,9 @@ fn now() -> Timestamp {
 
 /// Resolves the name and opens a TCP connection; gives it and the address that it leads to.
 ///
-/// The addresses of the name are tried in turn. Each attempt starts with another one, so an address that
-/// swallows everything cannot use up the time of every attempt.
+/// The addresses of the name are tried as RFC 8305 says: IPv6 and IPv4 take turns, the next one begins when one has failed or
+/// 250 ms have passed, and the first connection is taken. Each attempt starts with another address, so one that takes a
+/// connection and then swallows everything cannot use up the time of every attempt.
 ///
 /// # Errors
 ///
@@ -128,11 +131,11 @@ fn now() -> Timestamp {
 /// Dropping the future gives the attempt up; a look-up of a name that has begun ends in the background.
 pub async fn open_tcp<N: Net>(net: &N, address: &Address, attempt: &Attempt) -> Result<(N::Stream, SocketAddr), Cause> {
     let found = net.resolve(address.host(), address.port()).await.map_err(|error| unresolved(address, &error))?;
-    let addresses = in_turn(found, attempt.attempt);
+    let addresses = race::in_turn(found, attempt.attempt);
     if addresses.is_empty() {
         return Err(unresolved(address, &"it has no addresses"));
     }
-    connect(net, &addresses).await.map_err(|error| cause_of(&error))
+    race::connect(net, &addresses).await.map_err(|error| cause_of(&error))
 }
 
 /// The cause for a stream that could not be opened.
@@ -151,26 +154,6 @@ pub fn cause_of(error: &io::Error) -> Cause {
 
 fn unresolved(address: &Address, why: &dyn std::fmt::Display) -> Cause {
     Cause::Unresolved(format!("{}: {why}", address.host()).into())
-}
-
-/// The addresses in their order, beginning with another one for each attempt (counted from 1).
-fn in_turn(mut addresses: Vec<SocketAddr>, attempt: u64) -> Vec<SocketAddr> {
-    let count = u64::try_from(addresses.len()).unwrap_or(u64::MAX);
-    let first = attempt.saturating_sub(1).checked_rem(count).unwrap_or_default();
-    addresses.rotate_left(usize::try_from(first).unwrap_or_default());
-    addresses
-}
-
-/// The first connection that can be had, or the last error.
-async fn connect<N: Net>(net: &N, addresses: &[SocketAddr]) -> io::Result<(N::Stream, SocketAddr)> {
-    let mut last = io::ErrorKind::AddrNotAvailable.into();
-    for &address in addresses {
-        match net.connect(address).await {
-            Ok(stream) => return Ok((stream, address)),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 #[cfg(test)]
@@ -239,14 +222,5 @@ mod tests {
         assert!(matches!(cause_of(&io::ErrorKind::NotFound.into()), Cause::Unreachable(_)));
         assert!(matches!(cause_of(&io::ErrorKind::ConnectionReset.into()), Cause::Broken(_)));
         assert!(matches!(cause_of(&io::Error::from_raw_os_error(24)), Cause::Broken(_)));
-    }
-
-    #[test]
-    fn each_attempt_begins_with_another_address() {
-        let addresses: Vec<SocketAddr> = (1..=3).map(|port| ([127, 0, 0, 1], port).into()).collect();
-        let firsts = [1, 2, 3, 4, u64::MAX].map(|attempt| in_turn(addresses.clone(), attempt)[0].port());
-        assert_eq!(firsts, [1, 2, 3, 1, 3]);
-        assert_eq!(in_turn(addresses, 2).len(), 3);
-        assert!(in_turn(vec![], 1).is_empty());
     }
 }
