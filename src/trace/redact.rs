@@ -167,7 +167,7 @@ impl Redactor {
                 Some(Command::Request { message, options: options.clone() })
             }
             Command::Endpoints { list, queued } => {
-                let list = list.iter().map(|address| self.said(address)).collect();
+                let list = list.iter().map(|address| self.address(address)).collect();
                 Some(Command::Endpoints { list, queued: *queued })
             }
             Command::Authenticate(Some(secret)) => Some(Command::Authenticate(Some(self.secret(secret)))),
@@ -256,6 +256,19 @@ impl Redactor {
             Cow::Borrowed(_) => text.clone(),
             Cow::Owned(changed) => changed.into(),
         }
+    }
+
+    /// An address, without the user and the password in it.
+    fn address(&mut self, address: &Text) -> Text {
+        let text = address.as_str();
+        let (scheme, rest) = text.split_at(text.find("://").map_or(0, |at| at + 3));
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        if let Some(user) = authority.rfind('@').map(|at| &authority[..at]).filter(|user| !user.is_empty()) {
+            let stand_in = self.secrets.plain(user.as_bytes());
+            let stand_in = String::from_utf8_lossy(&stand_in);
+            return self.said(&[scheme, &stand_in, &rest[user.len()..]].concat().into());
+        }
+        self.said(address)
     }
 
     fn headers(&mut self, headers: &[(Text, Bytes)]) -> Vec<(Text, Bytes)> {
@@ -394,6 +407,17 @@ mod tests {
         let reason = Cause::Closed { code: crate::CloseCode(4401), reason: "bad s3cr3t/key\"1".into() };
         let Cause::Closed { reason, .. } = redactor.cause(&reason) else { panic!("still a close") };
         assert_eq!(reason.as_str(), "bad secret-1..\".");
+    }
+
+    #[test]
+    fn the_user_of_an_address_goes_and_the_rest_stays() {
+        let mut redactor = Redactor::new(Redaction::default());
+        let mut seen = |address: &str| redactor.address(&address.into()).to_string();
+        assert_eq!(seen("wss://user:s3cret@a.example/x@y"), "wss://secret-1...@a.example/x@y");
+        assert_eq!(seen("wss://user:s3cret@b.example"), "wss://secret-1...@b.example");
+        for same in ["wss://a.example/x@y?z@", "@", "nonsense", ""] {
+            assert_eq!(seen(same), same);
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Where to? A WebSocket URL, taken apart once and checked before anything is dialled.
 
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod moved;
+
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use steadfast::{Cause, Text};

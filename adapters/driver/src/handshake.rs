@@ -11,7 +11,7 @@ use std::{future::poll_fn, io};
 use steadfast::{Attempt, Cause, Handshake, Timestamp};
 use tungstenite::handshake::client::generate_key;
 
-use crate::{Io, Upgrade, Ws, told::cause_of};
+use crate::{Address, Io, Upgrade, Ws, told::cause_of};
 pub(crate) use answer::Answer;
 use answer::CHUNK;
 
@@ -29,22 +29,34 @@ impl Upgrade {
     /// Dropping the future drops the stream. It has no deadline of its own.
     pub async fn over<S: Io>(
         &self,
+        io: S,
+        attempt: &Attempt,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Result<(Ws<S>, Handshake), Cause> {
+        self.over_to(&*self.address_for(attempt)?, io, attempt, now).await
+    }
+
+    /// The same, for a stream that leads to this address.
+    pub(crate) async fn over_to<S: Io>(
+        &self,
+        address: &Address,
         mut io: S,
         attempt: &Attempt,
         now: impl FnOnce() -> Timestamp,
     ) -> Result<(Ws<S>, Handshake), Cause> {
-        let (answer, handshake) = self.ask(&mut io, &generate_key(), attempt, now).await?;
+        let (answer, handshake) = self.ask(address, &mut io, &generate_key(), attempt, now).await?;
         Ok((Ws::new(io, answer.rest, attempt.max_message), handshake))
     }
 
     async fn ask<S: Io>(
         &self,
+        address: &Address,
         io: &mut S,
         key: &str,
         attempt: &Attempt,
         now: impl FnOnce() -> Timestamp,
     ) -> Result<(Answer, Handshake), Cause> {
-        let answer = exchange(io, &self.request(key, attempt)?, CHUNK).await?;
+        let answer = exchange(io, &self.request(address, key, attempt)?, CHUNK).await?;
         if answer.status != 101 {
             return Err(Cause::Http(Box::new(answer.into_refusal(io, now).await)));
         }
@@ -52,8 +64,8 @@ impl Upgrade {
         Ok((answer, handshake))
     }
 
-    fn request(&self, key: &str, attempt: &Attempt) -> Result<String, Cause> {
-        let (address, credential) = (self.address_for(attempt)?, self.credential_for(attempt)?);
+    fn request(&self, address: &Address, key: &str, attempt: &Attempt) -> Result<String, Cause> {
+        let credential = self.credential_for(attempt)?;
         let mut request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n",
@@ -135,7 +147,8 @@ mod tests {
     }
 
     fn ask_for(attempt: &Attempt, upgrade: &Upgrade, wire: &mut Wire) -> Result<(Answer, Handshake), Cause> {
-        let mut asking = pin!(upgrade.ask(wire, KEY, attempt, now));
+        let address = upgrade.address_for(attempt)?;
+        let mut asking = pin!(upgrade.ask(&address, wire, KEY, attempt, now));
         for _ in 0..10_000 {
             if let Poll::Ready(answer) = asking.as_mut().poll(&mut idle()) {
                 return answer;

@@ -36,8 +36,8 @@ pub trait Sleep {
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-/// The way to the peer. A closure that returns a future is one, so an embedder that brings its own proxy,
-/// TLS or Unix socket writes no more than that:
+/// The way to the peer. A closure that returns a future is one, so an embedder that brings its own TLS or Unix socket writes
+/// no more than that:
 ///
 /// ```
 /// # use steadfast::Attempt;
@@ -46,6 +46,29 @@ pub trait Sleep {
 ///     move |_attempt: Attempt| {
 ///         let open = open.clone();
 ///         async move { open() }
+///     }
+/// }
+/// ```
+///
+/// A dialer inside of another one gives each attempt headers of its own, such as a cookie that somebody else renews:
+///
+/// ```
+/// # use std::future::Future;
+/// use steadfast::{Attempt, Cause};
+/// use steadfast_driver::{Dialer, Upgrading};
+///
+/// fn with_cookie<D, C>(dialer: D, cookie: impl Fn() -> C) -> impl Dialer<Transport = D::Transport>
+/// where
+///     D: Dialer + Upgrading + Clone,
+///     C: Future<Output = String>,
+/// {
+///     move |attempt: Attempt| {
+///         let (mut dialer, cookie) = (dialer.clone(), cookie());
+///         async move {
+///             let upgrade = dialer.upgrade().clone().header("Cookie", &cookie.await);
+///             *dialer.upgrade() = upgrade.map_err(|bad| Cause::Impossible(bad.to_string().into()))?;
+///             dialer.dial(attempt).await
+///         }
 ///     }
 /// }
 /// ```
@@ -86,6 +109,8 @@ pub trait Securing {
 pub trait Routing {
     /// From now on the way leads through this proxy.
     fn proxy(&mut self, proxy: crate::Proxy);
+    /// From now on it goes where the server sends it.
+    fn follow_redirects(&mut self);
 }
 
 /// What comes of an attempt.

@@ -2,7 +2,7 @@
 
 mod race;
 
-use std::{future::Future, io, net::SocketAddr, pin::Pin};
+use std::{borrow::Cow, future::Future, io, net::SocketAddr, pin::Pin, str::from_utf8};
 
 use steadfast::{Attempt, Cause, Text, Timestamp};
 
@@ -12,6 +12,9 @@ use crate::{
 #[cfg(feature = "tls")]
 use crate::{BuildError, Securing, Trust};
 
+/// The most redirects of one attempt. A server behind a balancer needs one, or two.
+const REDIRECTS: u8 = 5;
+
 /// The dialer for `ws://` and `wss://`: it resolves the name, connects with TCP or through a [`Proxy`], secures that with
 /// TLS if the URL says so, and does the handshake.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub struct Tcp<N> {
     net: N,
     upgrade: Upgrade,
     proxy: Option<Proxy>,
+    /// How often a server may send us elsewhere in one attempt.
+    redirects: u8,
     #[cfg(feature = "tls")]
     trust: Trust,
 }
@@ -39,9 +44,19 @@ impl<N: Net> Tcp<N> {
             #[cfg(feature = "tls")]
             upgrade: Upgrade::to(address),
             proxy: None,
+            redirects: 0,
             #[cfg(feature = "tls")]
             trust: Trust::platform(),
         })
+    }
+
+    /// A link to this address.
+    async fn open(&self, upgrade: &Upgrade, address: &Address, attempt: &Attempt) -> Dial<Ws<MaybeTls<N::Stream>>> {
+        let (stream, peer) = self.reach(address, attempt).await?;
+        let io = self.secure(stream, address).await?;
+        let (link, mut handshake) = upgrade.over_to(address, io, attempt, now).await?;
+        handshake.address = Some(peer.to_string().into());
+        Ok((link, handshake))
     }
 
     /// A connection that leads to the server, and the address that it was made to.
@@ -80,6 +95,10 @@ impl<N> Routing for Tcp<N> {
     fn proxy(&mut self, proxy: Proxy) {
         self.proxy = Some(proxy);
     }
+
+    fn follow_redirects(&mut self) {
+        self.redirects = REDIRECTS;
+    }
 }
 
 #[cfg(feature = "tls")]
@@ -101,14 +120,30 @@ impl<N: Net> Dialer for Tcp<N> {
     fn dial(&mut self, attempt: Attempt) -> Self::Dial {
         let tcp = self.clone();
         Box::pin(async move {
-            let address = tcp.upgrade.address_for(&attempt)?;
-            let (stream, peer) = tcp.reach(&address, &attempt).await?;
-            let io = tcp.secure(stream, &address).await?;
-            let (link, mut handshake) = tcp.upgrade.over(io, &attempt, now).await?;
-            handshake.address = Some(peer.to_string().into());
-            Ok((link, handshake))
+            let mut address = tcp.upgrade.address_for(&attempt)?.into_owned();
+            let mut upgrade = Cow::Borrowed(&tcp.upgrade);
+            for _ in 0..tcp.redirects {
+                let cause = match tcp.open(&upgrade, &address, &attempt).await {
+                    Ok(open) => return Ok(open),
+                    Err(cause) => cause,
+                };
+                let next = location(&cause).and_then(|location| address.moved(location)).ok_or(cause)?;
+                if !address.shares(&next) {
+                    upgrade = Cow::Owned(upgrade.to_a_stranger());
+                }
+                address = next;
+            }
+            tcp.open(&upgrade, &address, &attempt).await
         })
     }
+}
+
+/// Where the server says that its WebSocket is (RFC 9110 section 15.4). A proxy does not know that.
+fn location(cause: &Cause) -> Option<&str> {
+    let Cause::Http(answer) = cause else { return None };
+    let is_redirect = matches!(answer.status, 301 | 302 | 303 | 307 | 308) && !answer.proxy;
+    let (_, location) = answer.headers.iter().filter(|_| is_redirect).find(|(name, _)| name.as_str() == "location")?;
+    from_utf8(location).ok().map(str::trim)
 }
 
 fn now() -> Timestamp {

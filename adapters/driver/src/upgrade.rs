@@ -76,6 +76,12 @@ impl Upgrade {
         Ok(Self { credential: Some((name.to_owned(), prefix.to_owned())), ..self })
     }
 
+    /// The same for somebody whom our headers and credentials do not concern.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub(crate) fn to_a_stranger(&self) -> Self {
+        Self { wanted: self.wanted.clone(), ..Self::to(self.address.clone()) }
+    }
+
     /// Where it goes, unless an attempt has an endpoint of its own.
     #[must_use]
     pub const fn address(&self) -> &Address {

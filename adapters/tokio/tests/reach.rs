@@ -7,8 +7,11 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 
 use authority::{Authority, serve};
 use futures_util::{SinkExt, StreamExt};
-use steadfast::{Code, Config, Error, Frame, Kind, Plain, Recovery, StopCause};
-use steadfast_tokio::{Builder, Events, Item, Proxy, Tcp, Tokio, Trust, connect};
+use steadfast::{Attempt, Cause, Code, Config, Error, Frame, Kind, Plain, Recovery, StopCause};
+use steadfast_driver::Upgrading;
+use steadfast_tokio::{
+    Builder, Dialer, Events, Item, Proxy, Tcp, Tokio, Trust, Upgrade, cause_of, connect, open_ws, over,
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
@@ -16,7 +19,7 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
-use tokio_tungstenite::accept_async;
+use tokio_tungstenite::{accept_async, accept_hdr_async, tungstenite::handshake::server::Request};
 
 /// No test waits longer than this for anything.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
@@ -112,7 +115,10 @@ async fn string(client: &mut TcpStream) -> String {
 }
 
 /// Sends a message and waits until it is back.
-async fn talks(builder: Builder<Plain, Tokio, Tcp>) {
+async fn talks<D>(builder: Builder<Plain, Tokio, D>)
+where
+    D: Dialer<Transport: Send, Dial: Send> + Send + 'static,
+{
     let (client, mut events, driver) = builder.build().expect("a session");
     let driver = tokio::spawn(driver);
     client.send("hello").expect("room");
@@ -211,4 +217,134 @@ async fn a_proxy_that_is_not_there_is_named() {
     let (error, ..) = failure(connect("ws://server.example/").proxy(through("socks5", address))).await;
     assert_eq!(error.kind, Kind::NetworkError);
     assert!(error.message.as_str().starts_with(&format!("proxy {address}: ")), "{error}");
+}
+
+/// Answers each request with the next of these, and gives what was asked. A status is a redirect; without one it is an echo.
+async fn answering(listener: TcpListener, answers: Vec<String>) -> mpsc::UnboundedReceiver<String> {
+    let (asked, asks) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        for answer in answers {
+            let (mut client, _) = listener.accept().await.expect("a client");
+            if answer.is_empty() {
+                let mut seen = String::new();
+                #[expect(clippy::result_large_err, reason = "the library says so")]
+                let note = |request: &Request, response| {
+                    seen = format!("{} {:?}", request.uri(), request.headers());
+                    Ok(response)
+                };
+                let mut socket = accept_hdr_async(client, note).await.expect("a handshake");
+                asked.send(seen).expect("the test goes on");
+                while let Some(Ok(message)) = socket.next().await {
+                    let _ = socket.send(message).await;
+                }
+                return;
+            }
+            asked.send(head(&mut client).await).expect("the test goes on");
+            client.write_all(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes()).await.expect("an answer");
+        }
+    });
+    asks
+}
+
+/// With everything that must not be told to others.
+fn known(url: &str) -> Builder<Plain, Tokio, Tcp> {
+    let builder = connect(url).header("Cookie", "session=s3cret").header("X-Api-Key", "s3cret");
+    builder.credential_header("Authorization", "Bearer ").credential("s3cret")
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_where_that_is_wanted_and_tells_others_nothing() {
+    let ((here, at_here), (there, at_there)) = (bind().await, bind().await);
+    let hops = vec!["307 Go\r\nLocation: /b?x=y".to_owned(), format!("302 Go\r\nLocation: http://{there}/c")];
+    let mut first = answering(at_here, hops).await;
+    let mut last = answering(at_there, vec!["308 Go\r\nlocation: d".to_owned(), String::new()]).await;
+    // What is at the other port is another origin.
+    talks(known(&format!("ws://{here}/a")).follow_redirects()).await;
+    for target in ["/a", "/b?x=y"] {
+        let asked = soon(first.recv()).await.expect("a request");
+        assert!(asked.starts_with(&format!("GET {target} HTTP/1.1\r\nHost: {here}\r\n")), "{asked}");
+        assert_eq!(asked.matches("s3cret").count(), 3, "{asked}");
+    }
+    let asked = soon(last.recv()).await.expect("a request");
+    assert!(asked.starts_with(&format!("GET /c HTTP/1.1\r\nHost: {there}\r\n")), "{asked}");
+    assert!(!asked.contains("s3cret"), "{asked}");
+    let asked = soon(last.recv()).await.expect("a request");
+    assert!(asked.starts_with("/d ") && !asked.contains("s3cret"), "{asked}");
+}
+
+#[tokio::test]
+async fn redirects_end_somewhere() {
+    let (address, listener) = bind().await;
+    let mut asked = answering(listener, vec!["301 Go\r\nLocation: /round".to_owned(); 7]).await;
+    let url = format!("ws://{address}/");
+    let (error, ..) = failure(connect(&url).follow_redirects()).await;
+    assert_eq!((error.kind, error.code), (Kind::ProtocolError, Some(Code::Http(301))));
+    let mut requests = 0;
+    while asked.try_recv().is_ok() {
+        requests += 1;
+    }
+    assert_eq!(requests, 6, "the first and five more");
+    let (error, ..) = failure(connect(&url)).await;
+    assert_eq!(error.code, Some(Code::Http(301)), "nobody wanted to follow");
+    assert!(asked.try_recv().is_ok() && asked.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn nothing_leads_out_of_tls() {
+    let authority = Authority::new("ours");
+    let (address, _) = serve(authority.server("127.0.0.1").acceptor(), |mut stream| async move {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.expect("a head"));
+        }
+        stream.write_all(b"HTTP/1.1 302 Go\r\nLocation: ws://127.0.0.1:1/\r\n\r\n").await.expect("an answer");
+    })
+    .await;
+    let trust = Trust::only(authority.pem()).expect("a root");
+    let (error, ..) = failure(connect(&format!("wss://{address}/")).trust(trust).follow_redirects()).await;
+    assert_eq!(error.code, Some(Code::Http(302)));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_is_a_stream_like_any_other() {
+    let path = std::env::temp_dir().join(format!("steadfast-{}.sock", std::process::id()));
+    let listener = tokio::net::UnixListener::bind(&path).expect("a socket");
+    tokio::spawn(async move { echo(listener.accept().await.expect("a client").0).await });
+    let upgrade = Upgrade::to("ws://localhost/events".parse().expect("a good address"));
+    let at = path.clone();
+    let dialer = move |attempt: Attempt| {
+        let (upgrade, at) = (upgrade.clone(), at.clone());
+        async move {
+            let stream = tokio::net::UnixStream::connect(at).await.map_err(|error| cause_of(&error))?;
+            open_ws(stream, &upgrade, &attempt).await
+        }
+    };
+    talks(over(dialer)).await;
+    std::fs::remove_file(path).expect("it is there");
+}
+
+#[tokio::test]
+async fn each_attempt_has_headers_of_its_own() {
+    let (address, listener) = bind().await;
+    let mut asked = answering(listener, vec!["503 Busy".to_owned(), String::new()]).await;
+    let tcp = Tcp::to(&format!("ws://{address}/")).expect("a good address");
+    let dialer = move |attempt: Attempt| {
+        let mut tcp = tcp.clone();
+        async move {
+            let upgrade = tcp.upgrade().clone().header("Cookie", &format!("attempt={}", attempt.attempt));
+            *tcp.upgrade() = upgrade.map_err(|bad| Cause::Impossible(bad.to_string().into()))?;
+            tcp.dial(attempt).await
+        }
+    };
+    let mut config = Config::default();
+    config.retry.base = Duration::from_millis(1);
+    let (client, _events, driver) = over(dialer).config(config).build().expect("a session");
+    client.send("hello").expect("room");
+    let driver = tokio::spawn(driver);
+    for attempt in 1..=2 {
+        let asked = soon(asked.recv()).await.expect("a request");
+        assert!(asked.contains(&format!("attempt={attempt}")), "{asked}");
+    }
+    driver.abort();
 }

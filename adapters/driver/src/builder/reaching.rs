@@ -67,4 +67,21 @@ impl<P: Protocol, R, D: crate::Routing> Builder<P, R, D> {
         });
         Self { dialer, ..self }
     }
+
+    /// Goes where the server says that its WebSocket is: a 301, 302, 303, 307 or 308 with a `Location` is followed, up to five
+    /// of them an attempt, and `http` there means `ws`. Nothing leads from `wss://` to `ws://`. What is not followed is a
+    /// failure like any other status ([`Cause::Http`](steadfast::Cause::Http)).
+    ///
+    /// To another origin goes nothing that was set here: no headers, no credential header, no user of the URL. (The same host
+    /// with TLS instead of without, both at their usual ports, is the same origin.) But **a login in a message goes to
+    /// whoever is at the end of it**, and so does what is sent; that is why it is off unless this is called. The next attempt
+    /// begins at the first address again.
+    #[must_use]
+    pub fn follow_redirects(self) -> Self {
+        let dialer = self.dialer.map(|mut dialer| {
+            dialer.follow_redirects();
+            dialer
+        });
+        Self { dialer, ..self }
+    }
 }

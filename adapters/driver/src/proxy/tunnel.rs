@@ -210,10 +210,8 @@ mod tests {
     /// What is still to be read.
     fn rest(mut wire: Wire) -> Vec<u8> {
         let mut bytes = [0; 64];
-        match wire.poll_read(&mut idle(), &mut bytes) {
-            Poll::Ready(Ok(count)) => bytes[..count].to_vec(),
-            other => panic!("{other:?}"),
-        }
+        let Poll::Ready(Ok(count)) = wire.poll_read(&mut idle(), &mut bytes) else { panic!("nothing is left") };
+        bytes[..count].to_vec()
     }
 
     #[test]
