@@ -1,5 +1,7 @@
 //! The scripted server: what it answers to a line.
 
+use std::collections::BTreeSet;
+
 use steadfast::{Frame, OpId, Timestamp};
 
 use crate::{Script, Sent, Spy, Then, Toy};
@@ -12,6 +14,8 @@ pub(crate) struct Peer {
     pub(crate) heard_at: Timestamp,
     pub(crate) said: u64,
     pub(crate) login_until: Option<Timestamp>,
+    /// What it sends on this link.
+    pub(crate) topics: BTreeSet<String>,
     /// Steps of the login that were asked for.
     challenges: u32,
 }
@@ -27,11 +31,21 @@ pub(crate) struct Reply {
     pub(crate) shown: Option<String>,
     /// It was accepted.
     pub(crate) has_logged_in: bool,
+    /// Topics that were asked for, and that the link has already.
+    pub(crate) again: Vec<String>,
 }
 
 impl Peer {
     pub(crate) const fn new(now: Timestamp, script: &Script, toy: Toy) -> Self {
-        Self { then: script.then, logged_in: !toy.login, heard_at: now, said: 0, login_until: None, challenges: 0 }
+        Self {
+            then: script.then,
+            logged_in: !toy.login,
+            heard_at: now,
+            said: 0,
+            login_until: None,
+            topics: BTreeSet::new(),
+            challenges: 0,
+        }
     }
 
     /// What it says before it is asked.
@@ -57,7 +71,7 @@ impl Peer {
             (Sent::Batch, _) if self.logged_in => receive(toy.members(frame), toy),
             (Sent::Request(op), _) if self.logged_in => reply_to(op),
             (Sent::Control, _) if frame.as_str() == Some("ping") => say("pong".into()),
-            (Sent::Control, _) if self.logged_in => topics(frame.as_str().unwrap_or_default(), toy),
+            (Sent::Control, _) if self.logged_in => self.subscribe(frame.as_str().unwrap_or_default(), toy),
             (Sent::Message(_) | Sent::Request(_) | Sent::Batch | Sent::Control | Sent::Pong, _) => Reply::default(),
         }
     }
@@ -81,6 +95,43 @@ impl Peer {
         let ok = self.login_until.map_or_else(|| "ok".into(), |at| format!("ok {}", at.as_micros() / 1_000));
         Reply { has_logged_in: true, ..say(ok) }
     }
+
+    /// Most topics are to be had; some are refused, for a while or for good. So is their state.
+    fn subscribe(&mut self, line: &str, toy: Toy) -> Reply {
+        let mut words = line.split(' ');
+        let (verb, op) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let number = op.parse::<u64>().unwrap_or_default();
+        let (mut frames, mut again) = (Vec::new(), Vec::new());
+        let say = &mut |line: String| frames.push(line.into());
+        match verb {
+            "sub" if number % 7 == 3 => say(format!("sub-no {op} 300 busy")),
+            "sub" if number % 13 == 5 => say(format!("sub-no {op} never")),
+            "sub" => {
+                // Where nobody confirms, a late yes would say that it is over.
+                if toy.confirms {
+                    say(format!("sub-ok {op}"));
+                }
+                for topic in words {
+                    if toy.confirms {
+                        say(format!("on {topic}"));
+                    }
+                    say(format!("t {topic} first"));
+                    if !self.topics.insert(topic.to_owned()) {
+                        again.push(topic.to_owned());
+                    }
+                }
+            }
+            "unsub" => {
+                say(format!("sub-ok {op}"));
+                words.for_each(|topic| {
+                    self.topics.remove(topic);
+                });
+            }
+            "req" => say(format!("item {op} state")),
+            _ => {}
+        }
+        Reply { frames, again, ..Reply::default() }
+    }
 }
 
 /// A question: most are answered, some without content, some not now, some never.
@@ -93,23 +144,6 @@ fn reply_to(op: OpId) -> Reply {
     };
     let received = if is_taken { vec![op] } else { Vec::new() };
     Reply { frames: vec![line.into()], received, ..Reply::default() }
-}
-
-/// Topics are to be had by whoever asks, and so is their state.
-fn topics(line: &str, toy: Toy) -> Reply {
-    let mut words = line.split(' ');
-    let (verb, op) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut frames = Vec::new();
-    match verb {
-        "sub" => {
-            frames.push(format!("sub-ok {op}").into());
-            frames.extend(words.filter(|_| toy.confirms).map(|topic| format!("on {topic}").into()));
-        }
-        "unsub" => frames.push(format!("sub-ok {op}").into()),
-        "req" => frames.push(format!("item {op} state").into()),
-        _ => {}
-    }
-    Reply { frames, ..Reply::default() }
 }
 
 /// Messages have come; each is acknowledged by itself.

@@ -80,6 +80,8 @@ pub(super) struct Ended {
     pub(super) charges: bool,
     /// It says that something was too large.
     pub(super) too_big: bool,
+    /// The host says what it means.
+    pub(super) is_judged: bool,
 }
 
 impl What {
@@ -123,7 +125,8 @@ impl Saw {
                 let code = if let Cause::Closed { code, .. } = down.cause { Some(code) } else { None };
                 let unfit = [CloseCode::PROTOCOL, CloseCode::UNSUPPORTED, CloseCode::INVALID];
                 let charges = code.is_some_and(|code| unfit.contains(&code));
-                Self::Down(Ended { left: down.left, charges, too_big: code == Some(CloseCode::TOO_BIG) })
+                let (too_big, is_judged) = (code == Some(CloseCode::TOO_BIG), down.verdict.is_some());
+                Self::Down(Ended { left: down.left, charges, too_big, is_judged })
             }
             Report::Progress => Self::Progress,
             Report::Paused => Self::Paused,

@@ -16,6 +16,7 @@ mod spy;
 mod twins;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use steadfast::{Action, Answer, Command, Config, Health, Input, OpId, Phase, Stats, Text, Timestamp};
 
@@ -47,7 +48,7 @@ use twins::Twins;
 /// | `login first` | nothing but the login goes out before the peer has accepted it |
 /// | `window` | what is with the transport stays in its bounds; what is sent is flushed; one flush is outstanding |
 /// | `bounds` | what is kept stays in its bounds, and so does a turn's output |
-/// | `pace` | delays are legal, dials keep the floor, the count starts anew only after a stable link |
+/// | `pace` | delays are legal, dials keep the floor, the count starts anew only after a stable link; a wait that a goodbye asked for is in the failure of its link |
 /// | `deadline` | none, or later than now |
 /// | `silence` | a silent peer is found within interval and timeout; time in which reading was held back or the driver slept is put aside |
 /// | `asks` | the host is asked once at a time and only if it is to be; a credential goes to the dialer or into a secret frame, as the policy says, and is shown nowhere |
@@ -75,6 +76,8 @@ pub struct Checker<S> {
     fatal: bool,
     over: bool,
     going_away: bool,
+    /// How long the peer wants us to stay away after the present link.
+    goodbye: Option<Duration>,
     is_high: bool,
     links: Links,
     ledger: Ledger,
@@ -111,6 +114,7 @@ impl<S: Spy> Checker<S> {
             fatal: false,
             over: false,
             going_away: false,
+            goodbye: None,
             is_high: false,
             links: Links::default(),
             ledger: Ledger::default(),

@@ -27,7 +27,7 @@ impl<S: Spy> Checker<S> {
                 let verdict = self.pace.dial(now, attempt.attempt, &self.config);
                 self.note(verdict);
                 self.pace.goes_to(attempt.endpoint.as_ref().is_some_and(|endpoint| !self.endpoints.contains(endpoint)));
-                self.going_away = false;
+                (self.going_away, self.goodbye) = (false, None);
                 let (fatal, phase) = (self.fatal, self.phase);
                 self.check(!fatal, || format!("phase: dials after a fatal error, while {phase}"));
             }
@@ -63,7 +63,7 @@ impl<S: Spy> Checker<S> {
                 let verdict = self.pace.announce(*at, *error, self.going_away, &self.config);
                 self.note(verdict);
             }
-            Action::EmitError(error) => self.error(now, error),
+            Action::EmitError(error) => self.error(now, what, error),
             Action::Emit(event) => self.event(now, what, event),
         }
     }
@@ -115,7 +115,13 @@ impl<S: Spy> Checker<S> {
         self.check(secret == is_secret, || "login first: what is secret is not marked, or what is not is".into());
     }
 
-    fn error(&mut self, now: Timestamp, error: &Error) {
+    fn error(&mut self, now: Timestamp, what: What, error: &Error) {
+        // What the host says of the end comes before what the peer has asked for.
+        let is_judged = matches!(what, What::Report(_, Saw::Down(ended)) if ended.is_judged);
+        let asked = self.goodbye.filter(|_| self.links.has_seen(error.link) && !is_judged);
+        self.check(error.retry_after >= asked, || {
+            format!("pace: the peer asked for {asked:?}, and error {} says {:?}", error.number, error.retry_after)
+        });
         self.errors += 1;
         let expected = self.errors;
         self.check(error.number == expected, || format!("phase: error {} where {expected} is next", error.number));
@@ -174,6 +180,7 @@ impl<S: Spy> Checker<S> {
             }
             Event::GoingAway(away) => {
                 self.going_away = true;
+                self.goodbye = self.goodbye.max(away.comeback.wait());
                 if away.address.is_some() && self.config.connect.follow_goaway {
                     self.pace.sent();
                 }

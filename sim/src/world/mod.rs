@@ -4,6 +4,7 @@ mod app;
 mod client;
 mod faults;
 mod service;
+mod topics;
 mod whims;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,6 +15,7 @@ use steadfast::{
     Phase, Recovery, Report, Rng, Secret, Session, Text, Timestamp, TopicNews,
 };
 
+use self::topics::{Account, Wish};
 use crate::network::{Parcel, Passage, Wire, later};
 use crate::server::Peer;
 use crate::{Checked, Digest, Fault, Scenario, Script, Toy, Whim};
@@ -35,6 +37,7 @@ pub struct World {
     /// When the last frames came to the server, if it limits them.
     came: VecDeque<Timestamp>,
     link: Option<LinkId>,
+    topics: Account,
     asleep_until: Timestamp,
     /// The credential that the host has at hand.
     cached: Option<Secret>,
@@ -150,6 +153,7 @@ impl World {
             peers: BTreeMap::new(),
             came: VecDeque::new(),
             link: None,
+            topics: Account::default(),
             asleep_until: Timestamp::ZERO,
             cached: scenario.credential.clone(),
             to_send: scenario.app.messages,
@@ -204,6 +208,8 @@ impl World {
 
     fn finish(mut self) -> Story {
         self.session.audit(self.now);
+        self.compare_topics();
+        self.story.violations.append(&mut self.topics.violations);
         self.story.ended_at = self.now;
         self.story.phase = self.session.machine().phase();
         self.story.pending = self.session.checker().pending() as u64;
@@ -241,7 +247,7 @@ impl World {
 
     fn look_whether_settled(&mut self, calm: Timestamp) {
         let idle = self.to_send == 0 && self.stirring == 0 && self.session.checker().pending() == 0;
-        if !idle || self.session.checker().phase() != Phase::Online {
+        if !idle || self.session.checker().phase() != Phase::Online || !self.has_its_topics() {
             self.story.settled_at = None;
         } else if self.now >= calm {
             self.story.settled_at.get_or_insert(self.now);
@@ -258,7 +264,11 @@ impl World {
         if self.scenario.keep_inputs {
             self.story.inputs.push((self.now, input.clone()));
         }
+        let wish = Wish::of(&input);
         let answer = self.session.handle(self.now, input, &mut self.actions);
+        if let (Some(wish), Answer::Done) = (wish, &answer) {
+            self.topics.want(wish);
+        }
         self.story.digest.add(&(self.now, &answer, &self.actions));
         self.perform();
         match answer {
@@ -306,6 +316,7 @@ impl World {
     }
 
     fn note(&mut self, event: Event<Text, Text>) {
+        self.topics.hear(&event);
         match event {
             Event::Phase(change) => self.story.phases.push(*change),
             Event::Outcome { id, outcome, label: _ } => {
