@@ -72,7 +72,23 @@ impl Account {
             Event::Message { topic: Some(topic), link, .. } if self.without_gap.contains(topic) => {
                 self.violations.push(format!("topics: {topic} goes on on link {link} without a gap"));
             }
-            _ => {}
+            Event::Message { .. }
+            | Event::Phase(_)
+            | Event::Outcome { .. }
+            | Event::Room
+            | Event::Watermark { .. }
+            | Event::GoingAway(_)
+            | Event::Bad(_)
+            | Event::Trouble(_)
+            | Event::Degraded
+            | Event::Recovered
+            | Event::Level(_)
+            | Event::RefreshFailed { .. }
+            | Event::Duplicate { .. }
+            | Event::Snapshot { .. }
+            | Event::Restored { .. }
+            | Event::Reply(_)
+            | _ => {}
         }
     }
 
@@ -90,7 +106,7 @@ impl Account {
                 self.forget(topic);
             }
             TopicNews::Left => self.forget(topic),
-            _ => {}
+            TopicNews::Refused { .. } | TopicNews::Stale | TopicNews::NoSnapshot { .. } | _ => {}
         }
     }
 
