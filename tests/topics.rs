@@ -360,6 +360,64 @@ fn a_gap_comes_before_the_first_message_of_each_topic_on_a_new_link() {
 }
 
 #[test]
+fn a_link_that_is_being_left_says_its_first_after_a_gap_as_well() {
+    let mut talk = Talk::many();
+    talk.subscribe("a");
+    talk.log_in("ok");
+    talk.hear("sub-ok 1");
+    talk.hear("t# 17 a one");
+    talk.down();
+    talk.log_in("ok");
+    talk.turn(Input::Command(Command::Drain { within: Duration::ZERO }));
+    assert!(talk.out.iter().any(|action| matches!(action, Action::Close { .. })));
+    talk.hear("t# 25 a two");
+    assert_eq!(talk.told(), ["gap a 17", "message a two"]);
+    talk.hear("t# 26 a three");
+    assert_eq!(talk.told(), ["message a three"]);
+}
+
+#[test]
+fn what_comes_of_a_topic_that_is_out_closes_no_gap() {
+    let mut talk = Talk::new(Toy { confirms: false, ..MANY }, |_| {});
+    talk.subscribe("a");
+    talk.log_in("ok");
+    talk.flushed();
+    talk.hear("t# 1 a one");
+    talk.hear("gone a moved");
+    talk.hear("t# 3 a three");
+    assert_eq!(talk.told(), ["gap a 1", "message a three"]);
+    assert_eq!(sent(&talk.pass(Duration::from_secs(2))), ["sub 2 a"]);
+    talk.flushed();
+    assert_eq!(talk.told(), ["gap a 3", "confirmed a"], "more may have been missed since");
+    talk.hear("sub-ok 2");
+    assert_eq!(talk.told(), ["ended a"]);
+    talk.hear("t# 5 a five");
+    assert_eq!(talk.told(), ["message a five"], "it has ended, and is a stranger's");
+    talk.subscribe("a");
+    talk.flushed();
+    assert_eq!(talk.told(), ["gap a 3", "confirmed a"]);
+}
+
+#[test]
+fn an_operation_of_a_link_that_is_gone_proves_nothing_of_the_next() {
+    let mut talk = Talk::many();
+    talk.log_in("ok");
+    for text in ["one", "two", "three"] {
+        talk.send(text);
+    }
+    talk.subscribe("a");
+    talk.flushed();
+    talk.hear("sub-ok 4");
+    talk.down();
+    talk.log_in("kept");
+    let command = Command::Send { message: "four".into(), options: SendOptions::default().tracked() };
+    talk.turn(Input::Command(command));
+    talk.hear("sub-no 4 closed");
+    let is_outcome = |action: &Action<Text, Text>| matches!(action, Action::Emit(Event::Outcome { .. }));
+    assert_eq!((talk.told(), talk.out.iter().any(is_outcome)), (vec!["ended a".into()], false));
+}
+
+#[test]
 fn a_notification_before_the_reply_finds_its_topic() {
     let mut talk = Talk::new(Toy { topics: Topics::One, ..MANY }, |_| {});
     talk.log_in("ok");

@@ -263,7 +263,10 @@ impl<P: Protocol> Session<P> {
         let Some(link) = &mut self.link else { return };
         if errand == Errand::Subscribe {
             for no in &topics {
-                if self.topics.get(*no).is_some_and(|wanted| wanted.snapshot.is_some()) {
+                let Some(wanted) = self.topics.get_mut(*no) else { continue };
+                // Whatever came since it was lost has not closed the gap.
+                wanted.has_gap |= wanted.was_confirmed;
+                if wanted.snapshot.is_some() {
                     link.topics.hold(*no);
                 }
             }

@@ -24,7 +24,7 @@ impl<I> Standings<I> {
         }
         let hangs = |op: &OpId, known: &Op| known.topics.iter().any(|no| kept.step(*no) == Step::In(Some(*op)));
         let ops = self.ops.iter().filter(|(op, known)| hangs(op, known));
-        kept.ops = ops.map(|(op, known)| (*op, Op { by: None, ..known.clone() })).collect();
+        kept.ops = ops.map(|(op, known)| (*op, Op { by: None, last_frame: 0, ..known.clone() })).collect();
         kept
     }
 

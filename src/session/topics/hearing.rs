@@ -123,20 +123,21 @@ impl<P: Protocol> Session<P> {
         out: &mut Actions<P>,
     ) -> Option<(P::Incoming, Mark)> {
         let Some(no) = self.topics.find(topic) else { return Some((message, mark)) };
-        let Some(wanted) = self.topics.get_mut(no).filter(|wanted| wanted.count > 0) else {
+        // What has ended is a stranger's, like what nobody wants.
+        let Some(wanted) = self.topics.get_mut(no).filter(|wanted| wanted.count > 0 && !wanted.is_over) else {
             return Some((message, mark));
         };
         wanted.last_at = Some(now);
-        let is_present = self.link.as_ref().is_some_and(|link| link.id == id);
-        if !is_present {
-            wanted.last = mark.marks().and_then(|marks| marks.position).or(wanted.last);
-            return Some((message, mark));
-        }
-        if wanted.is_stale || wanted.has_gap {
+        let link = self.link.as_mut().filter(|link| link.id == id || link.is_logged_in());
+        // The gap is of the last link that was logged in: not of one that leaves while the next goes on.
+        let is_last = link.as_ref().is_none_or(|link| link.id == id);
+        if is_last && (wanted.is_stale || wanted.has_gap) {
             self.on_topic_speaks(now, no, out);
         }
-        let link = self.link.as_mut()?;
-        let (message, mark) = link.topics.keep(no, message, mark, self.config.subscriptions.held_max)?;
+        let (message, mark) = match self.link.as_mut().filter(|link| link.id == id) {
+            Some(link) => link.topics.keep(no, message, mark, self.config.subscriptions.held_max)?,
+            None => (message, mark),
+        };
         if let (Some(position), Some(wanted)) = (mark.marks().and_then(|marks| marks.position), self.topics.get_mut(no))
         {
             wanted.last = Some(position);
