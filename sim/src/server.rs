@@ -31,8 +31,6 @@ pub(crate) struct Reply {
     pub(crate) shown: Option<String>,
     /// It was accepted.
     pub(crate) has_logged_in: bool,
-    /// Topics that were asked for, and that the link has already.
-    pub(crate) again: Vec<String>,
 }
 
 impl Peer {
@@ -71,8 +69,19 @@ impl Peer {
             (Sent::Batch, _) if self.logged_in => receive(toy.members(frame), toy),
             (Sent::Request(op), _) if self.logged_in => reply_to(op),
             (Sent::Control, _) if frame.as_str() == Some("ping") => say("pong".into()),
-            (Sent::Control, _) if self.logged_in => self.subscribe(frame.as_str().unwrap_or_default(), toy),
-            (Sent::Message(_) | Sent::Request(_) | Sent::Batch | Sent::Control | Sent::Pong, _) => Reply::default(),
+            (Sent::Control | Sent::Subscribe(_) | Sent::Unsubscribe(_), _) if self.logged_in => {
+                self.subscribe(frame.as_str().unwrap_or_default(), toy)
+            }
+            (
+                Sent::Message(_)
+                | Sent::Request(_)
+                | Sent::Batch
+                | Sent::Control
+                | Sent::Subscribe(_)
+                | Sent::Unsubscribe(_)
+                | Sent::Pong,
+                _,
+            ) => Reply::default(),
         }
     }
 
@@ -101,7 +110,7 @@ impl Peer {
         let mut words = line.split(' ');
         let (verb, op) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let number = op.parse::<u64>().unwrap_or_default();
-        let (mut frames, mut again) = (Vec::new(), Vec::new());
+        let mut frames = Vec::new();
         let say = &mut |line: String| frames.push(line.into());
         match verb {
             "sub" if number % 7 == 3 => say(format!("sub-no {op} 300 busy")),
@@ -116,9 +125,7 @@ impl Peer {
                         say(format!("on {topic}"));
                     }
                     say(format!("t {topic} first"));
-                    if !self.topics.insert(topic.to_owned()) {
-                        again.push(topic.to_owned());
-                    }
+                    self.topics.insert(topic.to_owned());
                 }
             }
             "unsub" => {
@@ -130,7 +137,7 @@ impl Peer {
             "req" => say(format!("item {op} state")),
             _ => {}
         }
-        Reply { frames, again, ..Reply::default() }
+        Reply { frames, ..Reply::default() }
     }
 }
 

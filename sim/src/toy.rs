@@ -245,6 +245,8 @@ impl Spy for Toy {
             (Some("b"), _) => Sent::Batch,
             (Some("re!" | "no!"), _) => Sent::Message(None),
             (Some("req"), Some(Ok(op))) => Sent::Request(OpId(op)),
+            (Some("sub"), Some(Ok(op))) => Sent::Subscribe(OpId(op)),
+            (Some("unsub"), Some(Ok(op))) => Sent::Unsubscribe(OpId(op)),
             _ => Sent::Control,
         }
     }
@@ -258,13 +260,38 @@ impl Spy for Toy {
     fn got(&self, frame: &Frame) -> Got {
         let mut words = frame.as_str().unwrap_or_default().split(' ');
         match (words.next(), words.next().map(str::parse)) {
-            (Some("ok" | "kept"), _) if self.login => Got::LoginOk,
+            (Some("ok"), _) if self.login => Got::LoginOk,
+            (Some("kept"), _) if self.login => Got::Kept,
             (Some("hello"), _) if !self.login => Got::LoginOk,
             (Some("got"), Some(Ok(op))) => Got::Acked(OpId(op)),
-            (Some("deny" | "busy"), Some(Ok(op))) => Got::Denied(OpId(op)),
+            (Some("deny" | "busy" | "sub-no"), Some(Ok(op))) => Got::Denied(OpId(op)),
             (Some("re" | "item"), Some(Ok(op))) => Got::Replied(OpId(op)),
-            (Some("done"), Some(Ok(op))) => Got::Done(OpId(op)),
+            (Some("done" | "sub-ok"), Some(Ok(op))) => Got::Done(OpId(op)),
+            (Some("on"), _) => Got::On,
+            (Some("off"), _) => Got::Off,
+            (Some("gone"), _) => Got::Gone,
             _ => Got::Other,
+        }
+    }
+
+    fn has_topics(&self) -> bool {
+        self.topics != Topics::None
+    }
+
+    fn confirms(&self) -> bool {
+        self.confirms
+    }
+
+    fn is_local(&self, topic: &Text) -> bool {
+        Protocol::is_local(self, topic)
+    }
+
+    fn topics(&self, frame: &Frame) -> Vec<Text> {
+        let mut words = frame.as_str().unwrap_or_default().split(' ');
+        match words.next() {
+            Some("sub" | "unsub") => words.skip(1).map(Text::from).collect(),
+            Some("on" | "off" | "gone") => words.take(1).map(Text::from).collect(),
+            _ => Vec::new(),
         }
     }
 }

@@ -22,7 +22,13 @@ impl<S: Spy> Checker<S> {
         }
         match what {
             // A request is taken down by its options, an answer by its link.
-            What::Wake | What::Other | What::Configure | What::Request | What::Reply => {}
+            What::Wake
+            | What::Other
+            | What::Configure
+            | What::Request
+            | What::Reply
+            | What::Subscribe
+            | What::Unsubscribe => {}
             What::Credential(ask) => self.asks.answer(ask),
             What::Endpoints { .. } => self.absorb_endpoints(answer),
             What::Lost => self.pace.lost(now, self.config.connect.network_wait),
@@ -119,7 +125,7 @@ impl<S: Spy> Checker<S> {
             Saw::Up { can_ping } => {
                 link.up(now, !self.spy.has_login(), self.spy.finds_silence(can_ping));
             }
-            Saw::Frame(Got::LoginOk) => link.login_ok(now),
+            Saw::Frame(Got::LoginOk | Got::Kept) => link.login_ok(now),
             // A request waits for more than that.
             Saw::Frame(Got::Acked(op)) if self.ledger.is_request(op) => link.arrived(op, &mut self.ledger),
             Saw::Frame(Got::Acked(op)) => {
@@ -153,7 +159,7 @@ impl<S: Spy> Checker<S> {
             }
             Saw::Paused => link.silence().pause(now, true),
             Saw::Resumed => link.silence().pause(now, false),
-            Saw::Frame(Got::Other) | Saw::Progress => {}
+            Saw::Frame(Got::On | Got::Off | Got::Gone | Got::Other) | Saw::Progress => {}
         }
     }
 }

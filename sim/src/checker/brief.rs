@@ -1,10 +1,12 @@
 //! What does an input say?
 
+use std::fmt::Debug;
+
 use steadfast::{
     Cause, CloseCode, Command, Config, Input, LinkId, OpId, Queued, Report, RequestOptions, SendOptions, Text,
 };
 
-use super::{Got, Spy};
+use super::{Got, Spy, topics};
 
 /// What the checker remembers of an input while the session takes it.
 #[derive(Clone, Debug)]
@@ -15,6 +17,25 @@ pub struct Brief {
     /// The link of the call that is answered.
     pub(super) answers: Option<LinkId>,
     pub(super) change: Option<Change>,
+    /// The topics that it is about.
+    pub(super) topics: Vec<Text>,
+}
+
+impl Brief {
+    pub(super) fn of<M, T: Debug>(input: &Input<M, T>, spy: &impl Spy) -> Self {
+        let (mut options, mut request, mut answers, mut named) = (None, None, None, Vec::new());
+        match input {
+            Input::Command(Command::Send { options: sent, .. }) => options = Some(sent.clone()),
+            Input::Command(Command::Request { options: asked, .. }) => request = Some(asked.clone()),
+            Input::Command(Command::Reply(reply)) => answers = Some(reply.link),
+            Input::Command(Command::Subscribe { topic, .. } | Command::Unsubscribe { topic }) => {
+                named.push(topics::name(topic));
+            }
+            Input::Report(_, Report::Frame(frame)) if spy.has_topics() => named = spy.topics(frame),
+            Input::Command(_) | Input::Report(..) | Input::Wake => {}
+        }
+        Self { what: What::of(input, spy), options, request, answers, change: Change::of(input), topics: named }
+    }
 }
 
 /// What is to count from now on, if the session takes it.
@@ -57,6 +78,8 @@ pub(super) enum What {
     Back,
     Suspend(bool),
     TakeQueued,
+    Subscribe,
+    Unsubscribe,
     Other,
     Report(LinkId, Saw),
 }
@@ -101,13 +124,9 @@ impl What {
             Input::Command(Command::NetworkBack) => Self::Back,
             Input::Command(Command::Suspend) => Self::Suspend(true),
             Input::Command(Command::Resume) => Self::Suspend(false),
-            Input::Command(
-                Command::Authenticate(_)
-                | Command::Taken { .. }
-                | Command::Subscribe { .. }
-                | Command::Unsubscribe { .. }
-                | Command::Resync { .. },
-            ) => Self::Other,
+            Input::Command(Command::Subscribe { .. }) => Self::Subscribe,
+            Input::Command(Command::Unsubscribe { .. }) => Self::Unsubscribe,
+            Input::Command(Command::Authenticate(_) | Command::Taken { .. } | Command::Resync { .. }) => Self::Other,
             Input::Command(Command::Configure(_)) => Self::Configure,
             Input::Command(Command::TakeQueued) => Self::TakeQueued,
             Input::Report(link, report) => Self::Report(*link, Saw::of(report, spy)),

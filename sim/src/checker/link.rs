@@ -51,6 +51,8 @@ struct Flying {
     number: u64,
     bytes: u64,
     op: Option<OpId>,
+    /// What it asks of topics.
+    topics: Option<OpId>,
     /// It passed the queue by.
     passes: bool,
 }
@@ -78,6 +80,11 @@ impl Links {
     /// Whether it was ever dialled.
     pub(super) const fn has_seen(&self, id: LinkId) -> bool {
         id.0 <= self.last
+    }
+
+    /// The one that is not leaving.
+    pub(super) const fn present(&mut self) -> Option<&mut Link> {
+        self.link.as_mut()
     }
 
     pub(super) fn get(&mut self, id: LinkId) -> Option<&mut Link> {
@@ -200,6 +207,10 @@ impl Link {
         }
     }
 
+    pub(super) const fn id(&self) -> LinkId {
+        self.id
+    }
+
     pub(super) const fn silence(&mut self) -> &mut Silence {
         &mut self.silence
     }
@@ -251,14 +262,27 @@ impl Link {
             }
         };
         self.sent += 1;
-        self.flight.push_back(Flying { number: self.sent, bytes, op, passes });
+        self.flight.push_back(Flying { number: self.sent, bytes, op, topics: None, passes });
         if fits { Ok(()) } else { Err(format!("window: {op:?} is sent behind {frames} frames, and does not fit")) }
     }
 
     /// One more message within the last frame.
     pub(super) fn sent_within(&mut self, op: Option<OpId>) {
         self.messages += 1;
-        self.flight.push_back(Flying { number: self.sent, bytes: 0, op, passes: false });
+        self.flight.push_back(Flying { number: self.sent, bytes: 0, op, topics: None, passes: false });
+    }
+
+    /// The last frame asks this of topics: its number.
+    pub(super) fn asks(&mut self, op: OpId) -> u64 {
+        if let Some(flying) = self.flight.back_mut() {
+            flying.topics = Some(op);
+        }
+        self.sent
+    }
+
+    /// How many frames are with the operating system, and whether those are all.
+    pub(super) const fn progress(&self) -> (u64, bool) {
+        (self.flushed, self.flushed == self.sent)
     }
 
     /// The first so many frames are with the operating system.
@@ -296,7 +320,7 @@ impl Link {
         if !self.unacked.contains(&op.0) {
             // Of what passed the queue by and ended on its way nobody knows any more which frame it was.
             let is_there = ledger.entry(op).is_some();
-            let is_known = |flying: &&Flying| flying.op == Some(op) && (!flying.passes || is_there);
+            let is_known = |flying: &&Flying| flying.op.or(flying.topics) == Some(op) && (!flying.passes || is_there);
             if let Some(flying) = self.flight.iter().find(is_known).copied() {
                 self.flushed(flying.number, ledger);
             }

@@ -12,25 +12,28 @@ mod pace;
 mod perform;
 mod requests;
 mod silence;
+mod speaking;
 mod spy;
+mod topics;
 mod twins;
 
 use std::fmt::Debug;
 use std::time::Duration;
 
-use steadfast::{Action, Answer, Command, Config, Health, Input, OpId, Phase, Stats, Text, Timestamp};
+use steadfast::{Action, Answer, Config, Health, Input, OpId, Phase, Stats, Text, Timestamp};
 
 pub use brief::Brief;
 pub use checked::Checked;
 pub use spy::{Got, Sent, Spy};
 
 use asks::Asks;
-use brief::{Change, What};
+use brief::What;
 use ledger::Ledger;
 use link::Links;
 use look::Look;
 use pace::Pace;
 use perform::is_the_end;
+use topics::Topics;
 use twins::Twins;
 
 /// The invariants of a session, checked after every turn, in constant time.
@@ -56,6 +59,7 @@ use twins::Twins;
 /// | `degraded` | a long absence of the peer is told once and in time, and so is its end |
 /// | `level` | each is told once; it gets better only after a while |
 /// | `hints` | nothing is dialled, and no link stays, while suspended; nothing is dialled while the network is lost |
+/// | `topics` | each topic that is wanted, and none that is not, is asked for, once on a link unless its answer is overdue; nothing queued leaves before the restore ends, which is told once and with the right count; a gap comes before what follows it; what the peer says of a topic is told, and nothing else; whatever is wanted no longer is called left, once |
 /// | `peer` | acknowledged is only what the peer got; what ended unsent it never gets ([`arrived`](Self::arrived)) |
 #[derive(Clone, Debug)]
 pub struct Checker<S> {
@@ -82,6 +86,7 @@ pub struct Checker<S> {
     links: Links,
     ledger: Ledger,
     twins: Twins,
+    topics: Topics,
     pace: Pace,
     look: Look,
     /// What this turn told: degraded, or no longer.
@@ -119,6 +124,7 @@ impl<S: Spy> Checker<S> {
             links: Links::default(),
             ledger: Ledger::default(),
             twins: Twins::default(),
+            topics: Topics::default(),
             pace: Pace::default(),
             asks: Asks::default(),
             violations: Vec::new(),
@@ -143,6 +149,11 @@ impl<S: Spy> Checker<S> {
         self.ledger.len()
     }
 
+    /// The topics that are wanted of the peer, and that it has not refused or ended.
+    pub fn wanted(&self) -> impl Iterator<Item = &str> {
+        self.topics.wanted()
+    }
+
     /// The phase that the session's events add up to.
     #[must_use]
     pub const fn phase(&self) -> Phase {
@@ -151,21 +162,9 @@ impl<S: Spy> Checker<S> {
 
     /// To be called before the session takes the input.
     #[must_use]
-    pub fn before<M, T>(&mut self, input: &Input<M, T>) -> Brief {
+    pub fn before<M, T: Debug>(&mut self, input: &Input<M, T>) -> Brief {
         self.asks.learn(input);
-        let options = match input {
-            Input::Command(Command::Send { options, .. }) => Some(options.clone()),
-            Input::Command(_) | Input::Report(..) | Input::Wake => None,
-        };
-        let request = match input {
-            Input::Command(Command::Request { options, .. }) => Some(options.clone()),
-            Input::Command(_) | Input::Report(..) | Input::Wake => None,
-        };
-        let answers = match input {
-            Input::Command(Command::Reply(reply)) => Some(reply.link),
-            Input::Command(_) | Input::Report(..) | Input::Wake => None,
-        };
-        Brief { what: What::of(input, &self.spy), options, request, answers, change: Change::of(input) }
+        Brief::of(input, &self.spy)
     }
 
     /// To be called after the turn, with what [`before`](Self::before) gave, the actions of this turn alone
@@ -181,9 +180,10 @@ impl<S: Spy> Checker<S> {
         // Time that goes backwards stands still, for the session and so for us.
         let now = now.max(self.now);
         self.turns += 1;
-        let Brief { what, options, request, answers, change } = brief;
+        let Brief { what, options, request, answers, change, topics } = brief;
         self.check_quiet(now, what, answer, actions.len(), deadline);
         self.absorb(now, what, options, answer);
+        self.absorb_topics(now, what, &topics, answer);
         if let (Some(link), Answer::Accepted(id)) = (answers, answer) {
             let verdict = self.ledger.answer_call(now, *id, link);
             self.note(verdict);
@@ -288,6 +288,8 @@ impl<S: Spy> Checker<S> {
             | What::Lost
             | What::Back
             | What::Suspend(_)
+            | What::Subscribe
+            | What::Unsubscribe
             | What::Other => false,
         }
     }
@@ -304,6 +306,7 @@ impl<S: Spy> Checker<S> {
         self.note(unasked);
         let unflushed = self.links.close_turn();
         self.note(unflushed);
+        self.close_topics(deadline);
         let ends_by = |config: &Config| self.links.watched().and_then(|silence| silence.ends_by(&config.heartbeat));
         let found = ends_by(&self.on_link).and_then(|by| Some(by.max(ends_by(&self.config)?)));
         self.check(found.is_none_or(|by| deadline.is_some_and(|at| at <= by)), || {

@@ -9,6 +9,7 @@ use super::{
     brief::{Saw, What},
     ledger,
     link::Stage,
+    topics::name,
 };
 
 impl<S: Spy> Checker<S> {
@@ -49,6 +50,7 @@ impl<S: Spy> Checker<S> {
                     self.pace.stable();
                 }
                 self.asks.gone(*link);
+                self.topics.end(*link);
                 let verdict = self.links.leave(*link);
                 self.note(verdict);
                 self.check(code.is_sendable(), || format!("one link: closes with {code}, which cannot be sent"));
@@ -56,6 +58,7 @@ impl<S: Spy> Checker<S> {
             // An attempt that only asked the host has no transport.
             Action::Abort(id) if self.asks.gone(*id) && !self.links.knows(*id) => {}
             Action::Abort(id) => {
+                self.topics.end(*id);
                 let verdict = self.links.abort(*id, &mut self.ledger);
                 self.note(verdict);
             }
@@ -75,7 +78,7 @@ impl<S: Spy> Checker<S> {
         };
         let may_send = link.is_logged_in() || matches!(sent, Sent::Login | Sent::Pong);
         let (op, verdict) = match sent {
-            Sent::Login | Sent::Pong | Sent::Control => (None, Ok(())),
+            Sent::Login | Sent::Pong | Sent::Control | Sent::Subscribe(_) | Sent::Unsubscribe(_) => (None, Ok(())),
             Sent::Request(op) if !self.ledger.was_asked(op) => (None, Ok(())),
             Sent::Request(op) => self.ledger.hand_over(now, id, Some(op)),
             Sent::Message(op) => self.ledger.hand_over(now, id, op),
@@ -89,6 +92,7 @@ impl<S: Spy> Checker<S> {
         self.check(secret == is_secret, || "login first: what is secret is not marked, or what is not is".into());
         self.note(verdict);
         self.note(fits);
+        self.topics_sent(now, id, (sent, passes), frame);
     }
 
     /// Several messages in one frame: each in its turn, and all with the frame.
@@ -111,6 +115,7 @@ impl<S: Spy> Checker<S> {
             };
             self.note(fits);
             self.check(may_send, || format!("login first: sends {frame:?} before the login is accepted"));
+            self.topics_sent(now, id, (Sent::Batch, false), frame);
         }
         self.check(secret == is_secret, || "login first: what is secret is not marked, or what is not is".into());
     }
@@ -134,7 +139,7 @@ impl<S: Spy> Checker<S> {
     }
 
     // A table: an arm for each event.
-    fn event<I, T>(&mut self, now: Timestamp, what: What, event: &Event<I, T>) {
+    fn event<I, T: Debug>(&mut self, now: Timestamp, what: What, event: &Event<I, T>) {
         match event {
             Event::Phase(change) => {
                 let (was, errors) = (self.phase, self.errors);
@@ -162,6 +167,8 @@ impl<S: Spy> Checker<S> {
                 if matches!(change.to, Phase::Restoring | Phase::Online) {
                     self.links.restoring(now, change.to == Phase::Restoring);
                 }
+                let verdict = self.topics.phase(change.to);
+                self.note(verdict);
                 self.phase = change.to;
                 self.look.phase(now, change.to);
             }
@@ -195,8 +202,20 @@ impl<S: Spy> Checker<S> {
                 let verdict = self.look.level_told(now, *level);
                 self.note(verdict);
             }
-            Event::Message { mark, .. } => {
+            Event::Message { mark, topic, link, .. } => {
                 let verdict = self.twins.delivered(now, mark, &self.config.dedup);
+                self.note(verdict);
+                if let Some(topic) = topic.as_ref().filter(|_| self.spy.has_topics()) {
+                    let verdict = self.topics.message(&name(topic), *link);
+                    self.note(verdict);
+                }
+            }
+            Event::Topic { topic, news } if self.spy.has_topics() => {
+                let verdict = self.topics.told(&name(topic), news);
+                self.note(verdict);
+            }
+            Event::Restored { topics } if self.spy.has_topics() => {
+                let verdict = self.topics.restored(*topics);
                 self.note(verdict);
             }
             Event::Duplicate { id, .. } => {

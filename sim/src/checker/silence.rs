@@ -37,6 +37,10 @@ impl Silence {
         self.is_paused = is_paused;
     }
 
+    pub(super) const fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
     /// A turn came that should have come earlier.
     pub(super) fn overslept(&mut self, now: Timestamp, late: Duration) {
         self.late = self.late.saturating_add(late);

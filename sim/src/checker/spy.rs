@@ -1,6 +1,6 @@
 //! What do the frames that go by mean?
 
-use steadfast::{Frame, OpId};
+use steadfast::{Frame, OpId, Text};
 
 /// What the checker has to understand of the frames that go by.
 pub trait Spy {
@@ -17,6 +17,22 @@ pub trait Spy {
     }
     /// What a frame says that the session receives.
     fn got(&self, frame: &Frame) -> Got;
+    /// Whether it knows which frames are about topics. If not, nothing is checked of those.
+    fn has_topics(&self) -> bool {
+        false
+    }
+    /// Whether the peer confirms topics.
+    fn confirms(&self) -> bool {
+        true
+    }
+    /// Whether nothing is said of this topic to the peer.
+    fn is_local(&self, _: &Text) -> bool {
+        false
+    }
+    /// The topics that a frame names.
+    fn topics(&self, _: &Frame) -> Vec<Text> {
+        Vec::new()
+    }
 }
 
 /// What a frame says that the session sends.
@@ -35,6 +51,10 @@ pub enum Sent {
     Batch,
     /// It is a request of this id: the application's, or one of the session's own for the snapshot of a topic.
     Request(OpId),
+    /// It asks for topics: see [`Spy::topics`].
+    Subscribe(OpId),
+    /// It leaves some.
+    Unsubscribe(OpId),
 }
 
 /// What a frame says that the session receives.
@@ -42,14 +62,22 @@ pub enum Sent {
 pub enum Got {
     /// The login is accepted; or, where there is none, the greeting that had to be waited for.
     LoginOk,
+    /// It is accepted, and the peer has kept the session.
+    Kept,
     /// The peer has this message.
     Acked(OpId),
-    /// The peer refuses this message.
+    /// The peer refuses this message, or what was asked of topics.
     Denied(OpId),
     /// The peer answers this request; if it is a message, it says something in return.
     Replied(OpId),
-    /// The same without content; if it is a message, the peer has it.
+    /// The same without content; if it is a message, the peer has it, and if it is about topics, that is done.
     Done(OpId),
+    /// The link has a topic: see [`Spy::topics`].
+    On,
+    /// It has it no longer, and is not to ask for it again.
+    Off,
+    /// It has it no longer.
+    Gone,
     /// Nothing that concerns the checker.
     Other,
 }

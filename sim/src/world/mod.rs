@@ -15,7 +15,6 @@ use steadfast::{
     Phase, Recovery, Report, Rng, Secret, Session, Text, Timestamp, TopicNews,
 };
 
-use self::topics::{Account, Wish};
 use crate::network::{Parcel, Passage, Wire, later};
 use crate::server::Peer;
 use crate::{Checked, Digest, Fault, Scenario, Script, Toy, Whim};
@@ -37,7 +36,6 @@ pub struct World {
     /// When the last frames came to the server, if it limits them.
     came: VecDeque<Timestamp>,
     link: Option<LinkId>,
-    topics: Account,
     asleep_until: Timestamp,
     /// The credential that the host has at hand.
     cached: Option<Secret>,
@@ -153,7 +151,6 @@ impl World {
             peers: BTreeMap::new(),
             came: VecDeque::new(),
             link: None,
-            topics: Account::default(),
             asleep_until: Timestamp::ZERO,
             cached: scenario.credential.clone(),
             to_send: scenario.app.messages,
@@ -209,7 +206,6 @@ impl World {
     fn finish(mut self) -> Story {
         self.session.audit(self.now);
         self.compare_topics();
-        self.story.violations.append(&mut self.topics.violations);
         self.story.ended_at = self.now;
         self.story.phase = self.session.machine().phase();
         self.story.pending = self.session.checker().pending() as u64;
@@ -264,11 +260,7 @@ impl World {
         if self.scenario.keep_inputs {
             self.story.inputs.push((self.now, input.clone()));
         }
-        let wish = Wish::of(&input);
         let answer = self.session.handle(self.now, input, &mut self.actions);
-        if let (Some(wish), Answer::Done) = (wish, &answer) {
-            self.topics.want(wish);
-        }
         self.story.digest.add(&(self.now, &answer, &self.actions));
         self.perform();
         match answer {
@@ -316,7 +308,6 @@ impl World {
     }
 
     fn note(&mut self, event: Event<Text, Text>) {
-        self.topics.hear(&event);
         match event {
             Event::Phase(change) => self.story.phases.push(*change),
             Event::Outcome { id, outcome, label: _ } => {

@@ -21,7 +21,6 @@ impl World {
                 let reply = peer.hear(self.now, &frame, &self.script, self.scenario.toy);
                 let expires = peer.login_until;
                 self.story.shown.extend(reply.shown);
-                self.topics.asked_again(self.now, reply.again);
                 for op in reply.received {
                     self.story.received.push(op);
                     self.session.arrived(op);
