@@ -24,6 +24,11 @@ pub struct Scenario {
     /// The server closes a link (with 1008) as soon as more than so many frames have come within any such time, on all
     /// links together.
     pub limit: Option<(u32, Duration)>,
+    /// So often the server says something of its own accord: a message that wants to be acknowledged, or the last one
+    /// again; a call; something of a topic, or that a topic is lost or over.
+    pub talks: Option<Duration>,
+    /// Whether the server keeps a session over its links, if it has seen the end of the last one.
+    pub keeps: bool,
     /// How the network behaves.
     pub network: Network,
     /// What the application does.
@@ -53,6 +58,8 @@ impl Scenario {
             host: Host::default(),
             script: Script::default(),
             limit: None,
+            talks: None,
+            keeps: false,
             network: Network::default(),
             app: App::default(),
             whims: Whims::default(),
@@ -195,6 +202,8 @@ pub struct App {
     pub others: u64,
     /// So many of a hundred are questions.
     pub requests: u64,
+    /// So many of a hundred say what the last one said, or have a key that others have.
+    pub alike: u64,
 }
 
 impl Default for App {
@@ -209,6 +218,7 @@ impl Default for App {
             cancels: 0,
             others: 0,
             requests: 0,
+            alike: 0,
         }
     }
 }
@@ -266,6 +276,22 @@ impl Faults {
             let wait = rng.between(Duration::ZERO, Duration::from_secs(20));
             let address = ["first", "elsewhere"][rng.up_to(1) as usize];
             self.0.push((at, if rng.up_to(1) == 0 { Fault::Away(wait) } else { Fault::Go(address) }));
+        }
+        self.0.sort_by_key(|(at, _)| *at);
+        self
+    }
+
+    /// With so many times besides at which the server turns dials away for a moment, spread over the same time.
+    #[must_use]
+    pub fn with_refusals(mut self, seed: u64, count: u64, over: Duration) -> Self {
+        let mut rng = Rng::new(seed ^ 0x0072_6566_7573_6500);
+        for _ in 0..count {
+            let at = rng.between(Duration::ZERO, over);
+            let until = at.saturating_add(rng.between(Duration::ZERO, Duration::from_secs(5))).min(over);
+            let status = [401, 403, 404, 429, 500, 503][rng.up_to(5) as usize];
+            let retry_after = (status == 429).then(|| rng.between(Duration::ZERO, Duration::from_secs(10)));
+            let script = Script { door: Door::Http { status, retry_after }, ..Script::default() };
+            self.0.extend([(at, Fault::Script(script)), (at, Fault::Cut), (until, Fault::Script(Script::default()))]);
         }
         self.0.sort_by_key(|(at, _)| *at);
         self

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use steadfast::{Frame, OpId, Timestamp};
+use steadfast::{Frame, OpId, Rng, Timestamp};
 
 use crate::{Script, Sent, Spy, Then, Toy};
 
@@ -16,6 +16,8 @@ pub(crate) struct Peer {
     pub(crate) login_until: Option<Timestamp>,
     /// What it sends on this link.
     pub(crate) topics: BTreeSet<String>,
+    /// Calls that are not answered.
+    calls: BTreeSet<String>,
     /// Steps of the login that were asked for.
     challenges: u32,
 }
@@ -31,6 +33,10 @@ pub(crate) struct Reply {
     pub(crate) shown: Option<String>,
     /// It was accepted.
     pub(crate) has_logged_in: bool,
+    /// It answers a call.
+    pub(crate) has_answered: bool,
+    /// It answers none that was made on this link and waits.
+    pub(crate) wrong: Option<String>,
 }
 
 impl Peer {
@@ -42,6 +48,7 @@ impl Peer {
             said: 0,
             login_until: None,
             topics: BTreeSet::new(),
+            calls: BTreeSet::new(),
             challenges: 0,
         }
     }
@@ -66,6 +73,7 @@ impl Peer {
             (_, Frame::Ping(payload)) => Reply { frames: vec![Frame::Pong(payload.clone())], ..Reply::default() },
             (Sent::Login, _) => self.login(now, frame.as_str().unwrap_or_default(), script),
             (Sent::Message(Some(op)), _) if self.logged_in => receive(vec![op], toy),
+            (Sent::Message(None), _) => self.take_answer(frame.as_str().unwrap_or_default()),
             (Sent::Batch, _) if self.logged_in => receive(toy.members(frame), toy),
             (Sent::Request(op), _) if self.logged_in => reply_to(op),
             (Sent::Control, _) if frame.as_str() == Some("ping") => say("pong".into()),
@@ -103,6 +111,39 @@ impl Peer {
         (self.logged_in, self.login_until) = (true, script.expires.and_then(|lives| now.after(lives)));
         let ok = self.login_until.map_or_else(|| "ok".into(), |at| format!("ok {}", at.as_micros() / 1_000));
         Reply { has_logged_in: true, ..say(ok) }
+    }
+
+    /// What it says of its own accord: of topics only what leaves no doubt to a session that it keeps.
+    pub(crate) fn talk(&mut self, rng: &mut Rng, keeps: bool) -> String {
+        self.said += 1;
+        let number = self.said;
+        let any = rng.up_to(self.topics.len().max(1) as u64 - 1) as usize;
+        let topic = self.topics.iter().nth(any).cloned();
+        match (rng.up_to(7), topic) {
+            (0 | 1, _) => format!("m! {number}@{} hello", self.heard_at.as_micros()),
+            (2, _) => "m! 1 hello again".into(),
+            (3, _) => {
+                self.calls.insert(number.to_string());
+                format!("call {number} what time is it")
+            }
+            (4, Some(topic)) if !keeps => {
+                self.topics.remove(&topic);
+                format!("gone {topic} moved")
+            }
+            (5, Some(topic)) if !keeps && number % 3 == 0 => {
+                self.topics.remove(&topic);
+                format!("off {topic}")
+            }
+            (_, Some(topic)) => format!("t# {number} {topic} text"),
+            (_, None) => format!("m text {number}"),
+        }
+    }
+
+    /// An answer to a call that was made on this link, once.
+    fn take_answer(&mut self, line: &str) -> Reply {
+        let call = line.split(' ').nth(1).unwrap_or_default();
+        let has_answered = self.calls.remove(call);
+        Reply { has_answered, wrong: (!has_answered).then(|| line.to_owned()), ..Reply::default() }
     }
 
     /// Most topics are to be had; some are refused, for a while or for good. So is their state.

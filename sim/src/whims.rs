@@ -48,10 +48,16 @@ pub enum Whim {
     Judge(Recovery),
     /// It wants a topic, with its state first or without.
     Subscribe(&'static str, bool),
+    /// It wants a topic for this long.
+    Glance(&'static str, Duration),
     /// It wants the state of a topic again.
     Resync(&'static str),
     /// It wants a topic no longer.
     Unsubscribe(&'static str),
+    /// It logs in with a wrong credential for this long.
+    Forget(Duration),
+    /// It knows the right one again, and wants to be online.
+    Remember,
 }
 
 /// Lists of endpoints that have some in common, and the dialer's own.
@@ -60,13 +66,16 @@ const LISTS: [&[&str]; 5] = [&["first"], &["first", "second"], &["second", "thir
 const TOPICS: [&str; 4] = ["news", "sport", "weather", "#own"];
 
 impl Whims {
-    /// So many whims of all kinds, spread over a time.
+    /// So many whims of all kinds, spread over a time, and at its end the wish to be online.
     #[must_use]
     pub fn seeded(seed: u64, count: u64, over: Duration) -> Self {
         let mut rng = Rng::new(seed ^ 0x0077_6869_6d73_0000);
         let mut times: Vec<Duration> = (0..count).map(|_| rng.between(Duration::ZERO, over)).collect();
         times.sort_unstable();
-        Self(times.into_iter().map(|at| (at, Whim::any(&mut rng))).collect())
+        let mut whims: Vec<_> = times.into_iter().map(|at| (at, Whim::any(&mut rng))).collect();
+        // Whatever it was given up for is over.
+        whims.push((over, Whim::Remember));
+        Self(whims)
     }
 }
 
@@ -77,7 +86,7 @@ impl Whim {
         let long = rng.between(Duration::from_secs(1), Duration::from_secs(20));
         let topic = TOPICS[rng.up_to(3) as usize];
         let chance = rng.up_to(1) == 0;
-        match rng.up_to(17) {
+        match rng.up_to(23) {
             0 | 1 => Self::TakeQueued,
             2 => Self::Suspend(short),
             3 => Self::Suspend(long),
@@ -94,8 +103,10 @@ impl Whim {
             12 => Self::ConnectNow,
             13 => Self::Judge(Recovery::Retry),
             14 => Self::Judge(Recovery::RetryAfter(long)),
-            15 => Self::Subscribe(topic, chance),
-            16 => Self::Resync(topic),
+            15 => Self::Forget(long),
+            16 | 17 => Self::Subscribe(topic, chance),
+            18 => Self::Resync(topic),
+            19..=21 => Self::Glance(topic, short / 20),
             _ => Self::Unsubscribe(topic),
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use steadfast::{Dropped, Error, OpId, Outcome, Overflow, Phase, Pings, Recovery, Timestamp, Topics};
+use steadfast::{
+    Alike, Bucket, Dropped, Error, OpId, Outcome, Overflow, Phase, Pings, Recovery, Restore, Timestamp, Topics,
+};
 use steadfast_sim::{Faults, Scenario, Story, Whims, World, each_seed};
 
 /// How many worlds a test looks at.
@@ -143,15 +145,29 @@ fn a_run_is_a_function_of_its_scenario() {
 fn whims(seed: u64) -> Scenario {
     let over = Duration::from_secs(600);
     let mut scenario = storm(seed);
-    scenario.faults = Faults::seeded(seed, 40, over).with_goodbyes(seed, 10, over);
+    scenario.faults = Faults::seeded(seed, 40, over).with_goodbyes(seed, 10, over).with_refusals(seed, 4, over);
     scenario.app.messages = 1_200;
     scenario.whims = Whims::seeded(seed, 120, over);
-    (scenario.app.others, scenario.app.requests) = (30, 15);
-    scenario.toy.topics = [Topics::None, Topics::One, Topics::Many][(seed % 3) as usize];
+    (scenario.app.others, scenario.app.requests, scenario.app.alike) = (30, 15, 10);
+    scenario.talks = Some(Duration::from_millis(700));
+    scenario.keeps = seed % 5 == 3;
+    scenario.toy.topics = if seed % 8 == 6 { Topics::None } else { [Topics::One, Topics::Many][(seed % 2) as usize] };
     scenario.toy.confirms = seed % 4 != 1;
     scenario.toy.batches = seed % 7 == 0;
     scenario.config.connect.follow_goaway = seed % 2 == 0;
     scenario.config.keep_on_stop = seed % 5 == 2;
+    scenario.config.connect.lazy = seed % 6 == 1;
+    if seed % 9 == 4 {
+        scenario.config.connect.idle_close = Duration::from_secs(3);
+    }
+    if seed % 7 == 3 {
+        scenario.config.pacing.buckets = vec![Bucket::new(20, Duration::from_secs(1))];
+    }
+    scenario.config.subscriptions.restore = if seed % 4 == 2 { Restore::Alongside } else { Restore::Before };
+    scenario.config.dedup.incoming = seed % 2 == 0;
+    // By key there is either one or the other.
+    let by_key = if seed % 11 % 4 == 2 { Alike::Off } else { Alike::ByKey };
+    scenario.config.dedup.outgoing = [Alike::Off, by_key, Alike::ByContent][(seed % 5 % 3) as usize];
     scenario.config.queue.overflow =
         [Overflow::DropNewest, Overflow::DropLowest, Overflow::ReplaceByKey, Overflow::DropOldest]
             [(seed % 11 % 4) as usize];
@@ -179,6 +195,15 @@ fn count(tally: &mut Tally, story: &Story) {
         ("dropped by a stop", outcomes(Outcome::Dropped(Dropped::Stopped))),
         ("goodbyes", story.goodbyes),
         ("topics", story.confirmed),
+        ("kept", story.kept),
+        ("calls", story.calls),
+        ("duplicates of the server", story.duplicates),
+        (
+            "duplicates",
+            story.outcomes.values().filter(|outcome| matches!(outcome, Outcome::Duplicate(_))).count() as u64,
+        ),
+        ("asleep", phases(|phase| phase == Phase::Idle)),
+        ("logins refused", story.shown.iter().filter(|shown| *shown == "wrong").count() as u64),
         ("verdicts of the host", story.errors.iter().filter(|(_, error)| of_the_host(error)).count() as u64),
     ];
     for (what, how_often) in counts {

@@ -239,7 +239,8 @@ impl Topics {
     /// The peer speaks of one topic.
     pub(super) fn named(&mut self, name: &Text, what: Named) {
         let Some(topic) = self.topics.get(name) else { return };
-        match (what, topic.has) {
+        let has = topic.has;
+        match (what, has) {
             (Named::On, Has::Asked(op)) => self.comes_in(name, Some(op)),
             (Named::On, Has::No | Has::Perhaps(None)) if topic.count > 0 => self.comes_in(name, None),
             (Named::Off, Has::Asked(_) | Has::Yes(_)) => self.goes_out(name, Some(Owed::Over)),
@@ -247,6 +248,20 @@ impl Topics {
             (Named::Off | Named::Gone, Has::Leaving(_)) => self.goes_out(name, None),
             (Named::On, Has::No | Has::Perhaps(_) | Has::Yes(_) | Has::Leaving(_))
             | (Named::Off | Named::Gone, Has::No | Has::Perhaps(_)) => {}
+        }
+        if let Has::Asked(op) | Has::Leaving(op) = has {
+            self.look_after(op);
+        }
+    }
+
+    /// Nobody waits for the answer to an operation all of whose topics were named.
+    fn look_after(&mut self, op: OpId) {
+        let waits = |name: &Text| {
+            self.topics.get(name).is_some_and(|topic| [Has::Asked(op), Has::Leaving(op)].contains(&topic.has))
+        };
+        let Some(known) = self.ops.get_mut(&op).filter(|known| !known.topics.iter().any(waits)) else { return };
+        if let Some(by) = known.by.take() {
+            self.due.remove(&(by, op));
         }
     }
 

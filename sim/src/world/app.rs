@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use steadfast::{AskWhy, Class, Command, Input, RequestOptions, RequestRetry, Rng, SendOptions, Text};
+use steadfast::{
+    AskWhy, CallReply, Class, Command, Input, LinkId, Mark, RequestOptions, RequestRetry, Rng, SendOptions, Text,
+};
 
 use super::{Happening, World};
 use crate::Gives;
@@ -40,6 +42,19 @@ impl World {
         self.turn(Input::Command(Command::Credential { ask, answer }));
     }
 
+    /// A message has come: a while later it is taken, or answered.
+    pub(super) fn react(&mut self, link: LinkId, mark: &Mark) {
+        let take = mark.wants_ack().map(|id| Command::Taken { id: id.clone() });
+        let answer = mark.marks().and_then(|marks| marks.call.clone()).map(|call| {
+            let answer = if call.len() % 2 == 0 { Ok("answer".into()) } else { Err(Box::default()) };
+            Command::Reply(Box::new(CallReply { link, call, answer }))
+        });
+        for command in take.into_iter().chain(answer) {
+            let wait = self.rng.between(Duration::ZERO, Duration::from_millis(300));
+            self.at(later(self.now, wait), Happening::React(Box::new(command)));
+        }
+    }
+
     pub(super) fn send(&mut self) {
         let (app, rng) = (self.scenario.app, &mut self.rng);
         let mut options = SendOptions::default();
@@ -56,7 +71,12 @@ impl World {
         }
         let is_question = app.requests > 0 && rng.up_to(99) < app.requests;
         self.story.sent_at = self.now;
-        let message = Text::from(format!("message {}", self.story.accepted.len()));
+        let is_alike = app.alike > 0 && rng.up_to(99) < app.alike;
+        let number = self.story.accepted.len() as u64 - u64::from(is_alike && !self.story.accepted.is_empty());
+        if is_alike && options.class != Class::Latest {
+            options = options.key(format!("key {}", number % 50));
+        }
+        let message = Text::from(format!("message {number}"));
         let command = if is_question {
             Command::Request { message, options: Box::new(question(rng, &options)) }
         } else {

@@ -48,6 +48,9 @@ impl World {
         if let Some(frame) = greeting {
             self.say(link, Parcel::Frame(frame));
         }
+        if let Some(every) = self.scenario.talks {
+            self.at(later(self.now, every), Happening::Talk(link));
+        }
         if let Some(every) = self.script.streams {
             self.at(later(self.now, every), Happening::Stream(link));
         }

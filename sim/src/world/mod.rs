@@ -36,10 +36,14 @@ pub struct World {
     /// When the last frames came to the server, if it limits them.
     came: VecDeque<Timestamp>,
     link: Option<LinkId>,
+    /// What the server had on the last link whose end it has seen, if it keeps that.
+    kept: Option<BTreeSet<String>>,
     asleep_until: Timestamp,
     /// The credential that the host has at hand.
     cached: Option<Secret>,
     to_send: u64,
+    /// Answers to calls: what becomes of them is only told if it is bad news.
+    answers: BTreeSet<OpId>,
     /// Whims that are to come.
     stirring: u64,
     /// What the host says of the next end of a link.
@@ -84,6 +88,12 @@ pub struct Story {
     pub received: Vec<OpId>,
     /// How often the server said goodbye.
     pub goodbyes: u64,
+    /// How often the same message of the server came again, and was dropped.
+    pub duplicates: u64,
+    /// How many calls of the server were answered.
+    pub calls: u64,
+    /// How often the server kept the session.
+    pub kept: u64,
     /// How often a topic was confirmed.
     pub confirmed: u64,
     /// When the host was asked for a credential, and why.
@@ -113,6 +123,10 @@ enum Happening {
     ToClient(LinkId, Parcel),
     Resume(LinkId),
     Stream(LinkId),
+    /// The server says something of its own accord.
+    Talk(LinkId),
+    /// The application does something about a message.
+    React(Box<Command<Text, Text>>),
     /// The server ends the link.
     Leave(LinkId, Cause),
     Look(LinkId),
@@ -151,9 +165,11 @@ impl World {
             peers: BTreeMap::new(),
             came: VecDeque::new(),
             link: None,
+            kept: None,
             asleep_until: Timestamp::ZERO,
             cached: scenario.credential.clone(),
             to_send: scenario.app.messages,
+            answers: BTreeSet::new(),
             stirring: 0,
             verdict: None,
             story: Story::default(),
@@ -243,7 +259,18 @@ impl World {
 
     fn look_whether_settled(&mut self, calm: Timestamp) {
         let idle = self.to_send == 0 && self.stirring == 0 && self.session.checker().pending() == 0;
-        if !idle || self.session.checker().phase() != Phase::Online || !self.has_its_topics() {
+        let is_there = match self.session.checker().phase() {
+            Phase::Online => true,
+            Phase::Idle => self.scenario.config.connect.lazy || self.scenario.config.connect.idle_close < Duration::MAX,
+            Phase::Connecting
+            | Phase::Authenticating
+            | Phase::Restoring
+            | Phase::Waiting
+            | Phase::Suspended
+            | Phase::Draining
+            | Phase::Stopped(_) => false,
+        };
+        if !idle || !is_there || !self.has_its_topics() {
             self.story.settled_at = None;
         } else if self.now >= calm {
             self.story.settled_at.get_or_insert(self.now);
@@ -260,10 +287,15 @@ impl World {
         if self.scenario.keep_inputs {
             self.story.inputs.push((self.now, input.clone()));
         }
+        let is_call = matches!(input, Input::Command(Command::Reply(_)));
         let answer = self.session.handle(self.now, input, &mut self.actions);
+        if let (true, Answer::Accepted(id)) = (is_call, &answer) {
+            self.answers.insert(*id);
+        }
         self.story.digest.add(&(self.now, &answer, &self.actions));
         self.perform();
         match answer {
+            Answer::Accepted(_) if is_call => {}
             Answer::Accepted(id) => self.story.accepted.push(id),
             Answer::Refused(..) => self.story.refused += 1,
             Answer::CameBack(messages) => self.story.came_back.extend(messages.iter().map(|message| message.id)),
@@ -310,7 +342,7 @@ impl World {
     fn note(&mut self, event: Event<Text, Text>) {
         match event {
             Event::Phase(change) => self.story.phases.push(*change),
-            Event::Outcome { id, outcome, label: _ } => {
+            Event::Outcome { id, outcome, label: _ } if !self.answers.contains(&id) => {
                 self.story.outcomes.insert(id, outcome);
             }
             Event::GoingAway(_) => self.story.goodbyes += 1,
@@ -323,7 +355,9 @@ impl World {
                     self.story.outcomes.insert(reply.id, outcome);
                 }
             },
-            Event::Message { .. } | Event::Room | Event::Bad(_) | Event::Trouble(_) | _ => {}
+            Event::Message { mark, link, .. } => self.react(link, &mark),
+            Event::Duplicate { .. } => self.story.duplicates += 1,
+            Event::Room | Event::Bad(_) | Event::Trouble(_) | _ => {}
         }
     }
 
@@ -336,6 +370,8 @@ impl World {
             Happening::ToClient(link, parcel) => self.reach_client(link, parcel),
             Happening::Resume(link) => self.report(link, Report::Resumed),
             Happening::Stream(link) => self.stream(link),
+            Happening::Talk(link) => self.talk(link),
+            Happening::React(command) => self.want(*command),
             Happening::Leave(link, cause) => self.end_from_server(link, cause),
             Happening::Look(link) => self.look(link),
             Happening::Answer(ask, why) => self.answer(ask, why),
@@ -348,11 +384,12 @@ impl World {
     /// Whether the computer sleeps, or the way is frozen.
     fn put_off(&self, happening: &Happening) -> Option<Timestamp> {
         let (link, is_clients) = match happening {
-            Happening::Send | Happening::Answer(..) | Happening::Stir(_) => (None, true),
+            Happening::Send | Happening::Answer(..) | Happening::Stir(_) | Happening::React(_) => (None, true),
             Happening::Dialled(link) | Happening::ToClient(link, _) => (Some(link), true),
             Happening::Write(link) | Happening::Resume(link) => (None, self.wires.contains_key(link)),
             Happening::ToServer(link, _) => (Some(link), false),
             Happening::Stream(_)
+            | Happening::Talk(_)
             | Happening::Leave(..)
             | Happening::Look(_)
             | Happening::Expire(_)

@@ -18,7 +18,15 @@ impl World {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         match parcel {
             Parcel::Frame(frame) => {
-                let reply = peer.hear(self.now, &frame, &self.script, self.scenario.toy);
+                let was_logged_in = peer.logged_in;
+                let mut reply = peer.hear(self.now, &frame, &self.script, self.scenario.toy);
+                let kept = self.kept.take_if(|_| reply.has_logged_in && !was_logged_in);
+                if let (Some(kept), false) = (kept, reply.frames.is_empty()) {
+                    (peer.topics, reply.frames) = (kept, vec!["kept".into()]);
+                    self.story.kept += 1;
+                }
+                self.story.calls += u64::from(reply.has_answered);
+                self.story.violations.extend(reply.wrong.map(|line| format!("peer: {line} was not asked")));
                 let expires = peer.login_until;
                 self.story.shown.extend(reply.shown);
                 for op in reply.received {
@@ -36,9 +44,29 @@ impl World {
                 if peer.then != Then::Mute {
                     self.say(link, Parcel::End(cause));
                 }
-                self.peers.remove(&link);
+                self.lay_down(link);
             }
         }
+    }
+
+    /// The server's end of a link is gone; what it had there it may keep for the next one.
+    fn lay_down(&mut self, link: LinkId) -> bool {
+        let peer = self.peers.remove(&link);
+        let has_gone = peer.is_some();
+        if let Some(peer) = peer.filter(|peer| peer.logged_in && self.scenario.keeps) {
+            self.kept = self.peers.is_empty().then_some(peer.topics);
+        }
+        has_gone
+    }
+
+    /// The server says something of its own accord.
+    pub(super) fn talk(&mut self, link: LinkId) {
+        let (Some(peer), Some(every)) = (self.peers.get_mut(&link), self.scenario.talks) else { return };
+        if peer.logged_in && peer.then != Then::Mute {
+            let line = peer.talk(&mut self.rng, self.scenario.keeps);
+            self.say(link, Parcel::Frame(line.into()));
+        }
+        self.at(later(self.now, every), Happening::Talk(link));
     }
 
     /// One more frame has come: is that more than the limit?
@@ -60,7 +88,7 @@ impl World {
 
     /// The server goes: what it has said arrives, what comes is no longer heard.
     pub(super) fn end_from_server(&mut self, link: LinkId, cause: Cause) {
-        if self.peers.remove(&link).is_some() {
+        if self.lay_down(link) {
             self.say(link, Parcel::End(cause));
         }
     }

@@ -37,14 +37,24 @@ impl World {
             Whim::Subscribe(topic, has_state) => {
                 let mut options = SubscribeOptions::default();
                 options.snapshot = has_state.then(|| Text::from(format!("!{topic}")));
-                self.want(Command::Subscribe { topic: topic.into(), options: Box::new(options) });
+                self.want(subscribe(topic, options));
+            }
+            Whim::Glance(topic, lasts) => {
+                self.want_until(subscribe(topic, SubscribeOptions::default()), lasts, Whim::Unsubscribe(topic));
+            }
+            Whim::Forget(lasts) => {
+                self.want_until(Command::Authenticate(Some("wrong".into())), lasts, Whim::Remember);
+            }
+            Whim::Remember => {
+                self.want(Command::Authenticate(self.scenario.credential.clone()));
+                self.want(Command::Connect);
             }
             Whim::Resync(topic) => self.want(Command::Resync { topic: topic.into() }),
             Whim::Unsubscribe(topic) => self.want(Command::Unsubscribe { topic: topic.into() }),
         }
     }
 
-    fn want(&mut self, command: Command<Text, Text>) {
+    pub(super) fn want(&mut self, command: Command<Text, Text>) {
         self.turn(Input::Command(command));
     }
 
@@ -57,4 +67,8 @@ impl World {
         self.stirring += 1;
         self.at(later(self.now, after), Happening::Stir(whim));
     }
+}
+
+fn subscribe(topic: &str, options: SubscribeOptions<Text>) -> Command<Text, Text> {
+    Command::Subscribe { topic: topic.into(), options: Box::new(options) }
 }
