@@ -113,8 +113,17 @@ impl Peer {
         Reply { has_logged_in: true, ..say(ok) }
     }
 
-    /// What it says of its own accord: of topics only what leaves no doubt to a session that it keeps.
-    pub(crate) fn talk(&mut self, rng: &mut Rng, keeps: bool) -> String {
+    /// It has what the link before had, and says so, unless it says nothing.
+    pub(crate) fn goes_on(&mut self, kept: BTreeSet<String>, reply: &mut Reply) -> bool {
+        let says = !reply.frames.is_empty();
+        if says {
+            (self.topics, reply.frames) = (kept, vec!["kept".into()]);
+        }
+        says
+    }
+
+    /// What it says of its own accord. It takes a topic away only if it shall.
+    pub(crate) fn talk(&mut self, rng: &mut Rng, takes: bool) -> String {
         self.said += 1;
         let number = self.said;
         let any = rng.up_to(self.topics.len().max(1) as u64 - 1) as usize;
@@ -126,11 +135,11 @@ impl Peer {
                 self.calls.insert(number.to_string());
                 format!("call {number} what time is it")
             }
-            (4, Some(topic)) if !keeps => {
+            (4, Some(topic)) if takes => {
                 self.topics.remove(&topic);
                 format!("gone {topic} moved")
             }
-            (5, Some(topic)) if !keeps && number % 3 == 0 => {
+            (5, Some(topic)) if takes && number % 3 == 0 => {
                 self.topics.remove(&topic);
                 format!("off {topic}")
             }

@@ -66,15 +66,16 @@ const LISTS: [&[&str]; 5] = [&["first"], &["first", "second"], &["second", "thir
 const TOPICS: [&str; 4] = ["news", "sport", "weather", "#own"];
 
 impl Whims {
-    /// So many whims of all kinds, spread over a time, and at its end the wish to be online.
+    /// So many whims of all kinds, spread over a time, and at its end the wish to be online, twice.
     #[must_use]
     pub fn seeded(seed: u64, count: u64, over: Duration) -> Self {
         let mut rng = Rng::new(seed ^ 0x0077_6869_6d73_0000);
         let mut times: Vec<Duration> = (0..count).map(|_| rng.between(Duration::ZERO, over)).collect();
         times.sort_unstable();
         let mut whims: Vec<_> = times.into_iter().map(|at| (at, Whim::any(&mut rng))).collect();
-        // Whatever it was given up for is over.
-        whims.push((over, Whim::Remember));
+        // Whatever it was given up for is over; and a minute later what was frozen has come, too.
+        let frozen = over.saturating_add(Duration::from_secs(60));
+        whims.extend([(over, Whim::Remember), (frozen, Whim::Remember)]);
         Self(whims)
     }
 }

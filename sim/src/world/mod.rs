@@ -3,8 +3,8 @@
 mod app;
 mod client;
 mod faults;
+mod rest;
 mod service;
-mod topics;
 mod whims;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -41,6 +41,8 @@ pub struct World {
     asleep_until: Timestamp,
     /// The credential that the host has at hand.
     cached: Option<Secret>,
+    /// When the last fault is over.
+    calm: Timestamp,
     to_send: u64,
     /// Answers to calls: what becomes of them is only told if it is bad news.
     answers: BTreeSet<OpId>,
@@ -168,6 +170,7 @@ impl World {
             kept: None,
             asleep_until: Timestamp::ZERO,
             cached: scenario.credential.clone(),
+            calm: later(Timestamp::from_millis(1), scenario.faults.end()),
             to_send: scenario.app.messages,
             answers: BTreeSet::new(),
             stirring: 0,
@@ -182,7 +185,7 @@ impl World {
     pub fn run(mut self) -> Story {
         self.begin();
         let end = later(self.now, self.scenario.lasts);
-        let calm = later(self.now, self.scenario.faults.end());
+        let calm = self.calm;
         let mut spins = 0;
         while let Some(at) = self.next_time().filter(|at| *at <= end) {
             spins = if at > self.now { 0 } else { spins + 1 };
@@ -254,26 +257,6 @@ impl World {
         }
         if self.session.checker().turns() % 1_000 == 0 {
             self.session.audit(self.now);
-        }
-    }
-
-    fn look_whether_settled(&mut self, calm: Timestamp) {
-        let idle = self.to_send == 0 && self.stirring == 0 && self.session.checker().pending() == 0;
-        let is_there = match self.session.checker().phase() {
-            Phase::Online => true,
-            Phase::Idle => self.scenario.config.connect.lazy || self.scenario.config.connect.idle_close < Duration::MAX,
-            Phase::Connecting
-            | Phase::Authenticating
-            | Phase::Restoring
-            | Phase::Waiting
-            | Phase::Suspended
-            | Phase::Draining
-            | Phase::Stopped(_) => false,
-        };
-        if !idle || !is_there || !self.has_its_topics() {
-            self.story.settled_at = None;
-        } else if self.now >= calm {
-            self.story.settled_at.get_or_insert(self.now);
         }
     }
 

@@ -21,10 +21,7 @@ impl World {
                 let was_logged_in = peer.logged_in;
                 let mut reply = peer.hear(self.now, &frame, &self.script, self.scenario.toy);
                 let kept = self.kept.take_if(|_| reply.has_logged_in && !was_logged_in);
-                if let (Some(kept), false) = (kept, reply.frames.is_empty()) {
-                    (peer.topics, reply.frames) = (kept, vec!["kept".into()]);
-                    self.story.kept += 1;
-                }
+                self.story.kept += u64::from(kept.is_some_and(|kept| peer.goes_on(kept, &mut reply)));
                 self.story.calls += u64::from(reply.has_answered);
                 self.story.violations.extend(reply.wrong.map(|line| format!("peer: {line} was not asked")));
                 let expires = peer.login_until;
@@ -63,7 +60,9 @@ impl World {
     pub(super) fn talk(&mut self, link: LinkId) {
         let (Some(peer), Some(every)) = (self.peers.get_mut(&link), self.scenario.talks) else { return };
         if peer.logged_in && peer.then != Then::Mute {
-            let line = peer.talk(&mut self.rng, self.scenario.keeps);
+            // A session that it keeps may not have heard of that.
+            let takes = self.now < self.calm && !self.scenario.keeps;
+            let line = peer.talk(&mut self.rng, takes);
             self.say(link, Parcel::Frame(line.into()));
         }
         self.at(later(self.now, every), Happening::Talk(link));

@@ -33,14 +33,19 @@ impl Topics {
                 Has::Asked(_) | Has::Leaving(_) => false,
             };
             if is_missing {
+                self.restore.is_needed = true;
                 self.restore.missing.insert(name.clone());
             }
             if topic.count == 0 {
                 self.touched.push(name.clone());
             }
+            if topic.count == 0 && topic.is_local {
+                // There is nobody to be told, and the application knows.
+                self.restore.missing.remove(&name);
+                self.topics.remove(&name);
+            }
             self.refresh(&name);
         }
-        self.restore.is_needed = !self.restore.missing.is_empty();
     }
 
     /// The link goes: what was not answered is in doubt, if the next one is a continuation.

@@ -1,14 +1,35 @@
-//! Does the server have the topics that are wanted, and nothing else?
+//! Is all at rest, and as it is to be?
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use steadfast::TopicState;
+use steadfast::{Phase, Timestamp, TopicState};
 
 use super::{Happening, World};
 
 impl World {
+    pub(super) fn look_whether_settled(&mut self, calm: Timestamp) {
+        let idle = self.to_send == 0 && self.stirring == 0 && self.session.checker().pending() == 0;
+        let is_there = match self.session.checker().phase() {
+            Phase::Online => true,
+            Phase::Idle => self.scenario.config.connect.lazy || self.scenario.config.connect.idle_close < Duration::MAX,
+            Phase::Connecting
+            | Phase::Authenticating
+            | Phase::Restoring
+            | Phase::Waiting
+            | Phase::Suspended
+            | Phase::Draining
+            | Phase::Stopped(_) => false,
+        };
+        if !idle || !is_there || !self.has_its_topics() {
+            self.story.settled_at = None;
+        } else if self.now >= calm {
+            self.story.settled_at.get_or_insert(self.now);
+        }
+    }
+
     /// All topics have what they are to have, and nothing is on its way.
-    pub(super) fn has_its_topics(&self) -> bool {
+    fn has_its_topics(&self) -> bool {
         let is_at_rest = |state| matches!(state, TopicState::Confirmed | TopicState::Over);
         self.session.machine().subscriptions().all(|topic| is_at_rest(topic.state))
             && self.wires.iter().all(|(link, wire)| self.link != Some(*link) || wire.unwritten() == 0)
