@@ -39,7 +39,7 @@ enum Command {
     /// /request EVENT JSON, /subscribe TOPIC, /unsubscribe TOPIC, /health, /history, /retry, /pause (no link,
     /// what is typed waits), /resume, /record FILE (from another session on, which takes along what has not left), /record (no
     /// longer). A text that begins with one is typed with two.
-    Connect(connect::Args),
+    Connect(Box<connect::Args>),
     /// A TCP proxy that breaks connections, by a seed
     Chaos(chaos::Args),
     /// Hand a recorded session's inputs to a new one, and compare what it does
@@ -70,7 +70,7 @@ fn perform(command: Command) -> Result<ExitCode, Failure> {
     let ended = runtime.block_on(async {
         match command {
             Command::Demo(args) => demo::run(args).await,
-            Command::Connect(args) => connect::run(args).await,
+            Command::Connect(args) => connect::run(*args).await,
             Command::Chaos(args) => chaos::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Explain(args) => explain::run(&args),
