@@ -366,7 +366,7 @@ fn a_link_that_is_being_left_says_its_first_after_a_gap_as_well() {
     talk.log_in("ok");
     talk.hear("sub-ok 1");
     talk.hear("t# 17 a one");
-    talk.down();
+    talk.lose();
     talk.log_in("ok");
     talk.turn(Input::Command(Command::Drain { within: Duration::ZERO }));
     assert!(talk.out.iter().any(|action| matches!(action, Action::Close { .. })));
@@ -386,7 +386,7 @@ fn what_comes_of_a_topic_that_is_out_closes_no_gap() {
     talk.hear("gone a moved");
     talk.hear("t# 3 a three");
     assert_eq!(talk.told(), ["gap a 1", "message a three"]);
-    assert_eq!(sent(&talk.pass(Duration::from_secs(2))), ["sub 2 a"]);
+    assert_eq!(sent(&talk.idle(Duration::from_secs(2))), ["sub 2 a"]);
     talk.flushed();
     assert_eq!(talk.told(), ["gap a 3", "confirmed a"], "more may have been missed since");
     talk.hear("sub-ok 2");
@@ -403,12 +403,12 @@ fn an_operation_of_a_link_that_is_gone_proves_nothing_of_the_next() {
     let mut talk = Talk::many();
     talk.log_in("ok");
     for text in ["one", "two", "three"] {
-        talk.send(text);
+        talk.say(text);
     }
     talk.subscribe("a");
     talk.flushed();
     talk.hear("sub-ok 4");
-    talk.down();
+    talk.lose();
     talk.log_in("kept");
     let command = Command::Send { message: "four".into(), options: SendOptions::default().tracked() };
     talk.turn(Input::Command(command));
