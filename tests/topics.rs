@@ -514,6 +514,26 @@ fn online_a_missing_answer_loses_the_topic_and_nothing_else() {
 }
 
 #[test]
+fn what_was_said_when_there_was_room_again_is_answered_in_time() {
+    let mut talk = Talk::new(Toy { topics: Topics::One, ..MANY }, |config| config.window.frames = 1);
+    talk.log_in("ok");
+    talk.subscribe("a");
+    talk.flushed();
+    talk.hear("sub-ok 1");
+    for topic in ["b", "c", "d"] {
+        talk.subscribe(topic);
+    }
+    assert_eq!(talk.sent(), [""; 0], "there is room for two");
+    talk.flushed();
+    assert_eq!(talk.sent(), ["sub 4 d"]);
+    talk.hear("sub-ok 2");
+    talk.hear("sub-ok 3");
+    talk.now = talk.now.after(Duration::from_millis(10_500)).expect("far from the end");
+    talk.hear("t a hello");
+    assert_eq!(talk.told(), ["message a hello", "lost d -"]);
+}
+
+#[test]
 fn an_answer_is_not_missed_while_nobody_reads() {
     let mut talk = Talk::many();
     talk.subscribe("a");

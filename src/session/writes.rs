@@ -59,6 +59,8 @@ impl<P: Protocol> Session<P> {
         }
         writer.lane();
         self.writes_topics(now, out);
+        // An answer may be due before all else, and not every turn looks at all timers.
+        self.not_before = self.not_before.min(self.topics_deadline().unwrap_or(Timestamp::MAX));
         self.end_restore(now, out);
         self.link.as_ref().is_some_and(Link::is_online)
     }
