@@ -53,6 +53,7 @@ impl Config {
         config.batching.linger = Duration::from_millis(100);
         config.errors.rows = vec![
             Row::new(Match::LoginRefused, Recovery::Fatal),
+            Row::new(Match::Denied, Recovery::Fatal),
             Row::close(1000, Recovery::Fatal).at(Stage::LoggingIn),
             Row::close(1008, Recovery::Fatal).at(Stage::LoggingIn),
             Row::close(3000, Recovery::Fatal),
@@ -184,11 +185,11 @@ mod tests {
             "close 3000, 4401, HTTP 401, login refused",
             // The host's own word: nobody has refused anything.
             "no credential from the host",
-            "close 3003, 4403, HTTP 403, 407",
+            "close 3003, 4403, HTTP 403, 407, denied by a proxy",
         ];
         assert!(refusals.map(|row| row.split('|').nth(1).unwrap_or_default().trim()).eq(known), "all are known here");
         let rows = Config::dashboard().errors.rows;
-        let refusals = [Match::LoginRefused]
+        let refusals = [Match::LoginRefused, Match::Denied]
             .into_iter()
             .chain([1000, 1008, 3000, 3003, 4401, 4403].map(|code: u16| Match::Close(code.into())))
             .chain([401, 403, 407].map(|status: u16| Match::Http(status.into())));
