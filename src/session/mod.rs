@@ -295,7 +295,12 @@ impl<P: Protocol> Session<P> {
     fn settle(&mut self, now: Timestamp, out: &mut Actions<P>) {
         match self.stir {
             Stir::Nothing => {}
-            Stir::Queue => self.settle_queue(now, out),
+            Stir::Queue => {
+                self.settle_queue(now, out);
+                if self.stir == Stir::All {
+                    self.settle_all(now, out);
+                }
+            }
             Stir::All => self.settle_all(now, out),
         }
     }

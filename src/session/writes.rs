@@ -12,7 +12,7 @@ use bytes::Bytes;
 pub(super) use held::Holds;
 use held::OURS;
 
-use super::{Action, Actions, Dropped, Link, LinkOf, OpId, Session, Stage, Stats, append, tell, tell_passing};
+use super::{Action, Actions, Dropped, Link, LinkOf, OpId, Session, Stage, Stats, Stir, append, tell, tell_passing};
 use crate::{
     CredentialPolicy, Frame, Outgoing, Pings, Protocol, Say, Timestamp,
     part::{Batching, Credentials, Dedup, Draw, Named, Next, Outbox, Pacing, Passing, Whose},
@@ -58,9 +58,11 @@ impl<P: Protocol> Session<P> {
             writer.report();
         }
         writer.lane();
+        if self.link.as_ref().is_some_and(|link| link.topics.waits()) {
+            // An answer may be due before all else, and a restore may end.
+            self.stir = Stir::All;
+        }
         self.writes_topics(now, out);
-        // An answer may be due before all else, and not every turn looks at all timers.
-        self.not_before = self.not_before.min(self.topics_deadline().unwrap_or(Timestamp::MAX));
         self.end_restore(now, out);
         self.link.as_ref().is_some_and(Link::is_online)
     }
