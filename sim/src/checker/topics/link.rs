@@ -39,7 +39,7 @@ impl Topics {
             if topic.count == 0 {
                 self.touched.push(name.clone());
             }
-            if topic.count == 0 && topic.is_local {
+            if topic.is_left && topic.is_local {
                 // There is nobody to be told, and the application knows.
                 self.restore.missing.remove(&name);
                 self.topics.remove(&name);

@@ -100,6 +100,7 @@ impl Topics {
     }
 
     fn is_left(&mut self, name: &Text) {
+        self.restore.missing.remove(name);
         let Some(topic) = self.topics.get_mut(name) else { return };
         topic.is_left = true;
         // A peer that keeps the session may have it until it is told.
