@@ -2,15 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test says by failing what went wrong")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it is about")]
 
+mod common;
+
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::Duration,
 };
 
+use common::python::Python;
 use serde_json::{Value, json};
 use steadfast::{
     Config, Outcome, Pings, SendOptions, StopCause, SubscribeOptions, TopicNews,
@@ -21,42 +22,10 @@ use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// The kitchen, in a process of its own.
-struct Kitchen {
-    child: Child,
-    port: u16,
-}
-
-impl Kitchen {
-    /// `None` where there is no Python for it.
-    fn open(log: &Path, port: u16) -> Option<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/interop/kitchen/server.py");
-        let mut child = Command::new("python3")
-            .arg(script)
-            .arg(log)
-            .arg(port.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .ok()?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let Ok(port) = line.trim().parse() else {
-            let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
-            assert!(said.contains("No module named"), "{said}");
-            return None;
-        };
-        Some(Self { child, port })
-    }
-}
-
-impl Drop for Kitchen {
-    /// It gets no time to say goodbye.
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
+/// The kitchen; `None` where there is no Python for it.
+fn open(log: &Path, port: u16) -> Option<Python> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/interop/kitchen/server.py");
+    Python::start(&[script.as_ref(), log.as_ref(), port.to_string().as_ref()])
 }
 
 /// All that the kitchen wrote down: what it heard and said, and what happened.
@@ -134,7 +103,7 @@ async fn heard(log: &Path, kind: &str) {
 async fn a_kitchen_that_is_killed_in_the_middle_is_served_on() {
     let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kitchen.jsonl");
     let _ = fs::remove_file(&log);
-    let Some(kitchen) = Kitchen::open(&log, 0) else {
+    let Some(kitchen) = open(&log, 0) else {
         return eprintln!("SKIPPED: no python3 with fastapi, uvicorn and websockets");
     };
     let port = kitchen.port;
@@ -162,7 +131,7 @@ async fn a_kitchen_that_is_killed_in_the_middle_is_served_on() {
     heard(&log, "request_never").await;
     drop(kitchen);
     let mut again = None;
-    tokio::join!(order(&client, 21..=40), async { again = Kitchen::open(&log, port) });
+    tokio::join!(order(&client, 21..=40), async { again = open(&log, port) });
     let again = again.expect("it opened before");
     assert!(matches!(timeout(LONG, never).await.unwrap().unwrap(), Err(RequestError::InDoubt)));
     shown.until(&mut display, |told| told.confirmed == 2 && told.snapshots.len() == 2).await;

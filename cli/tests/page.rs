@@ -1,14 +1,16 @@
 //! The server that docs/json.md shows is a good one: it runs here as it stands there.
 #![expect(clippy::unwrap_used, reason = "a test says by failing what went wrong")]
 
+mod common;
+
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
+use common::python::Python;
 use steadfast::{
     Config, Kind, Outcome, Phase, Recovery, SendOptions, StopCause,
     protocol::json::{Json, Login, Message},
@@ -19,43 +21,10 @@ use tokio::time::timeout;
 const PAGE: &str = include_str!("../../docs/json.md");
 const LONG: Duration = Duration::from_secs(20);
 
-/// The server of the page.
-struct Server {
-    child: Child,
-    port: u16,
-}
-
-impl Server {
-    /// `None` where there is no Python for it.
-    fn start(store: &Path, port: u16) -> Option<Self> {
-        let script =
-            PAGE.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the page has it");
-        let mut child = Command::new("python3")
-            .args(["-c", script])
-            .arg(store)
-            .arg(port.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .ok()?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let Ok(port) = line.trim().parse() else {
-            let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
-            assert!(said.contains("No module named 'websockets"), "{said}");
-            return None;
-        };
-        Some(Self { child, port })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // As an operator would who has no time: it has to survive that.
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
+/// The server of the page; `None` where there is no Python for it.
+fn start(store: &Path, port: u16) -> Option<Python> {
+    let script = PAGE.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the page has it");
+    Python::start(&["-c".as_ref(), script.as_ref(), store.as_ref(), port.to_string().as_ref()])
 }
 
 fn client(port: u16, key: &str) -> (Client<Json>, Events<Json>) {
@@ -102,13 +71,13 @@ fn store(name: &str) -> PathBuf {
 #[tokio::test]
 async fn the_server_of_the_page_keeps_each_order_once_however_often_it_comes_and_is_killed() {
     let store = store("page");
-    let Some(server) = Server::start(&store, 0) else { return eprintln!("SKIPPED: no python3 with websockets") };
+    let Some(server) = start(&store, 0) else { return eprintln!("SKIPPED: no python3 with websockets") };
     let port = server.port;
     let (client_a, _events) = client(port, "secret");
     order(&client_a, 1..=3).await;
     drop(server);
     let mut restarted = None;
-    tokio::join!(order(&client_a, 4..=5), async { restarted = Server::start(&store, port) });
+    tokio::join!(order(&client_a, 4..=5), async { restarted = start(&store, port) });
     let all = (1..=5).map(|table| format!("('7-{table}', '{{\"table\": {table}}}')")).collect::<Vec<_>>().join("; ");
     assert_eq!(kept(&store), all);
 
@@ -128,7 +97,7 @@ async fn the_server_of_the_page_keeps_each_order_once_however_often_it_comes_and
 
 #[tokio::test]
 async fn the_server_of_the_page_sends_away_who_has_the_wrong_key() {
-    let Some(server) = Server::start(&store("key"), 0) else { return eprintln!("SKIPPED: no python3 with websockets") };
+    let Some(server) = start(&store("key"), 0) else { return eprintln!("SKIPPED: no python3 with websockets") };
     let (client, mut events) = client(server.port, "wrong");
     let mut failures = Vec::new();
     while client.phase() != Phase::Stopped(StopCause::Failed) {

@@ -1,6 +1,8 @@
 //! Runs the command as a user does.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod python;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     process::{Output, Stdio},
