@@ -8,8 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use steadfast::{
-    Action, Answer, Cause, Change, Class, CloseCode, Command, Config, Down, Event, Frame, HttpAnswer, Input, LinkId,
-    Machine, Report, Secret, SendOptions, Session, Text, Timestamp,
+    Action, Answer, Bucket, Cause, Change, Class, CloseCode, Command, Config, Down, Event, Frame, HttpAnswer, Input,
+    LinkId, Machine, Report, RequestOptions, Secret, SendOptions, Session, SubscribeOptions, Text, Timestamp,
+    TopicNews, Topics,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -27,9 +28,13 @@ struct Story {
 
 impl Story {
     fn new(title: &str, config: Config) -> Self {
-        let session = Session::new(Toy::default(), config.clone(), 7).expect("a sound configuration");
+        Self::with(title, Toy::default(), config)
+    }
+
+    fn with(title: &str, toy: Toy, config: Config) -> Self {
+        let session = Session::new(toy, config.clone(), 7).expect("a sound configuration");
         let session = session.with_credential(Secret::from("right"));
-        let session = Checked::new(session, Toy::default(), config);
+        let session = Checked::new(session, toy, config);
         let text = format!("{title}\n{}\n", "=".repeat(title.len()));
         Self { session, now: Timestamp::from_millis(0), link: LinkId(0), handed: 0, text, shown: None }
     }
@@ -69,6 +74,17 @@ impl Story {
         let ttl = options.time_to_live().map_or(String::new(), |ttl| format!(", within {:?}", ttl.duration()));
         let said = format!("send \"{text}\", {class}{ttl}");
         self.command(&said, Command::Send { message: Text::from_static(text), options })
+    }
+
+    fn subscribe(&mut self, topic: &str) -> &mut Self {
+        let options = Box::new(SubscribeOptions::default());
+        self.command(&format!("subscribe to {topic}"), Command::Subscribe { topic: topic.into(), options })
+    }
+
+    fn request(&mut self, text: &'static str, options: RequestOptions) -> &mut Self {
+        let again = if options.idempotent { ", which may be asked twice" } else { "" };
+        let said = format!("request \"{text}\"{again}");
+        self.command(&said, Command::Request { message: Text::from_static(text), options: Box::new(options) })
     }
 
     fn report(&mut self, said: &str, report: Report) -> &mut Self {
@@ -195,6 +211,13 @@ fn told(now: Timestamp, action: &Action<Text, Text>) -> String {
         Action::EmitError(error) => format!("error {}: {error}; {:?}", error.number, error.recovery),
         Action::Emit(Event::Phase(change)) => phase(change),
         Action::Emit(Event::Outcome { id, outcome, .. }) => format!("message {id}: {outcome:?}"),
+        Action::Emit(Event::Reply(reply)) => format!("request {}: {:?}", reply.id, reply.result),
+        Action::Emit(Event::Topic { topic, news: TopicNews::Refused { why, .. } }) => {
+            format!("topic {topic}: refused: {}", why.message)
+        }
+        Action::Emit(Event::Topic { topic, news }) => format!("topic {topic}: {news:?}"),
+        Action::Emit(Event::Restored { topics }) => format!("restored {topics} topics"),
+        Action::Emit(Event::Message { message, topic: Some(topic), .. }) => format!("topic {topic}: \"{message}\""),
         Action::Emit(Event::Degraded) => "degraded".into(),
         Action::Emit(Event::Recovered) => "recovered".into(),
         Action::Emit(Event::Level(level)) => format!("level {level}"),
@@ -420,4 +443,54 @@ fn a_login_that_is_renewed() {
         .command("the host has nothing", Command::Credential { ask: 3, answer: Err("offline".into()) })
         .wake()
         .end("renewed_login");
+}
+
+#[test]
+fn topics_over_a_reconnect() {
+    let toy = Toy { topics: Topics::One, ..Toy::default() };
+    let mut story = Story::with("Topics are wanted for good, and asked for on each link", toy, Config::default());
+    story.subscribe("news").subscribe("gossip").send("after them", Class::AtMostOnce);
+    story.connect().up().hear("ok").flushed();
+    story.note("one is refused, and stops none of the others; then the queue goes on");
+    story.hear("sub-no 3 not here").hear("sub-ok 2").hear("t# 17 news one").flushed();
+    story.note("what is wanted and left again while there is no link is not asked for");
+    story.closed(CloseCode::RESTART).subscribe("rates").subscribe("sports");
+    story.command("unsubscribe from sports", Command::Unsubscribe { topic: "sports".into() });
+    story.wake().up().hear("ok").flushed().hear("sub-ok 4").hear("sub-ok 5").hear("t# 19 news three");
+    story.end("topics");
+}
+
+#[test]
+fn requests_over_a_reconnect() {
+    let mut story = Story::new("A request ends once, whatever becomes of its link", Config::default());
+    story.connect().up().hear("ok").flushed();
+    let idempotent = RequestOptions::default().idempotent();
+    story.request("order", RequestOptions::default()).request("menu?", idempotent).request("table?", idempotent_for(2));
+    story.flushed().after(20).hear("re 3 at the window");
+    story
+        .note("whether the order has arrived nobody knows; the menu can be asked for again")
+        .closed(CloseCode::RESTART);
+    story.wake().up().hear("ok").flushed().after(30).hear("re 2 soup");
+    story.note("too late is too late").hear("re 2 soup, and bread");
+    story.request("bill?", idempotent_for(1)).flushed().wake();
+    story.end("requests");
+}
+
+fn idempotent_for(seconds: u64) -> RequestOptions {
+    RequestOptions::default().idempotent().deadline(Duration::from_secs(seconds))
+}
+
+#[test]
+fn a_limit_of_the_servers() {
+    let mut config = Config::default();
+    config.pacing.buckets = vec![Bucket::new(5, Duration::from_secs(1))];
+    config.pacing.per_link = false;
+    let mut story = Story::new("The server takes five messages a second, on whichever link", config);
+    story.connect().up().hear("ok").flushed();
+    for text in ["one", "two", "three", "four"] {
+        story.send(text, Class::AtMostOnce);
+    }
+    story.note("of five slots two are kept for what keeps a link alive").after(400).flushed();
+    story.note("a slot is free a second after what took it was written, and a little more").wake().flushed();
+    story.end("pacing");
 }
