@@ -127,7 +127,7 @@ async fn another_endpoint_is_gone_to_and_what_waited_goes_along() {
 #[tokio::test]
 async fn an_endpoint_that_makes_no_sense_is_named_without_its_password() {
     within(async {
-        let (client, mut events) = start("ws://127.0.0.1:1/", &["ws://user:hunter2@127.0.0.1/live?token=hunter2"]);
+        let (client, mut events) = start("ws://127.0.0.1:1/", &["ws://user:hunter2%@127.0.0.1/live?token=hunter2"]);
         let error = loop {
             if let Item::Error(error) = events.next().await.unwrap() {
                 break error;
