@@ -544,17 +544,16 @@ fn did(answer: &Answer<Text>, actions: &[Action<Text, Text>]) -> Did {
 const MIDDLES: [&[Step]; 3] =
     [&[], &[Step::Link, Step::Link], &[Step::Ask, Step::AskIdempotent, Step::AskRetrying, Step::Link, Step::Link]];
 
-/// Two links have been given all of four, the third is full with three of them.
-const AGAIN: [Step; 11] = [
-    Step::AskIdempotent,
-    Step::AskIdempotent,
-    Step::AskIdempotent,
-    Step::AskIdempotent,
+/// The first link was given four that do no harm twice; the second is full with three of them.
+const AGAIN: [Step; 10] = [
     Step::Link,
     Step::Link,
+    Step::AskIdempotent,
+    Step::AskIdempotent,
+    Step::AskIdempotent,
     Step::Flushed,
+    Step::AskIdempotent,
     Step::DownHalf,
-    Step::AskNamed,
     Step::Link,
     Step::Link,
 ];
