@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use model::{Blame, Did, Input, Link, Model, Promise, Saw, Stage};
 use steadfast::{
-    Action, Answer, Cause, Command, Config, Down, Event, Frame, HttpAnswer, LinkId, Machine, OpId, Queued, Recovery,
-    Report, Rng, SendOptions, Session, Text, Timestamp,
+    Action, Answer, Cause, Command, Config, Down, Event, Frame, HttpAnswer, LinkId, Machine, OpId, Overflow, Queued,
+    Recovery, Report, Rng, SendOptions, Session, Text, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -131,9 +131,9 @@ const ON: [Step; 6] =
     [Step::ConnectNow, Step::Resume, Step::Up, Step::LoginOk, Step::WakeAtDeadline, Step::SendAtLeastOnce];
 
 /// Small bounds, so that a few steps meet them; and no heartbeat, which has tests of its own.
-fn config() -> Config {
+fn config(overflow: Overflow) -> Config {
     let mut config = Config::default();
-    (config.queue.max_messages, config.window.frames) = (4, 3);
+    (config.queue.max_messages, config.window.frames, config.queue.overflow) = (4, 3, overflow);
     (config.heartbeat.interval, config.heartbeat.keepalive) = (Duration::MAX, Duration::MAX);
     config
 }
@@ -148,11 +148,12 @@ struct Pair {
 }
 
 impl Pair {
-    fn new() -> Self {
-        let session = Session::new(Toy::default(), config(), 1).expect("a sound configuration");
+    fn new(overflow: Overflow) -> Self {
+        let config = config(overflow);
+        let session = Session::new(Toy::default(), config.clone(), 1).expect("a sound configuration");
         Self {
-            session: Checked::new(session, Toy::default(), config()),
-            model: Model::new(config()),
+            session: Checked::new(session, Toy::default(), config.clone()),
+            model: Model::new(config),
             now: Timestamp::from_millis(1),
             deadline: None,
         }
@@ -225,7 +226,7 @@ impl Pair {
             Step::NetworkBack => Some(Input::NetworkBack),
             Step::EndpointsAlong => Some(Input::Endpoints { come_back: false }),
             Step::EndpointsBack => Some(Input::Endpoints { come_back: true }),
-            Step::Configure => Some(Input::Configure { max_messages: 6 - self.model.max_messages() }),
+            Step::Configure => Some(Input::Configure { max_messages: 6 - self.model.queue().max_messages }),
             Step::Authenticate => Some(Input::Authenticate(self.model.credential % 2 + 1)),
             Step::Taken => Some(Input::Taken),
         }
@@ -247,7 +248,7 @@ impl Pair {
         let Some(input) = self.input(step) else { return Ok(false) };
         self.now = self.time(step);
         let mut actions = Vec::new();
-        let answer = self.session.handle(self.now, real(input, step, self.model.is_elsewhere), &mut actions);
+        let answer = self.session.handle(self.now, real(input, step, &self.model), &mut actions);
         self.deadline = self.session.next_deadline();
         let mut did = did(&answer, &actions);
         did.deadline = self.deadline;
@@ -265,7 +266,7 @@ impl Pair {
 }
 
 /// The input as the session knows it.
-fn real(input: Input, step: Step, is_elsewhere: bool) -> steadfast::Input<Text, Text> {
+fn real(input: Input, step: Step, model: &Model) -> steadfast::Input<Text, Text> {
     steadfast::Input::Command(match input {
         Input::Wake => return steadfast::Input::Wake,
         Input::Report(link, saw) => return steadfast::Input::Report(link, report(saw, step)),
@@ -280,11 +281,11 @@ fn real(input: Input, step: Step, is_elsewhere: bool) -> steadfast::Input<Text, 
         Input::NetworkLost => Command::NetworkLost,
         Input::NetworkBack => Command::NetworkBack,
         Input::Endpoints { come_back } => {
-            let list = if is_elsewhere { Vec::new() } else { vec![Text::from_static("wss://elsewhere")] };
+            let list = if model.is_elsewhere { Vec::new() } else { vec![Text::from_static("wss://elsewhere")] };
             Command::Endpoints { list, queued: if come_back { Queued::ComeBack } else { Queued::GoAlong } }
         }
         Input::Configure { max_messages } => {
-            let mut config = config();
+            let mut config = config(model.queue().overflow);
             config.queue.max_messages = max_messages;
             Command::Configure(Box::new(config))
         }
@@ -415,8 +416,12 @@ const FULL: [&[Step]; 2] = [
     ],
 ];
 
+/// What becomes of what does not fit.
+const OVERFLOWS: [Overflow; 5] =
+    [Overflow::Refuse, Overflow::DropOldest, Overflow::DropNewest, Overflow::DropLowest, Overflow::ReplaceByKey];
+
 /// How many steps the paths have, and how many turns each test takes at least. In release it is 5,440,320 turns on
-/// 5,068,439 short paths, 1,048,480 on 996,158 shorter ones of the other steps, and 2,000,000 on long ones.
+/// 5,068,439 short paths, 1,136,720 on 1,079,948 shorter ones of the other steps, and 2,000,000 on long ones.
 const DEPTH: usize = if cfg!(debug_assertions) { 4 } else { 6 };
 const OTHER_DEPTH: usize = if cfg!(debug_assertions) { 3 } else { 4 };
 const LEAST: u64 = if cfg!(debug_assertions) { 10_000 } else { 1_000_000 };
@@ -446,8 +451,8 @@ impl Walk {
     }
 
     /// The same from the middle of things.
-    fn all_from(&mut self, steps: &[Step], middle: &[Step], depth: usize) {
-        let (mut pair, mut path) = (Pair::new(), Vec::new());
+    fn all_from(&mut self, steps: &[Step], middle: &[Step], depth: usize, overflow: Overflow) {
+        let (mut pair, mut path) = (Pair::new(overflow), Vec::new());
         for step in middle {
             path.push(*step);
             assert!(self.take(&mut pair, *step, &path), "{step:?} makes no sense in {middle:?}");
@@ -474,8 +479,8 @@ fn number(name: &str, or: u64) -> u64 {
 fn every_path_of_a_few_steps_is_as_the_model_says() {
     let depth = number("STEADFAST_DEPTH", DEPTH as u64) as usize;
     let mut walk = Walk::default();
-    walk.all(&STEPS, &Pair::new(), depth, &mut Vec::new());
-    MIDDLES.iter().for_each(|middle| walk.all_from(&STEPS, middle, depth - 1));
+    walk.all(&STEPS, &Pair::new(Overflow::Refuse), depth, &mut Vec::new());
+    MIDDLES.iter().for_each(|middle| walk.all_from(&STEPS, middle, depth - 1, Overflow::Refuse));
     println!("{} turns on {} paths of {depth} steps", walk.turns, walk.paths);
     assert!(walk.turns >= LEAST || depth < DEPTH, "only {} turns", walk.turns);
 }
@@ -485,8 +490,11 @@ fn every_shorter_path_of_the_other_steps_is_as_the_model_says() {
     let depth = number("STEADFAST_DEPTH", DEPTH as u64) as usize;
     let depth = (OTHER_DEPTH + depth).saturating_sub(DEPTH);
     let (steps, mut walk) = ([&BASE[..], &MORE[..]].concat(), Walk::default());
-    walk.all(&steps, &Pair::new(), depth, &mut Vec::new());
-    MIDDLES.iter().chain(&FULL).for_each(|middle| walk.all_from(&steps, middle, depth));
+    walk.all(&steps, &Pair::new(Overflow::Refuse), depth, &mut Vec::new());
+    MIDDLES.iter().chain(&FULL).for_each(|middle| walk.all_from(&steps, middle, depth, Overflow::Refuse));
+    for overflow in OVERFLOWS {
+        FULL.iter().for_each(|middle| walk.all_from(&steps, middle, depth - 1, overflow));
+    }
     println!("{} turns on {} paths of {depth} steps", walk.turns, walk.paths);
     assert!(walk.turns >= LEAST || depth < OTHER_DEPTH, "only {} turns", walk.turns);
 }
@@ -496,8 +504,8 @@ fn long_random_paths_are_as_the_model_says() {
     let seed = number("STEADFAST_SEED", 1);
     let (mut rng, mut walk) = (Rng::new(seed), Walk::default());
     let steps = [&STEPS[..], &MORE[..], &ON[..], &ON[..]].concat();
-    for _ in 0..if cfg!(debug_assertions) { 300 } else { 10_000 } {
-        let (mut pair, mut path) = (Pair::new(), Vec::new());
+    for path in 0..if cfg!(debug_assertions) { 300 } else { 10_000 } {
+        let (mut pair, mut path) = (Pair::new(OVERFLOWS[path % OVERFLOWS.len()]), Vec::new());
         while path.len() < 200 {
             let step = steps[rng.up_to(steps.len() as u64 - 1) as usize];
             path.push(step);

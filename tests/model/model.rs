@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use steadfast::{Config, Dropped, Level, LinkId, Outcome, Phase, Rejected, StopCause, Timestamp};
+use steadfast::{
+    Config, Dropped, Level, LinkId, Outcome, Overflow, Phase, QueuePolicy, Rejected, StopCause, Timestamp,
+};
 
 use super::{
     plan::{Plan, Span},
@@ -220,6 +222,17 @@ impl Link {
     }
 }
 
+impl Promise {
+    /// What is dropped first.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Volatile | Self::Bypass | Self::Latest(_) => 0,
+            Self::AtMostOnce => 1,
+            Self::AtLeastOnce => 2,
+        }
+    }
+}
+
 impl Message {
     /// It has certainly not left.
     const fn waits(&self) -> bool {
@@ -269,8 +282,8 @@ impl Model {
         }
     }
 
-    pub(crate) const fn max_messages(&self) -> u32 {
-        self.config.queue.max_messages
+    pub(crate) const fn queue(&self) -> &QueuePolicy {
+        &self.config.queue
     }
 
     /// What this input should have led to. What was `seen` is only looked at for the delays.
@@ -352,12 +365,14 @@ impl Model {
         let message = Message { id, promise, tracked, until, on: None, doubtful: false };
         let outdated = |old: &Message| matches!(promise, Promise::Latest(_)) && old.promise == promise && old.waits();
         let outdated = self.messages.iter().rposition(outdated);
-        if self.stopped.is_some() || self.end.is_some() || !(outdated.is_some() || self.has_room(promise)) {
+        let is_over = self.stopped.is_some() || self.end.is_some();
+        if is_over || !(outdated.is_some() || self.has_room(promise) || self.makes_room(promise)) {
             self.did.returned = true;
             return;
         }
         (self.accepted, self.did.accepted) = (id, Some(id));
         match outdated {
+            None if !self.has_room(promise) => self.did.ended.push((id, Outcome::Dropped(Dropped::Overflow))),
             Some(at) => {
                 let old = std::mem::replace(&mut self.messages[at], message);
                 self.did.ended.push((old.id, Outcome::Dropped(Dropped::Replaced)));
@@ -379,6 +394,33 @@ impl Model {
                 fits && may_leave && self.messages.iter().all(|message| message.on.is_some() || message.passes())
             }
         }
+    }
+
+    /// What is full may drop what waits, the lowest first or the oldest, or the new message itself.
+    fn makes_room(&mut self, promise: Promise) -> bool {
+        let policy = self.config.queue.overflow;
+        if matches!(promise, Promise::Volatile | Promise::Bypass) {
+            return false;
+        }
+        if policy == Overflow::DropNewest {
+            return true;
+        }
+        let gives_way = |message: &&Message| match policy {
+            Overflow::DropOldest => true,
+            Overflow::DropLowest => message.promise.rank() <= promise.rank(),
+            Overflow::Refuse | Overflow::DropNewest | Overflow::ReplaceByKey | _ => false,
+        };
+        let waiting = self.messages.iter().filter(|message| message.waits() && !message.passes());
+        let mut victims: Vec<_> =
+            waiting.filter(gives_way).map(|message| (message.promise.rank(), message.id)).collect();
+        if policy == Overflow::DropLowest {
+            victims.sort_by_key(|(rank, _)| *rank);
+        }
+        let excess = self.queued() + 1 - self.config.queue.max_messages as usize;
+        let Some(victims) = victims.get(..excess) else { return false };
+        let victims: Vec<u64> = victims.iter().map(|(_, id)| *id).collect();
+        self.end_those(|message| victims.contains(&message.id), &Outcome::Dropped(Dropped::Overflow));
+        true
     }
 
     /// What is in the queue, or was.
