@@ -1,6 +1,6 @@
 //! Is the other side alive? Heartbeats in each direction, silence, restarts, and hints about the network.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -14,9 +14,12 @@ use crate::{
     server::Server,
 };
 
-/// As `quick`, with a short heartbeat.
+/// As `quick`, with a short heartbeat; what the timer is set for before that is an hour away.
 fn beating() -> Config {
-    tuned(|config| (config.heartbeat.interval, config.heartbeat.timeout) = (MOMENT, MOMENT))
+    tuned(|config| {
+        (config.heartbeat.interval, config.heartbeat.timeout) = (MOMENT, MOMENT);
+        (config.connect_timeout, config.degraded_after) = (Duration::from_secs(3_600), Duration::MAX);
+    })
 }
 
 pub(super) fn a_silent_server_is_asked_and_its_answer_is_enough<A: Adapter>(adapter: &A) {

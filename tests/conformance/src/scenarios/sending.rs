@@ -1,6 +1,6 @@
 //! What becomes of what is sent: classes, tickets, time to live, taking back, bounds.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use serde_json::json;
 use steadfast::{
@@ -295,7 +295,11 @@ const LIMIT: usize = 16 << 20;
 
 pub(super) fn the_largest_message_goes_both_ways<A: Adapter>(adapter: &A) {
     let server = Server::bind();
-    let mut app = plain(adapter, &server.url());
+    // Nothing wakes the driver but the link.
+    let config = tuned(|config| {
+        (config.heartbeat.interval, config.heartbeat.keepalive) = (Duration::MAX, Duration::MAX);
+    });
+    let mut app = with(adapter, &server.url(), config);
     let served = thread::spawn(move || server.accept().unbounded().echo());
     app.send(vec![7; LIMIT]).unwrap();
     let back = app.message();
