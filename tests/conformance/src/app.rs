@@ -52,9 +52,11 @@ pub(crate) fn task(
     (task, Running { abort, over })
 }
 
-/// Comes back at once.
+/// Comes back at once. On a busy machine the server may be late, and an attempt that is given up meanwhile would still wait
+/// to be accepted by it: so none is.
 pub(crate) fn quick() -> Config {
     let mut config = Config::default();
+    config.connect_timeout = Duration::from_secs(3_600);
     config.retry.base = Duration::from_millis(10);
     config.retry.cap = Duration::from_millis(50);
     config.retry.floor = Duration::from_millis(1);
