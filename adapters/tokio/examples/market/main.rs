@@ -62,7 +62,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 fn connect(address: SocketAddr) -> Result<Client<Exchange>, Box<dyn Error>> {
     let mut config = Config::market_data();
-    config.retry.base = Duration::from_millis(100);
+    // Nights and holes are short here.
+    (config.retry.base, config.retry.floor) = (Duration::from_millis(100), Duration::from_millis(20));
     // Generous with the slack: machines that run examples may have other things to do.
     config.pacing.buckets = vec![Bucket::new(server::LIMIT, Duration::from_secs(1)).slack(Duration::from_millis(200))];
     let (client, events, driver) = steadfast_tokio::connect(&format!("ws://{address}/"))

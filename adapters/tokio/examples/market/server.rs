@@ -22,7 +22,7 @@ pub(crate) const LIMIT: u32 = 5;
 /// So many stocks it has.
 const STOCKS: usize = 5;
 /// So many ticks the day lasts after somebody follows all of them.
-const DAY: u64 = 60;
+const DAY: u64 = 120;
 /// Before this tick of a day one is missing.
 const SKIPPED: u64 = 10;
 
