@@ -31,9 +31,9 @@ pub(crate) fn pin(core: Core) {
     }
 }
 
-/// CPU time that this thread has used, kernel included.
+/// CPU time that this process has used, all its threads and the kernel included.
 pub(crate) fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::try_from(time).unwrap_or_default()
 }
 

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! cargo run --release -p steadfast-bench -- echo [--quick]   messages a second, window 1024
+//! cargo run --release -p steadfast-bench -- adapters [--quick]   each adapter beside its runtime's own library
 //! cargo run --release -p steadfast-bench -- idle [--quick]   resident memory of an idle connection
 //! ```
 //!
 //! A gate that is missed ends the run with 1. Times belong to the machine and the hour; only the ratios
 //! say something, and they too only on a machine that does nothing else.
 
+mod adapters;
 mod client;
 mod echo;
 mod host;
@@ -17,7 +19,7 @@ mod server;
 use std::{env, error::Error, process::ExitCode};
 
 /// What can go wrong in a benchmark is for a person to read.
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -36,13 +38,14 @@ fn main() -> ExitCode {
 /// Whether all gates were kept.
 fn run(words: &[&str], quick: bool) -> Outcome<bool> {
     match words {
-        [] => Ok(echo::run(quick)? & idle::run(quick)?),
+        [] => Ok(echo::run(quick)? & adapters::run(quick)? & idle::run(quick)?),
         ["echo"] => echo::run(quick),
+        ["adapters"] => adapters::run(quick),
         ["idle"] => idle::run(quick),
         ["ours"] => echo::alone(quick).map(|()| true),
         [server::WORD] => server::serve().map(|()| true),
         [idle::WORD, who, address, connections] => idle::measure(who, address, connections.parse()?).map(|()| true),
-        _ => Err("say echo, idle or nothing; --quick for a short run".into()),
+        _ => Err("say echo, adapters, idle or nothing; --quick for a short run".into()),
     }
 }
 

@@ -1,23 +1,26 @@
-//! tokio-tungstenite without a session.
+//! tungstenite over a runtime's own sockets, without a session.
 
 use std::net::SocketAddr;
 
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{WebSocketStream, client_async};
-use tungstenite::Message;
+use tungstenite::{Error, Message};
 
 use super::{PAYLOAD, Sample, Stopwatch, WINDOW};
 use crate::{Outcome, host};
 
-type Socket = WebSocketStream<TcpStream>;
+/// What tokio-tungstenite and async-tungstenite have in common.
+pub(crate) trait Socket: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin {}
 
-pub(super) async fn coalesced(server: SocketAddr, messages: u64) -> Outcome<Sample> {
-    let mut socket = open(server).await?;
+impl<S: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin> Socket for S {}
+
+/// With so many in flight.
+pub(crate) async fn coalesced(mut socket: impl Socket, messages: u64, window: u64) -> Outcome<Sample> {
     let (mut sent, mut echoed) = (0, 0);
     let watch = Stopwatch::start();
     while echoed < messages {
-        while sent < messages && sent - echoed < WINDOW {
+        while sent < messages && sent - echoed < window {
             socket.feed(Message::text(PAYLOAD)).await?;
             sent += 1;
         }
@@ -54,7 +57,8 @@ pub(super) async fn idle(server: SocketAddr, connections: u64) -> Outcome<u64> {
     Ok(host::resident()?.saturating_sub(before) / connections)
 }
 
-async fn open(server: SocketAddr) -> Outcome<Socket> {
+/// On tokio.
+pub(crate) async fn open(server: SocketAddr) -> Outcome<WebSocketStream<TcpStream>> {
     let stream = TcpStream::connect(server).await?;
     stream.set_nodelay(true)?;
     let (socket, _) = client_async(format!("ws://{server}/"), stream).await?;
@@ -62,7 +66,7 @@ async fn open(server: SocketAddr) -> Outcome<Socket> {
 }
 
 /// Waits for an echo and takes what else has come; how many there were.
-async fn burst(socket: &mut Socket) -> Outcome<u64> {
+async fn burst(socket: &mut impl Socket) -> Outcome<u64> {
     let mut taken = 0;
     let mut next = socket.next().await;
     while let Some(message) = next {

@@ -1,7 +1,7 @@
 //! The contenders: each opens a connection of its own and keeps a window of messages in flight.
 
-mod bare;
-mod ours;
+pub(crate) mod bare;
+pub(crate) mod ours;
 mod raw;
 mod ws;
 
@@ -60,10 +60,10 @@ impl Contender {
         runtime.block_on(async {
             match self {
                 Self::Raw => raw::echo(server, messages).await,
-                Self::Coalesced => bare::coalesced(server, messages).await,
+                Self::Coalesced => bare::coalesced(bare::open(server).await?, messages, WINDOW).await,
                 Self::Naive => bare::naive(server, messages).await,
                 Self::Link => ws::echo(server, messages).await,
-                Self::Steadfast => ours::echo(server, messages).await,
+                Self::Steadfast => ours::on_tokio(server, messages).await,
             }
         })
     }
@@ -82,17 +82,17 @@ impl Contender {
 }
 
 /// Runs while the echo runs.
-struct Stopwatch {
+pub(crate) struct Stopwatch {
     start: Instant,
     cpu: Duration,
 }
 
 impl Stopwatch {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { start: Instant::now(), cpu: host::cpu_time() }
     }
 
-    fn stop(&self) -> Sample {
+    pub(crate) fn stop(&self) -> Sample {
         Sample { elapsed: self.start.elapsed(), cpu: host::cpu_time().saturating_sub(self.cpu) }
     }
 }

@@ -1,4 +1,4 @@
-//! The same through `steadfast-tokio`: the driver beside it, as an application has it.
+//! The same through `steadfast`: the driver beside it, as an application has it.
 
 use std::net::SocketAddr;
 
@@ -12,20 +12,30 @@ use crate::{Outcome, host};
 
 type Heard = Item<Frame, Never>;
 
-pub(super) async fn echo(server: SocketAddr, messages: u64) -> Outcome<Sample> {
-    let (client, mut events, driver) = open(server).await?;
+pub(super) async fn on_tokio(server: SocketAddr, messages: u64) -> Outcome<Sample> {
+    let (client, events, driver) = open(server).await?;
+    let sample = echo(&client, events, messages, WINDOW).await;
+    driver.abort();
+    sample
+}
+
+/// With so many in flight.
+pub(crate) async fn echo(
+    client: &Client<Plain>,
+    mut events: Events<Plain>,
+    messages: u64,
+    window: u64,
+) -> Outcome<Sample> {
     let (mut sent, mut echoed) = (0, 0);
     let watch = Stopwatch::start();
     while echoed < messages {
-        while sent < messages && sent - echoed < WINDOW {
+        while sent < messages && sent - echoed < window {
             client.send(PAYLOAD)?;
             sent += 1;
         }
         echoed += burst(&mut events).await?;
     }
-    let sample = watch.stop();
-    driver.abort();
-    Ok(sample)
+    Ok(watch.stop())
 }
 
 pub(super) async fn idle(server: SocketAddr, connections: u64) -> Outcome<u64> {
@@ -43,9 +53,14 @@ pub(super) async fn idle(server: SocketAddr, connections: u64) -> Outcome<u64> {
 async fn open(server: SocketAddr) -> Outcome<(Client<Plain>, Events<Plain>, JoinHandle<StopCause>)> {
     let (client, mut events, driver) = steadfast_tokio::connect(&format!("ws://{server}/")).build()?;
     let driver = tokio::spawn(driver);
+    until_online(&mut events).await?;
+    Ok((client, events, driver))
+}
+
+pub(crate) async fn until_online(events: &mut Events<Plain>) -> Outcome<()> {
     while let Some(item) = events.next().await {
         if matches!(&item, Item::Event(Event::Phase(change)) if change.to == Phase::Online) {
-            return Ok((client, events, driver));
+            return Ok(());
         }
     }
     Err("the session ended before it was online".into())

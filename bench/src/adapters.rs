@@ -1,0 +1,216 @@
+//! Each adapter beside the library that frames for its runtime: messages a second at window 1024, and what an echo costs
+//! the client's CPU when the next is sent only after it.
+
+use std::{
+    future::Future,
+    net::{SocketAddr, TcpStream},
+};
+
+use async_tungstenite::client_async;
+use steadfast::Plain;
+use steadfast_driver::{Builder, Native, Net, Tcp};
+use tungstenite::{Message, WebSocket};
+
+use crate::{
+    Outcome,
+    client::{PAYLOAD, Sample, Stopwatch, WINDOW, bare, ours},
+    gate,
+    host::{self, Core},
+    server::Server,
+};
+
+/// A runtime with its adapter, and its peer.
+trait Runtime {
+    const NAME: &'static str;
+    type Net: Net<Countdown: Send>;
+
+    /// Runs this as one of the runtime's own tasks, and waits for its end.
+    fn run<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> T;
+    fn spawn(task: impl Future<Output: Send> + Send + 'static);
+    fn connect(url: &str) -> Builder<Plain, Native<Self::Net>, Tcp<Self::Net>>;
+    /// The runtime's own library, one flush a burst.
+    fn peer(server: SocketAddr, messages: u64, window: u64) -> Outcome<Sample>;
+
+    fn ours(server: SocketAddr, messages: u64, window: u64) -> Outcome<Sample> {
+        Self::run(async move {
+            let (client, mut events, driver) = Self::connect(&format!("ws://{server}/")).build()?;
+            Self::spawn(driver);
+            ours::until_online(&mut events).await?;
+            // With the last handle the session ends, and its driver.
+            ours::echo(&client, events, messages, window).await
+        })
+    }
+}
+
+/// How much is run.
+struct Plan {
+    rounds: usize,
+    busy: u64,
+    lone: u64,
+}
+
+/// Prints the table; whether the gates were kept.
+pub(crate) fn run(quick: bool) -> Outcome<bool> {
+    let plan = if quick {
+        Plan { rounds: 3, busy: 100_000, lone: 10_000 }
+    } else {
+        Plan { rounds: 9, busy: 500_000, lone: 30_000 }
+    };
+    host::pin(Core::First);
+    let server = Server::start()?;
+    println!("each adapter beside its runtime's own library, 128 B text, medians of interleaved rounds");
+    Ok(beside::<Tokio>(&plan, &server)?
+        & beside::<Smol>(&plan, &server)?
+        & beside::<AsyncStd>(&plan, &server)?
+        & beside::<Blocking>(&plan, &server)?)
+}
+
+fn beside<R: Runtime>(plan: &Plan, server: &Server) -> Outcome<bool> {
+    let (mut busy, mut lone) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    for _ in 0..plan.rounds {
+        busy.0.push(R::ours(server.address, plan.busy, WINDOW)?.elapsed.as_secs_f64());
+        busy.1.push(R::peer(server.address, plan.busy, WINDOW)?.elapsed.as_secs_f64());
+        lone.0.push(R::ours(server.address, plan.lone, 1)?.cpu.as_secs_f64());
+        lone.1.push(R::peer(server.address, plan.lone, 1)?.cpu.as_secs_f64());
+    }
+    let rate = median(busy.1) / median(busy.0);
+    let cpu = median(lone.0) / median(lone.1);
+    let is_fast = gate(&format!("{:>9} x its library, window 1024", R::NAME), rate, 0.95);
+    println!("{} {:>9} x its library, CPU at window 1: {cpu:.2} (gate 1.05)", mark(cpu <= 1.05), R::NAME);
+    Ok(is_fast & (cpu <= 1.05))
+}
+
+fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
+
+const fn mark(is_kept: bool) -> &'static str {
+    if is_kept { "ok  " } else { "MISS" }
+}
+
+struct Tokio;
+
+impl Runtime for Tokio {
+    const NAME: &'static str = "tokio";
+    type Net = steadfast_tokio::Net;
+
+    fn run<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(task)
+    }
+
+    fn spawn(task: impl Future<Output: Send> + Send + 'static) {
+        drop(tokio::spawn(async { drop(task.await) }));
+    }
+
+    fn connect(url: &str) -> Builder<Plain, Native<Self::Net>, Tcp<Self::Net>> {
+        steadfast_tokio::connect(url)
+    }
+
+    fn peer(server: SocketAddr, messages: u64, window: u64) -> Outcome<Sample> {
+        Self::run(async move { bare::coalesced(bare::open(server).await?, messages, window).await })
+    }
+}
+
+struct Smol;
+
+impl Runtime for Smol {
+    const NAME: &'static str = "smol";
+    type Net = steadfast_smol::Net;
+
+    fn run<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> T {
+        smol::block_on(smol::spawn(task))
+    }
+
+    fn spawn(task: impl Future<Output: Send> + Send + 'static) {
+        smol::spawn(task).detach();
+    }
+
+    fn connect(url: &str) -> Builder<Plain, Native<Self::Net>, Tcp<Self::Net>> {
+        steadfast_smol::connect(url)
+    }
+
+    fn peer(server: SocketAddr, messages: u64, window: u64) -> Outcome<Sample> {
+        Self::run(async move {
+            let stream = smol::net::TcpStream::connect(server).await?;
+            stream.set_nodelay(true)?;
+            let (socket, _) = client_async(format!("ws://{server}/"), stream).await?;
+            bare::coalesced(socket, messages, window).await
+        })
+    }
+}
+
+struct AsyncStd;
+
+impl Runtime for AsyncStd {
+    const NAME: &'static str = "async-std";
+    type Net = steadfast_async_std::Net;
+
+    fn run<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> T {
+        async_std::task::block_on(async_std::task::spawn(task))
+    }
+
+    fn spawn(task: impl Future<Output: Send> + Send + 'static) {
+        drop(async_std::task::spawn(async { drop(task.await) }));
+    }
+
+    fn connect(url: &str) -> Builder<Plain, Native<Self::Net>, Tcp<Self::Net>> {
+        steadfast_async_std::connect(url)
+    }
+
+    fn peer(server: SocketAddr, messages: u64, window: u64) -> Outcome<Sample> {
+        Self::run(async move {
+            let stream = async_std::net::TcpStream::connect(server).await?;
+            stream.set_nodelay(true)?;
+            let (socket, _) = client_async(format!("ws://{server}/"), stream).await?;
+            bare::coalesced(socket, messages, window).await
+        })
+    }
+}
+
+struct Blocking;
+
+impl Runtime for Blocking {
+    const NAME: &'static str = "blocking";
+    type Net = steadfast_blocking::Net;
+
+    fn run<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> T {
+        steadfast_blocking::run(task)
+    }
+
+    fn spawn(task: impl Future<Output: Send> + Send + 'static) {
+        drop(steadfast_blocking::spawn(task).expect("a thread"));
+    }
+
+    fn connect(url: &str) -> Builder<Plain, Native<Self::Net>, Tcp<Self::Net>> {
+        steadfast_blocking::connect(url)
+    }
+
+    fn peer(server: SocketAddr, messages: u64, window: u64) -> Outcome<Sample> {
+        let stream = TcpStream::connect(server)?;
+        stream.set_nodelay(true)?;
+        let (socket, _) = tungstenite::client(format!("ws://{server}/"), stream)?;
+        in_lockstep(socket, messages, window)
+    }
+}
+
+/// Who blocks cannot take what has come without waiting for more; so a whole window goes out, and a whole one comes back.
+fn in_lockstep(mut socket: WebSocket<TcpStream>, messages: u64, window: u64) -> Outcome<Sample> {
+    let watch = Stopwatch::start();
+    let mut left = messages;
+    while left > 0 {
+        let burst = left.min(window);
+        for _ in 0..burst {
+            socket.write(Message::text(PAYLOAD))?;
+        }
+        socket.flush()?;
+        for _ in 0..burst {
+            if socket.read()?.len() != PAYLOAD.len() {
+                return Err("that is no echo".into());
+            }
+        }
+        left -= burst;
+    }
+    Ok(watch.stop())
+}
