@@ -10,6 +10,7 @@
 
 mod adapters;
 mod app;
+mod auto_traits;
 mod pipe;
 mod runner;
 mod scenarios;
