@@ -44,17 +44,7 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
         queued: Queued,
         actions: &mut Vec<Self::Action>,
     ) -> Result<Vec<TakenBack<M>>, BadEndpoints> {
-        match self.handle(now, Input::Command(Command::Endpoints { list, queued }), actions) {
-            Answer::BadEndpoints(bad) => Err(bad),
-            Answer::CameBack(messages) => Ok(messages),
-            Answer::Done
-            | Answer::Accepted(_)
-            | Answer::Refused(..)
-            | Answer::Cancelled(_)
-            | Answer::BadConfig(_)
-            | Answer::Denied(_)
-            | Answer::Stale => Ok(Vec::new()),
-        }
+        self.handle(now, Input::Command(Command::Endpoints { list, queued }), actions).into_moved()
     }
 
     /// [`Command::NetworkLost`].
@@ -83,17 +73,7 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
     ///
     /// What makes no sense; nothing has changed.
     fn configure(&mut self, now: Timestamp, config: Config, actions: &mut Vec<Self::Action>) -> Result<(), BadConfig> {
-        match self.handle(now, Input::Command(Command::Configure(Box::new(config))), actions) {
-            Answer::BadConfig(bad) => Err(bad),
-            Answer::Done
-            | Answer::Accepted(_)
-            | Answer::Refused(..)
-            | Answer::Cancelled(_)
-            | Answer::CameBack(_)
-            | Answer::BadEndpoints(_)
-            | Answer::Denied(_)
-            | Answer::Stale => Ok(()),
-        }
+        self.handle(now, Input::Command(Command::Configure(Box::new(config))), actions).into_configured()
     }
 
     /// [`Command::Authenticate`].
@@ -134,22 +114,13 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
         options: SendOptions,
         actions: &mut Vec<Self::Action>,
     ) -> Result<OpId, Refused<M>> {
-        match self.handle(now, Input::Command(Command::Send { message, options }), actions) {
-            Answer::Accepted(id) => Ok(id),
-            Answer::Refused(why, message) => Err(Refused { why, message }),
-            Answer::Done
-            | Answer::Cancelled(_)
-            | Answer::CameBack(_)
-            | Answer::BadEndpoints(_)
-            | Answer::BadConfig(_)
-            | Answer::Denied(_)
-            | Answer::Stale => unreachable!("a send is accepted or refused"),
-        }
+        self.handle(now, Input::Command(Command::Send { message, options }), actions).into_sent()
     }
 
     /// [`Command::Request`]. The answer comes as [`Event::Reply`](super::Event::Reply).
     ///
-    /// ```
+    #[cfg_attr(feature = "json", doc = "```")]
+    #[cfg_attr(not(feature = "json"), doc = "```ignore")]
     /// use steadfast::{Action, Commands, Config, Event, Frame, LinkId, Report, RequestOptions, Session, Timestamp};
     /// use steadfast::protocol::json::{Json, Message};
     ///
@@ -178,17 +149,7 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
         actions: &mut Vec<Self::Action>,
     ) -> Result<OpId, Refused<M>> {
         let options = Box::new(options);
-        match self.handle(now, Input::Command(Command::Request { message, options }), actions) {
-            Answer::Accepted(id) => Ok(id),
-            Answer::Refused(why, message) => Err(Refused { why, message }),
-            Answer::Done
-            | Answer::Cancelled(_)
-            | Answer::CameBack(_)
-            | Answer::BadEndpoints(_)
-            | Answer::BadConfig(_)
-            | Answer::Denied(_)
-            | Answer::Stale => unreachable!("a request is accepted or refused"),
-        }
+        self.handle(now, Input::Command(Command::Request { message, options }), actions).into_sent()
     }
 
     /// [`Command::Reply`].
@@ -202,47 +163,17 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
         reply: CallReply<M>,
         actions: &mut Vec<Self::Action>,
     ) -> Result<OpId, (Why, Option<M>)> {
-        match self.handle(now, Input::Command(Command::Reply(Box::new(reply))), actions) {
-            Answer::Accepted(id) => Ok(id),
-            Answer::Refused(why, message) => Err((why, Some(message))),
-            Answer::Denied(why) => Err((why, None)),
-            Answer::Done
-            | Answer::Cancelled(_)
-            | Answer::CameBack(_)
-            | Answer::BadEndpoints(_)
-            | Answer::BadConfig(_)
-            | Answer::Stale => unreachable!("an answer is accepted or refused"),
-        }
+        self.handle(now, Input::Command(Command::Reply(Box::new(reply))), actions).into_replied()
     }
 
     /// [`Command::Cancel`]: the message, if it had not left.
     fn cancel(&mut self, now: Timestamp, id: OpId, actions: &mut Vec<Self::Action>) -> Option<M> {
-        match self.handle(now, Input::Command(Command::Cancel(id)), actions) {
-            Answer::Cancelled(message) => message,
-            Answer::Done
-            | Answer::Accepted(_)
-            | Answer::Refused(..)
-            | Answer::CameBack(_)
-            | Answer::BadEndpoints(_)
-            | Answer::BadConfig(_)
-            | Answer::Denied(_)
-            | Answer::Stale => None,
-        }
+        self.handle(now, Input::Command(Command::Cancel(id)), actions).into_cancelled()
     }
 
     /// [`Command::TakeQueued`]: all messages that had not left, oldest first.
     fn take_queued(&mut self, now: Timestamp, actions: &mut Vec<Self::Action>) -> Vec<TakenBack<M>> {
-        match self.handle(now, Input::Command(Command::TakeQueued), actions) {
-            Answer::CameBack(messages) => messages,
-            Answer::Done
-            | Answer::Accepted(_)
-            | Answer::Refused(..)
-            | Answer::Cancelled(_)
-            | Answer::BadEndpoints(_)
-            | Answer::BadConfig(_)
-            | Answer::Denied(_)
-            | Answer::Stale => Vec::new(),
-        }
+        self.handle(now, Input::Command(Command::TakeQueued), actions).into_taken_back()
     }
 
     /// [`Command::Subscribe`].
@@ -258,7 +189,7 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
         actions: &mut Vec<Self::Action>,
     ) -> Result<(), Why> {
         let options = Box::new(options);
-        denied(self.handle(now, Input::Command(Command::Subscribe { topic, options }), actions))
+        self.handle(now, Input::Command(Command::Subscribe { topic, options }), actions).into_topic()
     }
 
     /// [`Command::Unsubscribe`].
@@ -267,7 +198,7 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
     ///
     /// The topic is not subscribed to.
     fn unsubscribe(&mut self, now: Timestamp, topic: T, actions: &mut Vec<Self::Action>) -> Result<(), Why> {
-        denied(self.handle(now, Input::Command(Command::Unsubscribe { topic }), actions))
+        self.handle(now, Input::Command(Command::Unsubscribe { topic }), actions).into_topic()
     }
 
     /// [`Command::Resync`].
@@ -276,7 +207,7 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
     ///
     /// The topic is not subscribed to, or has no snapshot.
     fn resync(&mut self, now: Timestamp, topic: T, actions: &mut Vec<Self::Action>) -> Result<(), Why> {
-        denied(self.handle(now, Input::Command(Command::Resync { topic }), actions))
+        self.handle(now, Input::Command(Command::Resync { topic }), actions).into_topic()
     }
 
     /// What a transport saw of this link. `false` if that link is gone; then nothing changed but a counter.
@@ -291,17 +222,3 @@ pub trait Commands<M, T = Never>: Machine<Input = Input<M, T>, Answer = Answer<M
 }
 
 impl<M, T, S: Machine<Input = Input<M, T>, Answer = Answer<M>> + ?Sized> Commands<M, T> for S {}
-
-fn denied<M>(answer: Answer<M>) -> Result<(), Why> {
-    match answer {
-        Answer::Denied(why) => Err(why),
-        Answer::Done
-        | Answer::Accepted(_)
-        | Answer::Refused(..)
-        | Answer::Cancelled(_)
-        | Answer::CameBack(_)
-        | Answer::BadEndpoints(_)
-        | Answer::BadConfig(_)
-        | Answer::Stale => Ok(()),
-    }
-}

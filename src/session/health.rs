@@ -88,7 +88,8 @@ pub struct Stats {
     pub requests: u64,
     /// Requests that were answered.
     pub answered: u64,
-    /// Times that a request is asked again because the peer said no.
+    /// Noes to requests that are to be asked again. Counted when the peer says no: until its next turn a request may
+    /// still be answered or taken back.
     pub asked_again: u64,
     /// Answers to requests that had ended, or were asked on another link. They resolve nothing.
     pub late_replies: u64,

@@ -11,6 +11,7 @@
 //! levels, not at edges, so no command has to be thought of in every phase.
 
 mod action;
+mod answer;
 mod clone;
 mod command;
 mod commands;
@@ -47,6 +48,7 @@ use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use bytes::Bytes;
 
 pub use action::{Action, Attempt, Change, Event, GaveUp, LinkId, OpId, Phase, StopCause};
+pub use answer::Answer;
 pub use command::{CallReply, Command, Queued};
 pub use commands::Commands;
 pub use config::{
@@ -64,7 +66,7 @@ pub use keepsake::{BadKeepsake, Keepsake};
 use link::{Link, Stage};
 pub(crate) use options::Rare;
 pub use options::{Class, SendOptions, Ttl};
-pub use outcome::{Answer, Dropped, Outcome, TakenBack};
+pub use outcome::{Dropped, Outcome, TakenBack};
 pub use report::{Down, Handshake, Report};
 pub(crate) use request::Asked;
 pub use request::{Reply, RequestOptions, RequestRetry, RetryOn};

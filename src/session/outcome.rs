@@ -1,10 +1,10 @@
-//! What becomes of a message, and what a caller is told at once.
+//! What becomes of a message.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 use core::fmt;
 
 use super::OpId;
-use crate::{BadConfig, BadEndpoints, Class, Rejected, Text, Timestamp, Why};
+use crate::{Class, Rejected, Text, Timestamp};
 
 /// What became of a message. Each accepted message has exactly one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,48 +92,5 @@ impl<M> fmt::Debug for TakenBack<M> {
             .field("attempts", attempts)
             .field("label", label)
             .finish_non_exhaustive()
-    }
-}
-
-/// What the caller of a command must know at once.
-#[derive(Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-pub enum Answer<M> {
-    /// Nothing to tell.
-    Done,
-    /// The message was accepted and has this id.
-    Accepted(OpId),
-    /// The message was not accepted. Here it is.
-    Refused(Why, M),
-    /// What a cancel found: the message, if it had not left.
-    Cancelled(Option<M>),
-    /// All that had not left, oldest first. Each has ended as cancelled, and here it is.
-    CameBack(Vec<TakenBack<M>>),
-    /// The list of endpoints was refused; nothing changed.
-    BadEndpoints(BadEndpoints),
-    /// The settings were refused; nothing changed.
-    BadConfig(BadConfig),
-    /// The report was of a link that is gone, or the answer to a question that is no longer asked; nothing changed but a
-    /// counter.
-    Stale,
-    /// The topic cannot be subscribed to, or is not.
-    Denied(Why),
-}
-
-/// Shows everything but messages, which may be secret.
-impl<M> fmt::Debug for Answer<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Done => f.write_str("Done"),
-            Self::Accepted(id) => write!(f, "Accepted({id})"),
-            Self::Refused(why, _) => write!(f, "Refused({why:?}, ..)"),
-            Self::Cancelled(Some(_)) => f.write_str("Cancelled(Some(..))"),
-            Self::Cancelled(None) => f.write_str("Cancelled(None)"),
-            Self::CameBack(back) => f.debug_tuple("CameBack").field(back).finish(),
-            Self::BadEndpoints(bad) => f.debug_tuple("BadEndpoints").field(bad).finish(),
-            Self::BadConfig(bad) => f.debug_tuple("BadConfig").field(bad).finish(),
-            Self::Stale => f.write_str("Stale"),
-            Self::Denied(why) => f.debug_tuple("Denied").field(why).finish(),
-        }
     }
 }

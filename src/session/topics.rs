@@ -19,7 +19,8 @@ mod overdue;
 impl<P: Protocol> Session<P> {
     /// All topics: those that are wanted, and those that are on their way out.
     ///
-    /// ```
+    #[cfg_attr(feature = "json", doc = "```")]
+    #[cfg_attr(not(feature = "json"), doc = "```ignore")]
     /// use steadfast::{Commands, Config, SubscribeOptions, Timestamp, TopicState, protocol::json::Json};
     ///
     /// let mut session = steadfast::Session::new(Json::default(), Config::default(), 7)?;

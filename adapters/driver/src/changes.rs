@@ -41,20 +41,7 @@ impl<P: Protocol> Client<P> {
         // Before the lock: this may be the user's code.
         let list: Vec<Text> = list.into_iter().map(Into::into).collect();
         log::endpoints(&list);
-        match self.ask(Command::Endpoints { list, queued }) {
-            Some(Answer::BadEndpoints(bad)) => Err(bad),
-            Some(Answer::CameBack(messages)) => Ok(messages),
-            Some(
-                Answer::Done
-                | Answer::Accepted(_)
-                | Answer::Refused(..)
-                | Answer::Cancelled(_)
-                | Answer::BadConfig(_)
-                | Answer::Denied(_)
-                | Answer::Stale,
-            )
-            | None => Ok(Vec::new()),
-        }
+        self.ask(Command::Endpoints { list, queued }).map_or(Ok(Vec::new()), Answer::into_moved)
     }
 
     /// Takes back all messages that have not left, oldest first, with what there is to know of them. Their outcome,
@@ -71,20 +58,7 @@ impl<P: Protocol> Client<P> {
     /// ```
     #[must_use = "they are not sent any more"]
     pub fn take_queued(&self) -> Vec<TakenBack<P::Message>> {
-        match self.ask(Command::TakeQueued) {
-            Some(Answer::CameBack(messages)) => messages,
-            Some(
-                Answer::Done
-                | Answer::Accepted(_)
-                | Answer::Refused(..)
-                | Answer::Cancelled(_)
-                | Answer::BadEndpoints(_)
-                | Answer::BadConfig(_)
-                | Answer::Denied(_)
-                | Answer::Stale,
-            )
-            | None => Vec::new(),
-        }
+        self.ask(Command::TakeQueued).map_or_else(Vec::new, Answer::into_taken_back)
     }
 
     /// From now on these settings; from when each counts is told by [`Config::changes`]. To change one, take those of
@@ -106,20 +80,7 @@ impl<P: Protocol> Client<P> {
     /// }
     /// ```
     pub fn configure(&self, config: Config) -> Result<(), BadConfig> {
-        match self.ask(Command::Configure(Box::new(config))) {
-            Some(Answer::BadConfig(bad)) => Err(bad),
-            Some(
-                Answer::Done
-                | Answer::Accepted(_)
-                | Answer::Refused(..)
-                | Answer::Cancelled(_)
-                | Answer::CameBack(_)
-                | Answer::BadEndpoints(_)
-                | Answer::Denied(_)
-                | Answer::Stale,
-            )
-            | None => Ok(()),
-        }
+        self.ask(Command::Configure(Box::new(config))).map_or(Ok(()), Answer::into_configured)
     }
 
     /// The settings as they are.

@@ -169,17 +169,7 @@ impl<P: Protocol> Client<P> {
     /// }
     /// ```
     pub fn cancel(&self, id: OpId) -> Option<P::Message> {
-        match self.shared().enter()?.command(Command::Cancel(id)) {
-            Answer::Cancelled(message) => message,
-            Answer::Done
-            | Answer::Accepted(_)
-            | Answer::Refused(..)
-            | Answer::CameBack(_)
-            | Answer::BadEndpoints(_)
-            | Answer::BadConfig(_)
-            | Answer::Denied(_)
-            | Answer::Stale => None,
-        }
+        self.shared().enter()?.command(Command::Cancel(id)).into_cancelled()
     }
 
     /// Dials now instead of waiting out the backoff; starts a stopped session again. Does nothing once the

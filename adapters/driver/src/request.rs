@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use steadfast::{
-    Answer, CallReply, Command, Dropped, LinkId, OpId, Outcome, Protocol, Refused, Rejected, Reply, RequestOptions, Why,
+    CallReply, Command, Dropped, LinkId, OpId, Outcome, Protocol, Refused, Rejected, Reply, RequestOptions, Why,
 };
 
 use crate::{
@@ -141,17 +141,7 @@ impl<P: Protocol> Client<P> {
     ) -> Result<OpId, (Why, Option<P::Message>)> {
         let reply = CallReply { link, call: call.clone(), answer: answer.map_err(Box::new) };
         let Some(mut turn) = self.shared().enter() else { return Err((Why::Stopped, reply.answer.ok())) };
-        match turn.command(Command::Reply(Box::new(reply))) {
-            Answer::Accepted(id) => Ok(id),
-            Answer::Refused(why, message) => Err((why, Some(message))),
-            Answer::Denied(why) => Err((why, None)),
-            Answer::Done
-            | Answer::Cancelled(_)
-            | Answer::CameBack(_)
-            | Answer::BadEndpoints(_)
-            | Answer::BadConfig(_)
-            | Answer::Stale => unreachable!("an answer is accepted or refused"),
-        }
+        turn.command(Command::Reply(Box::new(reply))).into_replied()
     }
 }
 

@@ -330,7 +330,7 @@ impl<P: Protocol> Turn<'_, P> {
             forget(answer);
             return Ok(id);
         }
-        accepted(answer)
+        answer.into_sent()
     }
 
     pub(crate) fn request(
@@ -338,7 +338,7 @@ impl<P: Protocol> Turn<'_, P> {
         message: P::Message,
         options: RequestOptions,
     ) -> Result<OpId, Refused<P::Message>> {
-        accepted(self.command(Command::Request { message, options: Box::new(options) }))
+        self.command(Command::Request { message, options: Box::new(options) }).into_sent()
     }
 
     fn leave(&mut self, within: Duration) {
@@ -379,18 +379,4 @@ impl<P: Protocol> fmt::Debug for Shared<P> {
 /// The refusal of a session whose driver has ended.
 pub(crate) fn gone<M>(message: M) -> Refused<M> {
     Refused { why: Why::Stopped, message }
-}
-
-fn accepted<M>(answer: Answer<M>) -> Result<OpId, Refused<M>> {
-    match answer {
-        Answer::Accepted(id) => Ok(id),
-        Answer::Refused(why, message) => Err(Refused { why, message }),
-        Answer::Done
-        | Answer::Cancelled(_)
-        | Answer::CameBack(_)
-        | Answer::BadEndpoints(_)
-        | Answer::BadConfig(_)
-        | Answer::Denied(_)
-        | Answer::Stale => unreachable!("what is to be sent is accepted or refused"),
-    }
 }

@@ -204,20 +204,7 @@ impl<P: Protocol> Client<P> {
 
 /// Nothing but the end of the driver or a denial says no.
 pub(crate) fn denied<M>(answer: Option<Answer<M>>) -> Result<(), Why> {
-    match answer {
-        None => Err(Why::Stopped),
-        Some(Answer::Denied(why)) => Err(why),
-        Some(
-            Answer::Done
-            | Answer::Accepted(_)
-            | Answer::Refused(..)
-            | Answer::Cancelled(_)
-            | Answer::CameBack(_)
-            | Answer::BadEndpoints(_)
-            | Answer::BadConfig(_)
-            | Answer::Stale,
-        ) => Ok(()),
-    }
+    answer.map_or(Err(Why::Stopped), Answer::into_topic)
 }
 
 impl<P: Protocol> Subscription<P> {
