@@ -1,5 +1,6 @@
 //! The pages for people say what the code does.
 
+mod adapters;
 mod brackets;
 #[cfg(feature = "json")]
 mod json;

@@ -1,33 +1,5 @@
 //! `steadfast` on async-std: a WebSocket session that holds.
-//!
-//! ```no_run
-//! use steadfast::Event;
-//! use steadfast_async_std::Item;
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # async_std::task::block_on(async {
-//! let (client, mut events, driver) = steadfast_async_std::connect("ws://127.0.0.1:9001/live").build()?;
-//! async_std::task::spawn(driver);
-//! client.send("hello")?; // at once, link or no link
-//! while let Some(item) = events.next().await {
-//!     match item {
-//!         Item::Event(Event::Message { message, .. }) => println!("{message:?}"),
-//!         Item::Event(Event::Phase(change)) => println!("{}", change.to),
-//!         Item::Error(error) => eprintln!("{error}"),
-//!         _ => {}
-//!     }
-//! }
-//! # Ok(())
-//! # })
-//! # }
-//! ```
-//!
-//! All that is said in [`Client`], [`Events`] and [`Driver`] holds for every runtime, and the names are the same in each
-//! adapter: to move from one to another, change the name of the package and how the driver is spawned. With the feature
-//! `tls` (on by default) it speaks `wss://`.
-//!
-//! async-std is discontinued (RUSTSEC-2025-0052): nobody mends it any more. This adapter is for programs that are on it
-//! still; a new one takes another adapter, such as `steadfast-smol`.
+#![cfg_attr(feature = "tls", doc = "", doc = include_str!("../README.md"))]
 
 mod net;
 

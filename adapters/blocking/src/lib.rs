@@ -1,27 +1,5 @@
-//! `steadfast` on plain threads: a WebSocket session that holds, without a runtime.
-//!
-//! ```no_run
-//! use std::time::Duration;
-//! use steadfast::SendOptions;
-//! use steadfast_blocking::{Drain, Recv, Wait, connect, spawn};
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (client, mut events, driver) = connect("ws://127.0.0.1:9001/live").build()?;
-//! let session = spawn(driver)?; // a thread of its own
-//! client.send("hello")?; // at once, link or no link
-//! let outcome = client.send_tracked("and this", SendOptions::default())?.wait();
-//! println!("{outcome:?}");
-//! while let Ok(Some(item)) = events.recv_timeout(Duration::from_secs(5)) {
-//!     println!("{item:?}");
-//! }
-//! client.close(Drain::within(Duration::from_secs(2))).wait();
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! The handle is that of every adapter. What is a future there is waited for with [`Wait`], what is a stream is read with
-//! [`Recv`]: both with a deadline if one is wanted. One thread keeps one session going ([`spawn`], [`run`]) or many
-//! ([`run_all`]); it sleeps in the system's poller, and wakes for its sockets, its timers and its handles alone.
+//! `steadfast` on plain threads: a WebSocket session that holds.
+#![cfg_attr(feature = "tls", doc = "", doc = include_str!("../README.md"))]
 
 mod run;
 mod wait;

@@ -1,30 +1,5 @@
 //! `steadfast` on smol: a WebSocket session that holds.
-//!
-//! ```no_run
-//! use steadfast::Event;
-//! use steadfast_smol::Item;
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # smol::block_on(async {
-//! let (client, mut events, driver) = steadfast_smol::connect("ws://127.0.0.1:9001/live").build()?;
-//! smol::spawn(driver).detach();
-//! client.send("hello")?; // at once, link or no link
-//! while let Some(item) = events.next().await {
-//!     match item {
-//!         Item::Event(Event::Message { message, .. }) => println!("{message:?}"),
-//!         Item::Event(Event::Phase(change)) => println!("{}", change.to),
-//!         Item::Error(error) => eprintln!("{error}"),
-//!         _ => {}
-//!     }
-//! }
-//! # Ok(())
-//! # })
-//! # }
-//! ```
-//!
-//! All that is said in [`Client`], [`Events`] and [`Driver`] holds for every runtime, and the names are the same in each
-//! adapter: to move from one to another, change the name of the package and how the driver is spawned. With the feature
-//! `tls` (on by default) it speaks `wss://`.
+#![cfg_attr(feature = "tls", doc = "", doc = include_str!("../README.md"))]
 
 mod net;
 

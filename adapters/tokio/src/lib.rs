@@ -1,54 +1,5 @@
 //! `steadfast` on tokio: a WebSocket session that holds.
-//!
-//! ```no_run
-//! use std::time::Duration;
-//! use steadfast::Event;
-//! use steadfast_tokio::{Drain, Item};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (client, mut events, driver) = steadfast_tokio::connect("ws://127.0.0.1:9001/live").build()?;
-//! tokio::spawn(driver);
-//! client.send("hello")?; // at once, link or no link
-//! while let Some(item) = events.next().await {
-//!     match item {
-//!         Item::Event(Event::Message { message, .. }) => println!("{message:?}"),
-//!         Item::Event(Event::Phase(change)) => println!("{}", change.to),
-//!         Item::Error(error) => eprintln!("{error}"),
-//!         _ => {}
-//!     }
-//! }
-//! client.close(Drain::within(Duration::from_secs(2))).await;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! All that is said there and in [`Client`], [`Events`] and [`Driver`] holds for every runtime. This package
-//! adds tokio's clock and timers, its streams, and a dialer for `ws://` and, with the feature `tls` (on by default),
-//! `wss://`.
-//!
-//! # TLS
-//!
-//! Whom the machine trusts is trusted, and nothing has to be set. [`Builder::trust`] changes that:
-//!
-//! ```
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # #[cfg(feature = "tls")] {
-//! # let made = rcgen::generate_simple_self_signed(["client.example".to_owned()])?;
-//! # let (company, chain, key) = (made.cert.pem(), made.cert.pem(), made.signing_key.serialize_pem());
-//! use steadfast_tokio::Trust;
-//!
-//! // The texts of PEM files: a root of our own, trusted as well, and a certificate to show to the server.
-//! let trust = Trust::platform().and(&company)?.identity(&chain, &key)?;
-//! let (client, events, driver) = steadfast_tokio::connect("wss://prices.example/live").trust(trust).build()?;
-//! # }
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! A server whose certificate is not accepted ends the session at once and says why
-//! ([`Cause::Tls`](steadfast::Cause::Tls)): no retry would change it. Everything else that can go wrong in TLS is tried
-//! again.
+#![cfg_attr(feature = "tls", doc = "", doc = include_str!("../README.md"))]
 
 mod io;
 mod net;

@@ -1,0 +1,49 @@
+//! What the pages of the adapters say of each other.
+
+use super::read;
+
+const ADAPTERS: [&str; 4] = ["tokio", "smol", "async-std", "blocking"];
+
+fn page(adapter: &str) -> String {
+    read(&format!("adapters/{adapter}/README.md"))
+}
+
+fn program(adapter: &str) -> String {
+    read(&format!("adapters/{adapter}/examples/orders_{}.rs", adapter.replace('-', "_")))
+}
+
+/// The text from there on.
+fn from<'a>(text: &'a str, there: &str) -> &'a str {
+    &text[text.find(there).unwrap_or_else(|| panic!("not there: {there}"))..]
+}
+
+#[test]
+fn between_adapters_the_program_differs_where_it_starts_and_nowhere_else() {
+    let tokio = program("tokio");
+    for adapter in ["smol", "async-std"] {
+        let there = "/// Comes back quickly";
+        assert_eq!(from(&program(adapter), there), from(&tokio, there), "{adapter}");
+    }
+    // There futures are waited for.
+    let there = "/// The server: where it is";
+    assert_eq!(from(&program("blocking"), there), from(&tokio, there));
+}
+
+#[test]
+fn each_page_has_the_same_parts_and_names_its_program() {
+    let parts = |page: &str| page.lines().filter(|line| line.starts_with("## ")).map(str::to_owned).collect::<Vec<_>>();
+    let table = |page: &str| page.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect::<Vec<_>>();
+    let first = page("tokio");
+    for adapter in ADAPTERS {
+        let page = page(adapter);
+        assert_eq!((parts(&page), table(&page)), (parts(&first), table(&first)), "{adapter}");
+        assert!(page.contains(&format!("orders_{}", adapter.replace('-', "_"))), "{adapter}");
+    }
+}
+
+#[test]
+fn the_discontinued_runtime_is_called_so_wherever_it_is_offered() {
+    for page in [page("async-std"), program("async-std"), read("README.md")] {
+        assert!(page.contains("RUSTSEC-2025-0052"));
+    }
+}
