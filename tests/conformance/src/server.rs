@@ -24,7 +24,7 @@ pub(crate) struct Server {
 }
 
 /// A network that is nobody else's.
-fn own_address() -> IpAddr {
+pub(crate) fn own_address() -> IpAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0x0100);
     if cfg!(target_os = "linux") {
         let [high, low] = NEXT.fetch_add(1, Relaxed).to_be_bytes();

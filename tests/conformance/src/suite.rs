@@ -12,6 +12,7 @@ mod adapters;
 mod app;
 mod auto_traits;
 mod pipe;
+mod process;
 mod runner;
 mod scenarios;
 mod secure;

@@ -4,6 +4,7 @@ mod asking;
 mod closing;
 mod dialing;
 mod dropping;
+mod foreign;
 mod hosting;
 mod living;
 mod many;
@@ -24,6 +25,10 @@ macro_rules! list {
 }
 
 pub(crate) fn all<A: Adapter>() -> Vec<Scenario<A>> {
+    [own(), foreign::all()].concat()
+}
+
+fn own<A: Adapter>() -> Vec<Scenario<A>> {
     list! {
         dialing:
             it_goes_online_and_says_so
