@@ -12,7 +12,7 @@ use std::{
 use crate::{runner::skip, server::own_address};
 
 /// How those begin who say that what they need is not installed.
-const MISSING: [&str; 3] = ["No module named", "Cannot find module", "cannot import name"];
+const MISSING: [&str; 4] = ["No module named", "Cannot find module", "cannot import name", "command not found"];
 
 /// A file of the project's.
 pub(crate) fn file(path: &str) -> PathBuf {

@@ -24,6 +24,11 @@ impl Job {
         format!("{}::{}", self.adapter, self.scenario)
     }
 
+    /// Those that play hundreds of links one after the other.
+    fn is_long(&self) -> bool {
+        self.scenario.starts_with("autobahn::")
+    }
+
     /// Those that measure the whole process.
     fn is_alone(&self) -> bool {
         self.scenario.starts_with("many::")
@@ -50,8 +55,9 @@ impl End {
     }
 }
 
-/// How long a scenario may take.
+/// How long a scenario may take, and one that is made of many.
 const WATCHDOG: Duration = Duration::from_secs(60);
+const LONG_WATCHDOG: Duration = Duration::from_secs(300);
 /// How many run at a time. Most of them wait most of the time.
 const AT_ONCE: usize = 8;
 /// What a host panics with on purpose: nobody needs to read of that.
@@ -144,11 +150,12 @@ fn watched(job: &Job) -> End {
         let _ = done.send(());
     });
     let playing = playing.expect("a thread");
-    match over.recv_timeout(WATCHDOG) {
+    let limit = if job.is_long() { LONG_WATCHDOG } else { WATCHDOG };
+    match over.recv_timeout(limit) {
         Ok(()) => End::Passed(began.elapsed()),
         Err(mpsc::RecvTimeoutError::Disconnected) => playing.join().map_or_else(End::of_panic, |()| End::Failed),
         Err(mpsc::RecvTimeoutError::Timeout) => {
-            eprintln!("{} is not over after {WATCHDOG:?}", job.name());
+            eprintln!("{} is not over after {limit:?}", job.name());
             End::Hung
         }
     }

@@ -1,6 +1,7 @@
 //! The scenarios, and the list of them.
 
 mod asking;
+mod autobahn;
 mod closing;
 mod dialing;
 mod dropping;
@@ -246,5 +247,11 @@ fn own<A: Adapter>() -> Vec<Scenario<A>> {
         many:
             a_thousand_sessions_are_bounded_in_memory
             a_thousand_sessions_come_back_after_a_restart;
+        autobahn:
+            framing
+            utf_8
+            closing
+            limits
+            compression;
     }
 }
