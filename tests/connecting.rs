@@ -530,12 +530,28 @@ type Way = fn(&mut Talk);
 #[test]
 fn whoever_leaves_before_the_server_does_comes_back_when_it_said_unless_it_goes_elsewhere() {
     let idle = config(|config| config.connect.idle_close = seconds(300));
-    let ways: [(Way, bool); 3] = [
+    let ways: [(Way, bool); 5] = [
         (
             |talk| {
                 talk.command(Command::Suspend);
                 talk.closed();
                 talk.command(Command::Resume);
+            },
+            true,
+        ),
+        (
+            |talk| {
+                talk.command(Command::Stop);
+                talk.closed();
+                talk.command(Command::Connect);
+            },
+            true,
+        ),
+        (
+            |talk| {
+                talk.command(Command::Drain { within: seconds(2) });
+                talk.closed();
+                talk.command(Command::Connect);
             },
             true,
         ),
@@ -780,6 +796,21 @@ fn what_the_server_asked_for_outlives_a_stop() {
         talk.command(command);
         talk.until_dialled();
         assert!((at(least)..=at(most)).contains(&talk.now), "{}", talk.now);
+    }
+}
+
+/// A host that connects again whenever a session has given up is a storm else, for a server that has asked for an hour.
+#[test]
+fn what_the_server_asked_for_outlives_giving_up() {
+    for (command, waits) in [(Command::Connect, true), (Command::ConnectNow, false)] {
+        let mut talk = Talk::new(config(|config| config.retry.max_attempts = Some(1)));
+        talk.command(Command::Connect);
+        let since = talk.now;
+        talk.down(busy(hours(1)));
+        assert_eq!((talk.phase(), talk.session.next_deadline()), (Phase::Stopped(StopCause::Failed), None));
+        talk.command(command);
+        talk.until_dialled();
+        assert_eq!(talk.now.since(since) >= hours(1), waits, "{:?}", talk.now.since(since));
     }
 }
 

@@ -24,8 +24,8 @@ pub enum Command<M, T = Never> {
     /// Stop. What has not left is dropped, the link is closed politely; what is with the transport has
     /// until `Config::close_timeout` to be written. With [`Config::keep_on_stop`](super::Config::keep_on_stop) nothing is
     /// dropped: what has not left, and what is not acknowledged, waits for the next connect command, and has no outcome
-    /// until then. A stop ends [`Suspend`](Self::Suspend) too. A wait that the server has asked for is not ended by it:
-    /// [`Connect`](Self::Connect) keeps it, [`ConnectNow`](Self::ConnectNow) does not.
+    /// until then. A stop ends [`Suspend`](Self::Suspend) too. A wait that the server has asked for is ended neither by it
+    /// nor by giving up: [`Connect`](Self::Connect) keeps it, [`ConnectNow`](Self::ConnectNow) does not.
     Stop,
     /// Accept nothing more, send what was accepted, wait for its acknowledgements, then stop; after
     /// `within` stop in any case. In a session that is suspended nothing can be sent, and it stops when its link has

@@ -100,7 +100,9 @@ impl<P: Protocol> Session<P> {
         }
         self.wants.end = Some(End { at_once: true, ..end });
         if self.link.is_some() {
-            return self.leave(now, CloseCode::NORMAL, Text::default(), out);
+            let asked = self.comeback();
+            self.leave(now, CloseCode::NORMAL, Text::default(), out);
+            return self.stay_away(now, asked);
         }
         if self.leaving.is_none() {
             self.stop(end.cause, out);

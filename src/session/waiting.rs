@@ -55,6 +55,10 @@ impl<P: Protocol> Session<P> {
 
     /// The wait before the next attempt begins, or nothing more is tried.
     pub(super) fn schedule(&mut self, now: Timestamp, recovery: Recovery, wait: Option<Duration>, round: Round) {
+        if recovery == Recovery::Fatal {
+            // Whoever connects again finds a server that still wants to be left alone.
+            self.stay_away(now, wait);
+        }
         self.network.on_failed();
         let (policy, rng) = (&self.config.retry, &mut self.rng);
         let delay = match (recovery, wait) {
@@ -70,7 +74,12 @@ impl<P: Protocol> Session<P> {
         self.facts.is_asked = wait.is_some() || matches!(recovery, Recovery::RetryAfter(_));
     }
 
-    /// The server wants us back after so long, by its own word: that holds for those who leave before it does, too.
+    /// How long the server of the present link wants us away, by its own word.
+    pub(super) fn comeback(&self) -> Option<Duration> {
+        self.link.as_ref().and_then(|link| link.comeback.wait())
+    }
+
+    /// The server wants us back after so long: that holds for those who leave before it does, and for those who give up, too.
     pub(super) fn stay_away(&mut self, now: Timestamp, asked: Option<Duration>) {
         let Some(asked) = asked else { return };
         let delay = directed(asked, &self.config.retry, &mut self.rng);
