@@ -511,6 +511,23 @@ fn when_all_endpoints_are_busy_the_first_that_will_have_us_back_is_waited_for() 
     assert_eq!(talk.dialled().last(), Some(&"ws://b"));
 }
 
+/// b takes the place of c in the list, and of the two that are left a has asked for an hour.
+#[test]
+fn a_new_list_leads_nobody_to_an_endpoint_that_is_busy() {
+    for (list, expected) in [(["ws://a", "ws://c"], "ws://c"), (["ws://a", "ws://a"], "ws://a")] {
+        let mut talk = Talk::new(Config::default());
+        talk.endpoints(&["ws://a", "ws://b"], Queued::GoAlong);
+        talk.command(Command::Connect);
+        let since = talk.now;
+        talk.down(busy(hours(1)));
+        talk.until_dialled();
+        talk.endpoints(&list, Queued::GoAlong);
+        talk.until_dialled();
+        assert_eq!(talk.dialled(), ["ws://a", "ws://b", expected]);
+        assert_eq!(talk.now.since(since) >= hours(1), expected == "ws://a", "{:?}", talk.now.since(since));
+    }
+}
+
 /// A server that goes down says it twice: when to come back, and then where.
 #[test]
 fn a_goodbye_without_a_time_takes_back_no_time_that_was_said() {

@@ -76,8 +76,8 @@ impl Round {
 pub(crate) enum Destination {
     /// Its endpoint is still one of ours.
     Kept,
-    /// It leads where we are no longer to be.
-    Gone,
+    /// It leads where we are no longer to be. All of ours want us away until then, if there is such a time.
+    Gone(Option<Timestamp>),
 }
 
 /// Why a list of endpoints is not taken. It says what to do about it.
@@ -199,13 +199,13 @@ impl Endpoints {
         follows
     }
 
-    /// Another list, tried from the present endpoint on if that is still in it, else from the one that was good. What
-    /// a server named before is forgotten: the application knows better.
+    /// Another list, tried from the present endpoint on if that is still in it, else from the one that was good or the first
+    /// after it that does not want us away. What a server named before is forgotten: the application knows better.
     ///
     /// # Errors
     ///
     /// What is wrong with the list; then nothing has changed.
-    pub(crate) fn set(&mut self, list: Vec<Text>) -> Result<Destination, BadEndpoints> {
+    pub(crate) fn set(&mut self, now: Timestamp, list: Vec<Text>) -> Result<Destination, BadEndpoints> {
         check(&list)?;
         let mut new: Vec<Endpoint> = list.into_iter().map(Some).collect();
         if new.is_empty() {
@@ -222,7 +222,7 @@ impl Endpoints {
         let busy = new.iter().map(|endpoint| was_at(endpoint).and_then(|at| self.busy[at])).collect();
         let (holds, good) = (self.holds && kept.is_some(), self.good.take());
         *self = Self { list: new, busy, at, holds, good, ..Self::default() };
-        Ok(if kept.is_some() { Destination::Kept } else { Destination::Gone })
+        Ok(if kept.is_some() { Destination::Kept } else { Destination::Gone(self.pass_over(now)) })
     }
 
     /// The endpoint of the present link, or of the last one, as it stands in the list; `None` is the dialer's own.
@@ -296,7 +296,7 @@ mod tests {
 
     fn endpoints(list: &[&str]) -> Endpoints {
         let mut endpoints = Endpoints::default();
-        endpoints.set(texts(list)).expect("a list of the test's own");
+        endpoints.set(Timestamp::ZERO, texts(list)).expect("a list of the test's own");
         endpoints
     }
 
@@ -442,15 +442,15 @@ mod tests {
     fn a_new_list_keeps_the_present_endpoint_if_it_can() {
         for (list, destination, walked) in [
             (&["c", "b"][..], Destination::Kept, "b c|b c|"),
-            (&["c", "d"], Destination::Gone, "c d|c d|c "),
+            (&["c", "d"], Destination::Gone(None), "c d|c d|c "),
             (&["d", "b", "c"], Destination::Kept, "b c d|b "),
-            (&[], Destination::Gone, "own|own|own|own|own|"),
+            (&[], Destination::Gone(None), "own|own|own|own|own|"),
         ] {
             let mut endpoints = endpoints(&["a", "b"]);
             walk(&mut endpoints, 1);
             next(&mut endpoints);
             endpoints.on_stable();
-            assert_eq!(endpoints.set(texts(list)), Ok(destination), "{list:?}");
+            assert_eq!(endpoints.set(Timestamp::ZERO, texts(list)), Ok(destination), "{list:?}");
             if destination == Destination::Kept {
                 assert_eq!(failed(&mut endpoints), Round::Over);
             }
@@ -466,9 +466,22 @@ mod tests {
         endpoints.on_stable();
         assert_eq!(failed(&mut endpoints), Round::Over);
         assert_eq!(walk(&mut endpoints, 1), "a ");
-        assert_eq!(endpoints.set(texts(&["x"])), Ok(Destination::Gone));
-        assert_eq!(endpoints.set(texts(&["y", "a"])), Ok(Destination::Gone));
+        assert_eq!(endpoints.set(Timestamp::ZERO, texts(&["x"])), Ok(Destination::Gone(None)));
+        assert_eq!(endpoints.set(Timestamp::ZERO, texts(&["y", "a"])), Ok(Destination::Gone(None)));
         assert_eq!(walk(&mut endpoints, 2), "a y|");
+    }
+
+    /// What an endpoint has asked for holds as long as it is in the list.
+    #[test]
+    fn in_a_new_list_too_those_that_want_us_away_are_passed_over() {
+        let until = Timestamp::from_millis(3_600_000);
+        for (list, held, walked) in [(&["a", "c"][..], None, "c|"), (&["a"], Some(until), "a|")] {
+            let mut endpoints = endpoints(&["a", "b"]);
+            next(&mut endpoints);
+            endpoints.on_failed(Timestamp::ZERO, Some(until));
+            assert_eq!(endpoints.set(Timestamp::ZERO, texts(list)), Ok(Destination::Gone(held)), "{list:?}");
+            assert_eq!(walk(&mut endpoints, 1), walked, "{list:?}");
+        }
     }
 
     /// A host that sets its list again and again must not get around the backoff.
@@ -477,7 +490,7 @@ mod tests {
         let mut endpoints = endpoints(&["a", "b"]);
         walk(&mut endpoints, 1);
         let before = endpoints.clone();
-        assert_eq!(endpoints.set(texts(&["a", "b"])), Ok(Destination::Kept));
+        assert_eq!(endpoints.set(Timestamp::ZERO, texts(&["a", "b"])), Ok(Destination::Kept));
         assert_eq!(endpoints, before);
     }
 
@@ -490,7 +503,7 @@ mod tests {
             (texts(&["a", &long]), BadEndpoints::TooLong),
             (texts(&["a", ""]), BadEndpoints::Empty),
         ] {
-            assert_eq!(endpoints.set(list), Err(bad));
+            assert_eq!(endpoints.set(Timestamp::ZERO, list), Err(bad));
             assert!(bad.to_string().contains(": "), "{bad} says what to do");
         }
         assert_eq!(walk(&mut endpoints, 1), "a|", "nothing has changed");
@@ -570,7 +583,7 @@ mod tests {
         let mut endpoints = endpoints(&["a", "b"]);
         assert_eq!(fail(&mut endpoints, 0, Some(3_600)).1, Round::GoesOn);
         next(&mut endpoints);
-        endpoints.set(texts(&["c", "b", "a"])).expect("sound");
+        endpoints.set(Timestamp::ZERO, texts(&["c", "b", "a"])).expect("sound");
         assert_eq!(walk(&mut endpoints, 3), "b c|b ");
     }
 }

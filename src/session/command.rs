@@ -49,7 +49,7 @@ pub enum Command<M, T = Never> {
     /// Take all messages back that have not left: [`Answer::CameBack`]. They end cancelled.
     TakeQueued,
     /// From now on dial these, in turn; an empty list is the dialer's own endpoint. If the present one is not among them,
-    /// its link is left politely, and the first of them is dialed when it has gone. Answered with
+    /// its link is left politely, and the first of them that has not asked us to stay away is dialed when it has gone. Answered with
     /// [`Answer::BadEndpoints`] if the list is refused.
     Endpoints {
         /// The addresses: at most 64, each of at most 2,048 bytes. `{client_id}` stands for the client id.
@@ -229,7 +229,7 @@ impl<P: Protocol> Session<P> {
             Command::Send { message, options } => return self.accept(now, message, options, out),
             Command::Cancel(id) => return Answer::Cancelled(self.take_back(id, out)),
             Command::TakeQueued => return Answer::CameBack(self.take_all_back(out)),
-            Command::Endpoints { list, queued } => return self.on_endpoints(list, queued, out),
+            Command::Endpoints { list, queued } => return self.on_endpoints(now, list, queued, out),
             Command::NetworkLost => self.on_network_lost(now),
             Command::NetworkBack => self.on_network_back(now),
             Command::Suspend => self.network.suspend(true),

@@ -32,15 +32,22 @@ impl<P: Protocol> Session<P> {
 
     /// Another list of endpoints. Where the present one is not in it, the link is left, and what waits goes along or
     /// comes back.
-    pub(super) fn on_endpoints(&mut self, list: Vec<Text>, queued: Queued, out: &mut Actions<P>) -> Answer<P::Message> {
-        match (self.endpoints.set(list), queued) {
-            (Err(bad), _) => return Answer::BadEndpoints(bad),
-            (Ok(Destination::Kept), _) => return Answer::Done,
-            (Ok(Destination::Gone), _) => {}
-        }
+    pub(super) fn on_endpoints(
+        &mut self,
+        now: Timestamp,
+        list: Vec<Text>,
+        queued: Queued,
+        out: &mut Actions<P>,
+    ) -> Answer<P::Message> {
+        let busy = match self.endpoints.set(now, list) {
+            Err(bad) => return Answer::BadEndpoints(bad),
+            Ok(Destination::Kept) => return Answer::Done,
+            Ok(Destination::Gone(busy)) => busy,
+        };
         self.wants.elsewhere = true;
-        // Whoever asked us to wait is not asked again.
+        // Whoever asked us to wait is not asked again, unless there is nobody else.
         (self.facts.retry_at, self.facts.is_asked) = (None, false);
+        self.stay_away(now, busy.map(|until| until.since(now)));
         match queued {
             Queued::GoAlong => Answer::Done,
             Queued::ComeBack => {
@@ -98,7 +105,7 @@ impl<P: Protocol> Session<P> {
         let asks = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Asking(_)));
         let held = asks && self.network.holds(now);
         if elsewhere || held || self.network.is_suspended() || self.activity.is_asleep() {
-            let asked = self.link.as_ref().and_then(|link| link.comeback.wait()).filter(|_| !elsewhere);
+            let asked = self.comeback().filter(|_| !elsewhere);
             self.leave(now, CloseCode::NORMAL, Text::default(), out);
             self.stay_away(now, asked);
             if self.wants_link() {

@@ -244,7 +244,7 @@ impl<P: Protocol> Session<P> {
     ///
     /// What is wrong with the list.
     pub fn with_endpoints(mut self, list: Vec<Text>) -> Result<Self, BadEndpoints> {
-        self.endpoints.set(list)?;
+        self.endpoints.set(self.last_now, list)?;
         Ok(self)
     }
 
