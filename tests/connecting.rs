@@ -943,6 +943,24 @@ fn a_driver_that_is_an_hour_late_kills_nothing() {
     assert_eq!(talk.phase(), Phase::Online);
 }
 
+/// The application is slow, and so the answer to the login is not read: neither is the server late.
+#[test]
+fn while_nobody_reads_no_login_and_no_greeting_is_late() {
+    let login = Toy::default();
+    for toy in [login, Toy { hello: true, ..login }] {
+        let mut talk = Talk::with(toy, Config::default());
+        talk.command(Command::Connect);
+        talk.report(Report::Up(Box::default()));
+        talk.report(Report::Paused);
+        talk.wait(hours(1));
+        assert_eq!(talk.phase(), Phase::Authenticating);
+        talk.report(Report::Resumed);
+        assert_eq!(talk.session.next_deadline(), talk.now.after(seconds(10)), "it has as long as one that begins now");
+        talk.wait(seconds(12));
+        assert_ne!(talk.phase(), Phase::Authenticating);
+    }
+}
+
 #[test]
 fn a_question_that_was_slept_through_may_still_be_answered() {
     let fail_fast = config(|config| {

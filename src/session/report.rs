@@ -104,7 +104,8 @@ impl<P: Protocol> Session<P> {
 
     /// The driver reads no longer, or again. A link that is not online yet remembers it.
     fn on_held_back(&mut self, now: Timestamp, place: Place, paused: bool) {
-        let timeout = self.config.subscriptions.answer_timeout;
+        let (greeting, login) = (self.config.greeting_timeout, self.config.login_timeout);
+        let answer = self.config.subscriptions.answer_timeout;
         let Some(link) = self.slot(place) else { return };
         link.paused = paused;
         if let Some(heartbeat) = link.heartbeat() {
@@ -112,7 +113,11 @@ impl<P: Protocol> Session<P> {
         }
         if !paused {
             // Nobody could hear the answers.
-            link.topics.put_off(now.after(timeout));
+            link.topics.put_off(now.after(answer));
+            if let Stage::LoggingIn(under_way) = &mut link.stage {
+                let timeout = if under_way.waits_for_greeting() { greeting } else { login };
+                *under_way.deadline_mut() = now.after(timeout);
+            }
         }
     }
 

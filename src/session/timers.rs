@@ -115,9 +115,12 @@ impl<P: Protocol> Session<P> {
     /// Those of the present link.
     #[inline]
     fn link_timers(&self) -> LinkTimers {
+        let paused = self.link.as_ref().is_some_and(|link| link.paused);
         match self.link.as_ref().map(|link| &link.stage) {
             Some(Stage::Asking(ask)) => ((Timer::Ask, ask.deadline()), None, None, None),
             Some(Stage::Dialing { deadline }) => ((Timer::Connect, *deadline), None, None, None),
+            // While nobody reads, nobody is late.
+            Some(Stage::LoggingIn(_)) if paused => ((Timer::Login, None), None, None, None),
             Some(Stage::LoggingIn(login)) => ((Timer::Login, login.deadline()), None, None, None),
             Some(Stage::Online { heartbeat, stable_at, refresh, .. }) => {
                 let refresh = refresh.as_ref().and_then(|refresh| refresh.deadline());
