@@ -86,6 +86,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod address;
 mod error;
 mod frame;
 mod machine;
@@ -103,6 +104,7 @@ pub mod trace;
 #[cfg(any(feature = "serde", test))]
 mod written;
 
+pub use address::shown_address;
 pub use error::{
     Cause, Code, Codes, Error, ErrorPolicy, HttpAnswer, Kind, Match, Occasion, Recovery, Refused, Rejected, Remedy,
     Row, Stage, Unfit, Why, error_table,

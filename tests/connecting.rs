@@ -511,7 +511,24 @@ fn when_all_endpoints_are_busy_the_first_that_will_have_us_back_is_waited_for() 
     assert_eq!(talk.dialled().last(), Some(&"ws://b"));
 }
 
-/// b takes the place of c in the list, and of the two that are left a has asked for an hour.
+/// It may hold a password, or a token in its query.
+#[test]
+fn of_an_endpoint_no_credential_is_printed() {
+    let mut talk = Talk::new(Config::default());
+    let list = vec!["wss://user:hunter2@a/path?token=hunter2".into()];
+    let command = Command::Endpoints { list, queued: Queued::GoAlong };
+    let mut shown = format!("{command:?}");
+    talk.command(command);
+    talk.command(Command::Connect);
+    shown += &format!("{:?}", talk.said);
+    talk.online();
+    talk.wait(seconds(10));
+    let session = talk.session.machine();
+    shown += &format!("{session:?} {:?} {:?}", session.health(talk.now), session.save(|_| None));
+    assert!(shown.matches("wss://..@a/path?..").count() == 3 && !shown.contains("hunter2"), "{shown}");
+}
+
+/// c takes the place of b in the list, and a has asked for an hour.
 #[test]
 fn a_new_list_leads_nobody_to_an_endpoint_that_is_busy() {
     for (list, expected) in [(["ws://a", "ws://c"], "ws://c"), (["ws://a", "ws://a"], "ws://a")] {

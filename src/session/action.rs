@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{Outcome, Reply, TopicNews};
 use crate::{
     AskWhy, Blame, CloseCode, Complaint, Error, Frame, GoAway, Level, Limit, Mark, Rejected, Resumed, Secret, Text,
-    Timestamp,
+    Timestamp, shown_address,
 };
 
 /// The number of an attempt to connect, and of the link that may come of it. Never used twice in a
@@ -116,7 +116,7 @@ impl<I: fmt::Debug, T: fmt::Debug> fmt::Debug for Action<I, T> {
 }
 
 /// What is needed to dial.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Attempt {
@@ -133,6 +133,21 @@ pub struct Attempt {
     /// The credential, if it is to be used at the dial: see [`CredentialUse`](super::CredentialUse). It belongs into a
     /// header, and never into an address.
     pub credential: Option<Secret>,
+}
+
+/// Shows everything but what may be a credential.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { link, attempt, endpoint, subprotocols, max_message, credential } = self;
+        f.debug_struct("Attempt")
+            .field("link", link)
+            .field("attempt", attempt)
+            .field("endpoint", &endpoint.as_ref().map(|endpoint| shown_address(endpoint.as_str())))
+            .field("subprotocols", subprotocols)
+            .field("max_message", max_message)
+            .field("credential", credential)
+            .finish()
+    }
 }
 
 impl Attempt {

@@ -6,7 +6,7 @@ use core::{fmt, time::Duration};
 use bytes::Bytes;
 
 use super::{Actions, Answer, Config, End, LinkId, RequestOptions, SendOptions, Session, StopCause, SubscribeOptions};
-use crate::{Frame, Never, OpId, Protocol, Rejected, Secret, Text, Timestamp, Why};
+use crate::{Frame, Never, OpId, Protocol, Rejected, Secret, Text, Timestamp, Why, shown_address};
 
 /// What the application wants. Every command is legal in every phase. `M` is a message of the protocol, `T` a topic.
 #[derive(Clone, PartialEq, Eq)]
@@ -152,7 +152,7 @@ pub enum Queued {
     ComeBack,
 }
 
-/// Shows everything but a message that is secret.
+/// Shows everything but a message that is secret, and what may be a credential.
 impl<M: fmt::Debug, T: fmt::Debug> fmt::Debug for Command<M, T> {
     // A table: an arm for each command.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,7 +174,8 @@ impl<M: fmt::Debug, T: fmt::Debug> fmt::Debug for Command<M, T> {
                 f.debug_struct("Credential").field("ask", ask).field("answer", answer).finish()
             }
             Self::Endpoints { list, queued } => {
-                f.debug_struct("Endpoints").field("list", list).field("queued", queued).finish()
+                let list: Vec<_> = list.iter().map(|address| shown_address(address.as_str())).collect();
+                f.debug_struct("Endpoints").field("list", &list).field("queued", queued).finish()
             }
             Self::NetworkLost => f.write_str("NetworkLost"),
             Self::NetworkBack => f.write_str("NetworkBack"),

@@ -5,7 +5,7 @@ use core::{fmt, num::NonZeroU32};
 
 use bytes::{BufMut, Bytes};
 
-use crate::{OpId, Rng, Text, Timestamp};
+use crate::{OpId, Rng, Text, Timestamp, shown_address};
 
 /// What a session remembers beyond its process: how its last attempts went, where and who it was, what its protocol
 /// wants to know again, and, if it was asked to, the messages that have not ended.
@@ -303,7 +303,7 @@ impl fmt::Debug for Keepsake {
             .field("failures", &self.failures)
             .field("retry_at", &self.retry_at)
             .field("is_asked", &self.is_asked)
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.endpoint.as_ref().map(|endpoint| shown_address(endpoint.as_str())))
             .field("client_id", &self.client_id)
             .field("last_op", &self.last_op)
             .field("protocol_bytes", &self.protocol.as_ref().map(Bytes::len))

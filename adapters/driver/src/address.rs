@@ -5,7 +5,7 @@ mod moved;
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
-use steadfast::{Cause, Text};
+use steadfast::{Cause, Text, shown_address};
 
 use crate::userinfo::Userinfo;
 
@@ -184,17 +184,8 @@ impl std::error::Error for BadAddress {}
 impl BadAddress {
     /// Why this endpoint cannot be dialed.
     pub(crate) fn at(self, endpoint: &str) -> Cause {
-        Cause::Impossible(Text::from(format!("endpoint {}: {self}", shown(endpoint))))
+        Cause::Impossible(Text::from(format!("endpoint {}: {self}", shown_address(endpoint))))
     }
-}
-
-/// A URL, good or bad, without what may be a credential: what stands before an `@`, and the query.
-pub(crate) fn shown(url: &str) -> String {
-    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + "://".len()));
-    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("..@", rest));
-    let cut = rest.find(['?', '#']).map_or(rest.len(), |at| at + 1);
-    let dots = if cut < rest.len() { ".." } else { "" };
-    format!("{scheme}{user}{}{dots}", &rest[..cut])
 }
 
 fn is_secure(scheme: &str) -> Result<bool, BadAddress> {

@@ -2,7 +2,7 @@
 
 use steadfast::{
     Action, Attempt, Change, CloseCode, Dropped, Error, Event, GaveUp, LinkId, OpId, Outcome, Phase, Recovery,
-    StopCause, Text, Timestamp,
+    StopCause, Text, Timestamp, shown_address,
 };
 use tracing::{
     Level, debug, enabled, error,
@@ -10,7 +10,7 @@ use tracing::{
     info, trace, warn,
 };
 
-use crate::{Ask, address::shown, ticket::is_good};
+use crate::{Ask, ticket::is_good};
 
 /// The target of all that is said.
 const TARGET: &str = "steadfast";
@@ -26,7 +26,7 @@ pub(crate) fn queued(id: OpId) {
 }
 
 pub(crate) fn connect(attempt: &Attempt) {
-    let endpoint = attempt.endpoint.as_ref().map(|endpoint| display(shown(endpoint.as_str())));
+    let endpoint = attempt.endpoint.as_ref().map(|endpoint| display(shown_address(endpoint.as_str())));
     debug!(target: TARGET, link = %attempt.link, attempt = attempt.attempt, endpoint, "connecting");
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn reconnect_after(at: Timestamp, attempt: u64, error: u64) {
 
 /// There is another list of endpoints.
 pub(crate) fn endpoints(list: &[Text]) {
-    let list: Vec<_> = list.iter().map(|endpoint| shown(endpoint.as_str())).collect();
+    let list: Vec<_> = list.iter().map(|endpoint| shown_address(endpoint.as_str())).collect();
     debug!(target: TARGET, ?list, "endpoints");
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn event<I, T>(event: &Event<I, T>) {
             Err(outcome) => outcome_of(reply.id, outcome, reply.label.as_ref()),
         }
     } else if let Event::GoingAway(away) = event {
-        let address = away.address.as_ref().map(|address| display(shown(address.as_str())));
+        let address = away.address.as_ref().map(|address| display(shown_address(address.as_str())));
         info!(target: TARGET, reason = %away.reason, comeback = ?away.comeback, address, "the server goes away");
     } else if let Event::Bad(complaint) = event {
         warn!(target: TARGET, "the peer makes no sense: {complaint}");
