@@ -622,6 +622,26 @@ fn whoever_leaves_before_the_server_does_comes_back_when_it_said_unless_it_goes_
     }
 }
 
+/// Its goodbye and ours cross.
+#[test]
+fn a_link_that_is_left_may_still_say_when_the_server_wants_us_back() {
+    for (elsewhere, waits) in [(false, true), (true, false)] {
+        let mut talk = Talk::connected(Config::default());
+        let since = talk.now;
+        talk.command(Command::Suspend);
+        if elsewhere {
+            talk.endpoints(&["ws://other"], Queued::GoAlong);
+        }
+        talk.hear("away 3600000 deploy");
+        talk.closed();
+        talk.command(Command::Resume);
+        if talk.dials.len() == 1 {
+            talk.until_dialled();
+        }
+        assert_eq!(talk.now.since(since) >= hours(1), waits, "{:?}", talk.now.since(since));
+    }
+}
+
 #[test]
 fn the_hosts_verdict_comes_before_what_the_server_said_when_it_went() {
     let mut talk = Talk::connected(Config::default());

@@ -1,11 +1,10 @@
 //! What the host knows and the session cannot see: its network, its sleep, where the peer is, what has been set.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::mem;
 
 use super::{Actions, Answer, Config, Dropped, OpId, Queued, Session, Stage, can_compare, tell};
 use crate::{
-    CloseCode, Protocol, Text, Timestamp,
+    Protocol, Text, Timestamp,
     part::{Activity, Destination},
 };
 
@@ -44,10 +43,10 @@ impl<P: Protocol> Session<P> {
             Ok(Destination::Kept) => return Answer::Done,
             Ok(Destination::Gone(busy)) => busy,
         };
-        self.wants.elsewhere = true;
         // Whoever asked us to wait is not asked again, unless there is nobody else.
         (self.facts.retry_at, self.facts.is_asked) = (None, false);
         self.stay_away(now, busy.map(|until| until.since(now)));
+        self.wants.elsewhere = true;
         match queued {
             Queued::GoAlong => Answer::Done,
             Queued::ComeBack => {
@@ -100,14 +99,12 @@ impl<P: Protocol> Session<P> {
 
     /// Whether the present link is not wanted any more, though the session is: it is left, and perhaps comes back.
     pub(super) fn leave_if_unwanted(&mut self, now: Timestamp, out: &mut Actions<P>) {
-        let elsewhere = mem::take(&mut self.wants.elsewhere);
+        let elsewhere = self.wants.elsewhere && self.link.is_some();
         // While the host is asked for a credential nothing has been dialed yet.
         let asks = self.link.as_ref().is_some_and(|link| matches!(link.stage, Stage::Asking(_)));
         let held = asks && self.network.holds(now);
         if elsewhere || held || self.network.is_suspended() || self.activity.is_asleep() {
-            let asked = self.comeback().filter(|_| !elsewhere);
-            self.leave(now, CloseCode::NORMAL, Text::default(), out);
-            self.stay_away(now, asked);
+            self.leave_for_now(now, out);
             if self.wants_link() {
                 self.look_at_patience(now);
             }

@@ -123,7 +123,7 @@ impl<P: Protocol> Session<P> {
             Heard::Ping(payload) => self.on_ping(id, payload),
             Heard::Pong => self.on_pong(now, id, None),
             Heard::GoAway(asked) => {
-                self.on_going_away(id, &asked);
+                self.on_going_away(now, id, &asked);
                 out.push(Action::Emit(Event::GoingAway(asked)));
             }
             Heard::Trouble(trouble) => self.on_trouble(now, id, trouble, out),
@@ -145,8 +145,11 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    fn on_going_away(&mut self, id: LinkId, asked: &GoAway) {
-        let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+    fn on_going_away(&mut self, now: Timestamp, id: LinkId, asked: &GoAway) {
+        let Some(link) = self.link.as_mut().filter(|link| link.id == id) else {
+            // It is being left, and has heard nothing of that when it said so.
+            return self.stay_away(now, asked.comeback.wait());
+        };
         // Said again without a time, it takes back nothing.
         link.comeback = link.comeback.max(asked.comeback);
         if let Some(address) = asked.address.as_ref().filter(|_| self.config.connect.follow_goaway) {

@@ -60,6 +60,7 @@ impl<P: Protocol> Session<P> {
         self.facts.last_dial = Some(now);
         (self.facts.retry_at, self.facts.is_asked) = (None, false);
         self.facts.resumed = Resumed::Fresh;
+        self.wants.elsewhere = false;
         self.proof.on_dial();
         self.forget_pace();
         self.link = Some(Link {
@@ -100,9 +101,7 @@ impl<P: Protocol> Session<P> {
         }
         self.wants.end = Some(End { at_once: true, ..end });
         if self.link.is_some() {
-            let asked = self.comeback();
-            self.leave(now, CloseCode::NORMAL, Text::default(), out);
-            return self.stay_away(now, asked);
+            return self.leave_for_now(now, out);
         }
         if self.leaving.is_none() {
             self.stop(end.cause, out);
@@ -121,6 +120,13 @@ impl<P: Protocol> Session<P> {
         // A wait that the server asked for holds for those who stop and come again, too. Only "connect now" overrules it.
         self.facts.retry_at = self.facts.retry_at.filter(|_| self.facts.is_asked);
         self.facts.ended = Some(cause);
+    }
+
+    /// The link is not wanted any more, though nothing is wrong with it.
+    pub(super) fn leave_for_now(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        let asked = self.link.as_ref().and_then(|link| link.comeback.wait());
+        self.leave(now, CloseCode::NORMAL, Text::default(), out);
+        self.stay_away(now, asked);
     }
 
     /// Says goodbye to the link. It may still tell what was written, acknowledged and said, until its deadline.

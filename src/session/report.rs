@@ -174,7 +174,13 @@ impl<P: Protocol> Session<P> {
         match place {
             Place::Link => self.lose(now, Failure::Wire(cause), verdict, Parting::Gone { left }, out),
             Place::Next => self.next = None,
-            Place::Leaving => self.end_leaving(now, left, matches!(cause, Cause::Closed { .. }), out),
+            Place::Leaving => {
+                if let (Cause::Closed { code, reason }, None) = (&cause, verdict) {
+                    let asked = self.protocol.comeback(*code, reason.as_str()).wait();
+                    self.stay_away(now, asked);
+                }
+                self.end_leaving(now, left, matches!(cause, Cause::Closed { .. }), out);
+            }
         }
     }
 }

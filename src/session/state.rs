@@ -10,7 +10,7 @@ use crate::{Error, Limit, Resumed, Text, Timestamp};
 pub(super) struct Wants {
     pub(super) online: bool,
     pub(super) end: Option<End>,
-    /// The present link leads where we are no longer to be.
+    /// The present link, or the one that is leaving, leads where we are no longer to be.
     pub(super) elsewhere: bool,
 }
 

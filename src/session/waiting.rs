@@ -74,16 +74,14 @@ impl<P: Protocol> Session<P> {
         self.facts.is_asked = wait.is_some() || matches!(recovery, Recovery::RetryAfter(_));
     }
 
-    /// How long the server of the present link wants us away, by its own word.
-    pub(super) fn comeback(&self) -> Option<Duration> {
-        self.link.as_ref().and_then(|link| link.comeback.wait())
-    }
-
-    /// The server wants us back after so long: that holds for those who leave before it does, and for those who give up, too.
+    /// The server wants us back after so long: that holds for those who leave before it does, and for those who give up,
+    /// too; not for those who go elsewhere.
     pub(super) fn stay_away(&mut self, now: Timestamp, asked: Option<Duration>) {
-        let Some(asked) = asked else { return };
+        let Some(asked) = asked.filter(|_| !self.wants.elsewhere) else { return };
         let delay = directed(asked, &self.config.retry, &mut self.rng);
-        self.facts.retry_at = Some(now.after(delay).unwrap_or(Timestamp::MAX));
+        let at = now.after(delay).unwrap_or(Timestamp::MAX);
+        self.facts.retry_at =
+            Some(self.facts.retry_at.filter(|_| self.facts.is_asked).map_or(at, |before| before.max(at)));
         self.facts.is_asked = true;
     }
 }

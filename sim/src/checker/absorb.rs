@@ -40,6 +40,7 @@ impl<S: Spy> Checker<S> {
             What::Connect { now: at_once } => {
                 if at_once {
                     self.pace.overrule();
+                    self.wishes.overrule();
                 }
                 // Whoever gives up, and waits for the last goodbye still, starts anew as well.
                 let restarts = matches!(self.phase, Phase::Stopped(_)) || self.fatal;
@@ -108,6 +109,7 @@ impl<S: Spy> Checker<S> {
             Change::Endpoints(list) if list == self.endpoints => {}
             Change::Endpoints(list) => {
                 self.pace.elsewhere(list.len());
+                self.wishes.overrule();
                 self.endpoints = list;
             }
         }

@@ -16,6 +16,7 @@ mod speaking;
 mod spy;
 mod topics;
 mod twins;
+mod wishes;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -35,6 +36,7 @@ use pace::Pace;
 use perform::is_the_end;
 use topics::Topics;
 use twins::Twins;
+use wishes::Wishes;
 
 /// The invariants of a session, checked after every turn, in constant time.
 ///
@@ -51,7 +53,7 @@ use twins::Twins;
 /// | `login first` | nothing but the login goes out before the peer has accepted it |
 /// | `window` | what is with the transport stays in its bounds; what is sent is flushed; one flush is outstanding |
 /// | `bounds` | what is kept stays in its bounds, and so does a turn's output |
-/// | `pace` | delays are legal, dials keep the floor, the count starts anew only after a stable link; a wait that a goodbye asked for is in the failure of its link |
+/// | `pace` | delays are legal, dials keep the floor, the count starts anew only after a stable link; a wait that a goodbye asked for is in the failure of its link; one that the only server asked for is kept, unless the host overrules it |
 /// | `deadline` | none, or later than now |
 /// | `silence` | a silent peer is found within interval and timeout; time in which reading was held back or the driver slept is put aside |
 /// | `asks` | the host is asked once at a time and only if it is to be; a credential goes to the dialer or into a secret frame, as the policy says, and is shown nowhere |
@@ -88,6 +90,7 @@ pub struct Checker<S> {
     twins: Twins,
     topics: Topics,
     pace: Pace,
+    wishes: Wishes,
     look: Look,
     /// What this turn told: degraded, or no longer.
     shift: Option<bool>,
@@ -126,6 +129,7 @@ impl<S: Spy> Checker<S> {
             twins: Twins::default(),
             topics: Topics::default(),
             pace: Pace::default(),
+            wishes: Wishes::default(),
             asks: Asks::default(),
             violations: Vec::new(),
         }

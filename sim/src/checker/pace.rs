@@ -69,6 +69,11 @@ impl Pace {
         self.is_guest = is_guest;
     }
 
+    /// Whether it went to none of the list.
+    pub(super) const fn is_guest(&self) -> bool {
+        self.is_guest
+    }
+
     /// The server has named where to go next.
     pub(super) const fn sent(&mut self) {
         self.is_sent = true;

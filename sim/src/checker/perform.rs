@@ -27,6 +27,8 @@ impl<S: Spy> Checker<S> {
                 self.on_link = self.config.clone();
                 let verdict = self.pace.dial(now, attempt.attempt, &self.config);
                 self.note(verdict);
+                let verdict = self.wishes.dial(now);
+                self.note(verdict);
                 self.pace.goes_to(attempt.endpoint.as_ref().is_some_and(|endpoint| !self.endpoints.contains(endpoint)));
                 (self.going_away, self.goodbye) = (false, None);
                 let (fatal, phase) = (self.fatal, self.phase);
@@ -48,6 +50,10 @@ impl<S: Spy> Checker<S> {
             Action::Close { link, code, .. } => {
                 if self.links.is_stable(now, self.on_link.stable_for) {
                     self.pace.stable();
+                }
+                // Whoever goes elsewhere does not come back.
+                if let Some(wait) = self.goodbye.filter(|_| !matches!(what, What::Endpoints { .. })) {
+                    self.wishes.asked(now, wait, &self.config.retry);
                 }
                 self.asks.gone(*link);
                 self.topics.end(*link);
@@ -133,6 +139,9 @@ impl<S: Spy> Checker<S> {
         self.fatal = error.recovery == Recovery::Fatal;
         if !self.links.has_seen(error.link) {
             self.pace.not_dialled();
+        }
+        if let Some(wait) = error.retry_after.filter(|_| self.endpoints.len() < 2 && !self.pace.is_guest()) {
+            self.wishes.asked(now, wait, &self.config.retry);
         }
         self.pace.failed(now, error, &self.config);
         self.look.failed(now);
