@@ -118,9 +118,6 @@ impl Asking {
 
     fn answered(&mut self, number: u64, answer: Answer) {
         self.forget();
-        if let Err(why) = &answer {
-            log::unanswered(why);
-        }
         self.answer = Some((number, answer));
     }
 

@@ -45,11 +45,6 @@ pub(crate) fn asked(ask: &Ask) {
     debug!(target: TARGET, link = %ask.link, why = ?ask.why, "asking for a credential");
 }
 
-/// The host has no credential, and says why.
-pub(crate) fn unanswered(why: &Text) {
-    warn!(target: TARGET, %why, "no credential");
-}
-
 /// The host's own code has panicked.
 pub(crate) fn host_panicked(what: &'static str) {
     error!(target: TARGET, "the host panicked in {what}");

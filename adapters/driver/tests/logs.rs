@@ -6,11 +6,12 @@ mod world;
 
 use std::{
     fmt::{Debug, Write},
+    future::ready,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use steadfast::{Cause, ClientId, CloseCode, Config, SendOptions};
+use steadfast::{Cause, ClientId, CloseCode, Config, CredentialUse, HttpAnswer, Secret, SendOptions, Text};
 use steadfast_driver::Drain;
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -18,7 +19,7 @@ use tracing::{
     span,
     subscriber::with_default,
 };
-use world::{Task, World, ended, online, online_with};
+use world::{Task, World, build, ended, online, online_with};
 
 /// Keeps each line.
 #[derive(Clone, Default)]
@@ -144,4 +145,23 @@ fn our_own_close_is_told_with_client_and_attempt() {
         assert!(driver.run().is_pending());
     });
     assert!(has(&lines, &["DEBUG", "closing", "link=1", "attempt=1", "client_id=till-4", "code=1000"]), "{lines:#?}");
+}
+
+/// The host says why it has none, and says it with the one before in it. Only the session knows what that is.
+#[test]
+fn a_reason_of_the_host_brings_no_credential_into_the_logs() {
+    let lines = lines(|| {
+        let world = World::new();
+        let mut config = Config::default();
+        config.credentials.when = CredentialUse::AtDial;
+        let mut answers = [Err(Text::from("hunter2 has expired")), Ok(Secret::from("hunter2"))].to_vec();
+        let builder = world.builder().config(config).credentials(move |_| ready(answers.pop().unwrap()));
+        let (_client, _events, mut driver) = build(builder);
+        world.refuse(Cause::Http(Box::new(HttpAnswer { status: 401, ..HttpAnswer::default() })));
+        assert!(driver.run().is_pending());
+        world.pass(Duration::from_secs(60));
+        assert!(driver.run().is_pending());
+    });
+    assert!(has(&lines, &["WARN", "kind=authentication_failed", "a text that shows the credential"]), "{lines:#?}");
+    assert!(!has(&lines, &["hunter2"]), "{lines:#?}");
 }
