@@ -9,7 +9,7 @@ mod tray;
 use std::{
     collections::{BTreeMap, VecDeque},
     mem::replace,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Waker},
 };
 
@@ -25,6 +25,7 @@ use crate::{
     inbox::{Brought, Room},
     mailbox::EVENTS_MAX,
     queue::Queue,
+    sync::{Mutex, MutexGuard},
     weights::of_news,
 };
 

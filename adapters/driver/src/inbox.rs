@@ -5,7 +5,7 @@ mod batch;
 use std::{
     collections::VecDeque,
     mem::{replace, take},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
     task::{Context, Poll, Waker},
 };
 
@@ -18,6 +18,7 @@ use crate::{
     Item, Mailbox,
     mailbox::Slow,
     queue::{Letter, Next, Queue},
+    sync::{Mutex, MutexGuard},
     weights::weight_of,
 };
 

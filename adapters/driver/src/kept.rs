@@ -2,10 +2,12 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use steadfast::{Machine, Timestamp, Watch};
+
+use crate::sync::Mutex;
 
 /// A [`Watch`] of a session that its host can look at meanwhile: one clone goes to
 /// [`Builder::watch`](crate::Builder::watch), another stays.

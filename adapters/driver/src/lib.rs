@@ -37,6 +37,7 @@ mod shared;
 mod slots;
 mod stream;
 mod subscription;
+mod sync;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod tcp;
 mod ticket;

@@ -11,7 +11,7 @@
 use std::{
     fmt,
     mem::{forget, replace, swap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
     task::Waker,
     time::Duration,
 };
@@ -26,6 +26,7 @@ use crate::{
     desk::{Desk, Key},
     inbox::Inbox,
     slots::Slots,
+    sync::{Mutex, MutexGuard},
     waiters::Waiters,
 };
 

@@ -1,13 +1,6 @@
 //! What waits for one subscriber.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::Waker,
-};
+use std::{collections::VecDeque, sync::Arc, task::Waker};
 
 use bytes::Bytes;
 use steadfast::TopicNews;
@@ -17,6 +10,7 @@ use crate::{
     Mailbox, Update,
     mailbox::Slow,
     queue::{Next, Queue},
+    sync::{AtomicBool, Ordering},
 };
 
 pub(super) struct Tray<I, T> {
