@@ -4,6 +4,7 @@ mod adapters;
 mod brackets;
 #[cfg(feature = "json")]
 mod json;
+mod programs;
 mod troubleshooting;
 
 use std::{
