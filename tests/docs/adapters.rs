@@ -1,6 +1,8 @@
-//! What the pages of the adapters say of each other.
+//! What the pages of the adapters say of each other, and the page for those who write one.
 
-use super::read;
+use std::collections::BTreeSet;
+
+use super::{code, read};
 
 const ADAPTERS: [&str; 4] = ["tokio", "smol", "async-std", "blocking"];
 
@@ -10,6 +12,18 @@ fn page(adapter: &str) -> String {
 
 fn program(adapter: &str) -> String {
     read(&format!("adapters/{adapter}/examples/orders_{}.rs", adapter.replace('-', "_")))
+}
+
+/// The scenarios of the conformance suite, as the page names them.
+fn scenarios() -> BTreeSet<String> {
+    let (list, mut group, mut all) = (read("tests/conformance/src/scenarios/mod.rs"), String::new(), BTreeSet::new());
+    for line in from(&list, "list! {").lines().map(str::trim) {
+        match line.strip_suffix(':') {
+            Some(name) => group = name.to_owned(),
+            None => all.extend([format!("{group}::{}", line.trim_end_matches(';'))]),
+        }
+    }
+    all
 }
 
 /// The text from there on.
@@ -46,4 +60,19 @@ fn the_discontinued_runtime_is_called_so_wherever_it_is_offered() {
     for page in [page("async-std"), program("async-std"), read("README.md")] {
         assert!(page.contains("RUSTSEC-2025-0052"));
     }
+}
+
+#[test]
+fn each_promise_of_an_adapter_names_what_notices() {
+    let (page, scenarios) = (read("docs/adapters.md"), scenarios());
+    let groups: BTreeSet<&str> = scenarios.iter().filter_map(|name| name.split_once("::")).map(|name| name.0).collect();
+    let is_one = |word: &&str| word.split_once("::").is_some_and(|(group, _)| groups.contains(group));
+    let named: Vec<_> = code(&page).filter(is_one).collect();
+    assert!(named.len() > 15, "{named:?}");
+    for name in named {
+        assert!(scenarios.contains(name), "no scenario: {name}");
+    }
+    let plants: Vec<_> = page.split("the plant `").skip(1).filter_map(|rest| rest.split('`').next()).collect();
+    assert!(plants.len() >= 2, "{plants:?}");
+    plants.iter().for_each(|plant| drop(read(&format!("tests/plants/{plant}.patch"))));
 }

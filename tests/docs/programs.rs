@@ -27,3 +27,9 @@ fn are_taken_from(page: &str, files: &[&str], least: usize) {
 fn the_loop_of_ones_own_is_the_one_that_runs() {
     are_taken_from("docs/embedding.md", &["examples/epoll/driver.rs", "examples/epoll/link.rs"], 6);
 }
+
+#[test]
+fn the_adapter_that_is_shown_is_the_one_for_smol() {
+    let files = ["adapters/smol/src/net.rs", "adapters/smol/src/lib.rs", "tests/conformance/src/adapters.rs"];
+    are_taken_from("docs/adapters.md", &files, 5);
+}
