@@ -8,7 +8,7 @@
 #
 #   tests/plants/run.sh             all of them
 #   tests/plants/run.sh ttl acks    those whose names contain one of these
-#   tests/plants/run.sh --sixth K   every sixth of them, from the K-th on (0 to 5); the others only have to apply
+#   tests/plants/run.sh --part K N  every N-th of them, from the K-th on (0 to N-1); the others only have to apply
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -65,10 +65,10 @@ builds() {
     (cd "$tree" && cargo ${1%% -- *} --no-run) >"$log" 2>&1
 }
 
-sixth=
-if [ "${1:-}" = --sixth ]; then
-    sixth=${2:?which sixth}
-    shift 2
+part=0 parts=1
+if [ "${1:-}" = --part ]; then
+    part=${2:?which part} parts=${3:?of how many}
+    shift 3
 fi
 
 copy_tree
@@ -76,7 +76,7 @@ cd "$root"
 patches=() count=0
 for patch in "$root"/tests/plants/*.patch; do
     selected "$patch" "$@" || continue
-    if [ -z "$sixth" ] || [ $((count % 6)) = "$sixth" ]; then
+    if [ $((count % parts)) = "$part" ]; then
         patches+=("$patch")
     elif ! (cd "$tree" && git apply --check -C1 "$patch"); then
         echo "DOES NOT APPLY           $(basename "$patch" .patch)"
