@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{code, read};
+use super::{Names, check_settings, code, read};
 
 const ADAPTERS: [&str; 4] = ["tokio", "smol", "async-std", "blocking"];
 
@@ -75,4 +75,19 @@ fn each_promise_of_an_adapter_names_what_notices() {
     let plants: Vec<_> = page.split("the plant `").skip(1).filter_map(|rest| rest.split('`').next()).collect();
     assert!(plants.len() >= 2, "{plants:?}");
     plants.iter().for_each(|plant| drop(read(&format!("tests/plants/{plant}.patch"))));
+}
+
+#[test]
+fn every_item_and_setting_that_the_pages_name_is_one() {
+    let names = Names::read();
+    for page in ADAPTERS.map(page) {
+        assert!(names.check(code(&page)) >= 6);
+    }
+    assert!(names.check(code(&read("docs/embedding.md"))) >= 1);
+    // There the first column of the tables is of somebody else.
+    let page = read("docs/migration.md");
+    let ours = |line: &str| line.split('|').nth(2).map(str::to_owned);
+    let cells: String = page.lines().filter(|line| line.starts_with("| ")).filter_map(ours).collect();
+    assert!(names.check(code(&cells)) > 20);
+    assert!(check_settings(code(&page)) > 5);
 }

@@ -40,3 +40,34 @@ fn sources(folders: &[&str]) -> String {
 fn code(page: &str) -> impl Iterator<Item = &str> {
     page.split('`').skip(1).step_by(2)
 }
+
+/// Fails for a setting that there is not; says how many there were.
+fn check_settings<'a>(words: impl Iterator<Item = &'a str>) -> usize {
+    let settings = include_str!("../../src/session/config/presets.md");
+    let groups = ["retry.", "heartbeat.", "queue.", "window.", "connect.", "credentials.", "errors.", "identity."];
+    let named = words.filter(|word| groups.iter().any(|group| word.starts_with(group)));
+    named.inspect(|word| assert!(settings.contains(&format!("| `{word}` |")), "{word}")).count()
+}
+
+/// All names in the code.
+struct Names(String);
+
+impl Names {
+    fn read() -> Self {
+        Self(sources(&["src", "adapters", "sim/src"]))
+    }
+
+    /// Fails for an `Owner::name` that is not there; says how many there were.
+    fn check<'a>(&self, words: impl Iterator<Item = &'a str>) -> usize {
+        let named = words.filter_map(|word| word.split(['(', ' ']).next()?.split_once("::"));
+        let ours = named.filter(|(owner, _)| owner.starts_with(char::is_uppercase));
+        ours.inspect(|(owner, name)| assert!(self.has(owner, name), "{owner}::{name}")).count()
+    }
+
+    fn has(&self, owner: &str, name: &str) -> bool {
+        let has = |form: &str, word| self.0.contains(&form.replacen("{}", word, 1));
+        let is_there =
+            ["fn {}(", "fn {}<", "pub {}:", "    {},\n", "    {}(", "    {} {"].iter().any(|form| has(form, name));
+        is_there && ["struct {}", "enum {}", "trait {}"].iter().any(|form| has(form, owner))
+    }
+}

@@ -1,35 +1,17 @@
 //! docs/troubleshooting.md names what there is.
 
-use super::{code, read, sources};
+use super::{Names, check_settings, code, read, sources};
 
 const PAGE: &str = include_str!("../../docs/troubleshooting.md");
 
 #[test]
 fn every_setting_that_the_page_names_is_one() {
-    let settings = include_str!("../../src/session/config/presets.md");
-    let groups = ["retry.", "heartbeat.", "queue.", "window.", "connect.", "credentials.", "errors.", "identity."];
-    let named: Vec<_> = code(PAGE).filter(|word| groups.iter().any(|group| word.starts_with(group))).collect();
-    assert!(named.len() > 10, "{named:?}");
-    for word in named {
-        assert!(settings.contains(&format!("| `{word}` |")), "{word}");
-    }
+    assert!(check_settings(code(PAGE)) > 10);
 }
 
 #[test]
 fn every_item_that_the_page_names_is_in_the_code() {
-    let code_of_all = sources(&["src", "adapters"]);
-    let items: Vec<_> = code(PAGE)
-        .filter_map(|word| word.split(['(', ' ']).next()?.split_once("::"))
-        .filter(|(owner, _)| owner.starts_with(char::is_uppercase))
-        .collect();
-    assert!(items.len() > 20, "{items:?}");
-    for (owner, name) in items {
-        let forms = ["fn {}(", "fn {}<", "pub {}:", "    {},\n", "    {}(", "    {} {"];
-        let is_there = forms.iter().any(|form| code_of_all.contains(&form.replacen("{}", name, 1)));
-        let is_owner =
-            ["struct ", "enum ", "trait "].iter().any(|kind| code_of_all.contains(&format!("{kind}{owner}")));
-        assert!(is_there && is_owner, "{owner}::{name}");
-    }
+    assert!(Names::read().check(code(PAGE)) > 20);
 }
 
 #[test]

@@ -45,3 +45,8 @@ pub fn over<D: Dialer>(dialer: D) -> Builder<Plain, Tokio, D> {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The programs of those who come from elsewhere, as they are afterwards.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/migration.md")]
+struct Migration;
