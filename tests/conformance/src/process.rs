@@ -64,6 +64,46 @@ impl Drop for Process {
     }
 }
 
+/// A program that knows nothing of us, and is ended when this is dropped or when we are gone.
+pub(crate) struct Program {
+    shell: Child,
+    id: u32,
+}
+
+/// Runs a program, says who that is, and ends it with the input.
+const SHELL: &str = r#""$@" >&2 & echo $!; cat; kill $! 2>/dev/null; wait"#;
+
+impl Program {
+    /// Where it is missing, the scenario is skipped.
+    pub(crate) fn start(program: &str, words: &[&str]) -> Self {
+        if Command::new(program).arg("-v").output().is_err() {
+            skip(format!("no {program}"));
+        }
+        let mut command = Command::new("sh");
+        command.args(["-c", SHELL, "sh", program]).args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        Self { shell, id: line.trim().parse().unwrap() }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// What tells many programs to read their configuration again.
+    pub(crate) fn hang_up(&self) {
+        assert!(Command::new("kill").args(["-HUP", &self.id.to_string()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        self.shell.wait().unwrap();
+    }
+}
+
 /// It did not start, hopefully for want of a module.
 fn missing(program: &str, stderr: &mut impl Read) -> ! {
     let mut said = String::new();

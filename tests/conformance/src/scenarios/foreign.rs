@@ -55,7 +55,7 @@ fn name<F: Foreign>(name: &str) -> &'static str {
 }
 
 /// A server, and what it is.
-trait Foreign {
+pub(super) trait Foreign {
     const NAME: &'static str;
     const PROGRAM: &'static str;
     const PATH: &'static str;
@@ -73,7 +73,7 @@ trait Foreign {
 }
 
 /// The library `websockets`.
-struct Python;
+pub(super) struct Python;
 
 impl Foreign for Python {
     const NAME: &'static str = "python";
@@ -144,9 +144,9 @@ fn our_pings_keep_the_link<A: Adapter, F: Foreign>(adapter: &A) {
     let server = F::shared();
     let config = tuned(|config| (config.heartbeat.interval, config.heartbeat.timeout) = (MOMENT, AGES));
     let mut app = with(adapter, &server.url("live"), config);
-    assert_eq!(ask(&mut app, "!later 700 here"), "here");
-    assert!(app.health().latency.is_some());
-    assert!(app.stats().pings >= 3);
+    while app.stats().pings < 3 || app.health().latency.is_none() {
+        assert_eq!(ask(&mut app, "!later 300 here"), "here");
+    }
     assert_eq!(app.stats().online, 1);
 }
 

@@ -9,6 +9,7 @@ mod foreign;
 mod hosting;
 mod living;
 mod many;
+mod proxies;
 mod reading;
 mod refusing;
 mod sending;
@@ -26,7 +27,7 @@ macro_rules! list {
 }
 
 pub(crate) fn all<A: Adapter>() -> Vec<Scenario<A>> {
-    [own(), foreign::all()].concat()
+    [own(), foreign::all(), proxies::all()].concat()
 }
 
 fn own<A: Adapter>() -> Vec<Scenario<A>> {
