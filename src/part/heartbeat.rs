@@ -136,7 +136,8 @@ impl Heartbeat {
         self.probe = None;
     }
 
-    /// A blocked write has moved: the kernel frees its buffer only when the peer's host acknowledges.
+    /// A blocked write has moved: the kernel frees its buffer only when the peer's host acknowledges. Or a part of a frame
+    /// came: a long one, over a slow network, may take longer than any silence is borne.
     pub(crate) const fn on_progress(&mut self, now: Timestamp) {
         self.on_heard(now);
     }

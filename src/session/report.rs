@@ -21,7 +21,7 @@ pub enum Report {
         /// How many, all in all.
         frames: u64,
     },
-    /// A write that had been blocked has moved: the peer's host took something.
+    /// A write that had been blocked has moved: the peer's host took something. Or a part of a frame came.
     Progress,
     /// The driver holds reading back because the application is slow.
     Paused,

@@ -105,7 +105,8 @@ pub trait Transport {
         0
     }
 
-    /// True once after a write that had been blocked has moved.
+    /// True once after a write that had been blocked has moved, or after a read that brought a part of a frame and no whole
+    /// one: signs of life that nothing else tells.
     fn take_progress(&mut self) -> bool {
         false
     }

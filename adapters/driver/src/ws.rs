@@ -10,6 +10,7 @@ mod scratch;
 use std::{
     fmt,
     io::{self, Cursor},
+    mem::take,
     task::{Context, Poll},
 };
 
@@ -52,6 +53,8 @@ pub struct Ws<S> {
     input: Input,
     out: Out,
     fed: u64,
+    /// Whether a part of a frame came in a read that brought no whole one, and nobody has asked since.
+    has_part: bool,
 }
 
 impl<S: Io> Ws<S> {
@@ -69,7 +72,7 @@ impl<S: Io> Ws<S> {
             .max_message_size(Some(limit))
             .max_frame_size(Some(limit));
         let framing = WebSocketContext::new(Role::Client, Some(config));
-        Self { io, framing, input: Input::new(rest, max_message), out: Out::default(), fed: 0 }
+        Self { io, framing, input: Input::new(rest, max_message), out: Out::default(), fed: 0, has_part: false }
     }
 
     /// The stream below.
@@ -91,7 +94,7 @@ impl<S: Io> Ws<S> {
             }
             match self.input.poll_more(&mut self.io, cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.out.end(Cause::Ended))),
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(_)) => self.has_part = true,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.out.end(ended(&error)))),
                 Poll::Pending => return if has_some { Poll::Ready(Ok(())) } else { Poll::Pending },
             }
@@ -135,7 +138,9 @@ impl<S: Io> Transport for Ws<S> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Frame>, most: usize) -> Poll<Result<(), Cause>> {
+        let before = frames.len();
         let polled = self.poll_frames(cx, frames, most);
+        self.has_part &= frames.len() == before;
         self.input.settle();
         // Answers leave by themselves, as far as that goes without waiting.
         if self.out.owes() {
@@ -157,7 +162,7 @@ impl<S: Io> Transport for Ws<S> {
     }
 
     fn take_progress(&mut self) -> bool {
-        self.out.take_progress()
+        self.out.take_progress() | take(&mut self.has_part)
     }
 
     fn shrink(&mut self) {
@@ -709,6 +714,21 @@ mod tests {
                 let expected = [Frame::from("before"), Frame::from(payload), Frame::from("after")];
                 assert!(frames == expected, "{length} bytes in pieces of {piece}");
             }
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_frame_is_progress_and_a_whole_one_speaks_for_itself() {
+        for length in [100, 900, 60_000] {
+            let mut ws = Ws::new(Wire::new(), Vec::new(), 1 << 20);
+            let bytes = frame(BINARY, &vec![7; length]);
+            for byte in &bytes[..10] {
+                ws.io.arrive([*byte]);
+                assert_eq!((read(&mut ws), ws.take_progress()), ((vec![], Poll::Pending), true));
+            }
+            assert_eq!((read(&mut ws), ws.take_progress()), ((vec![], Poll::Pending), false), "nothing came");
+            ws.io.arrive(&bytes[10..]);
+            assert_eq!((read(&mut ws).0.len(), ws.take_progress()), (1, false), "{length} bytes");
         }
     }
 

@@ -1,6 +1,9 @@
 //! Is the other side alive? Heartbeats in each direction, silence, restarts, and hints about the network.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read, Write},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -11,7 +14,7 @@ use tungstenite::Message;
 use crate::{
     adapters::Adapter,
     app::{AGES, MOMENT, json_builder, patient, plain, run, tuned, with},
-    server::Server,
+    server::{Server, frame, welcome},
 };
 
 /// As `quick`, with a short heartbeat; what the timer is set for before that is an hour away.
@@ -33,6 +36,24 @@ pub(super) fn a_silent_server_is_asked_and_its_answer_is_enough<A: Adapter>(adap
     }
     assert!(app.stats().pings >= 3);
     assert_eq!((app.stats().online, app.phase()), (1, Phase::Online));
+}
+
+/// It cannot say anything else meanwhile.
+pub(super) fn a_message_that_comes_slowly_is_a_sign_of_life<A: Adapter>(adapter: &A) {
+    let server = Server::bind();
+    let config = tuned(|config| (config.heartbeat.interval, config.heartbeat.timeout) = (MOMENT, AGES));
+    let mut app = with(adapter, &server.url(), config);
+    let (mut stream, request) = server.request();
+    stream.write_all(welcome(&request).as_bytes()).unwrap();
+    for byte in frame(0x82, b"slow") {
+        // A head, a mask, and the number of the ping.
+        let mut ping = [0; 2 + 4 + 8];
+        stream.read_exact(&mut ping).unwrap();
+        assert_eq!(ping[..2], [0x89, 0x88]);
+        stream.write_all(&[byte]).unwrap();
+    }
+    assert_eq!(app.message(), Frame::from(b"slow".to_vec()));
+    assert_eq!(app.stats().online, 1);
 }
 
 pub(super) fn a_frozen_server_is_left<A: Adapter>(adapter: &A) {

@@ -143,6 +143,7 @@ fn own<A: Adapter>() -> Vec<Scenario<A>> {
             a_server_that_reads_nothing_fills_the_queue_and_no_more;
         living:
             a_silent_server_is_asked_and_its_answer_is_enough
+            a_message_that_comes_slowly_is_a_sign_of_life
             a_frozen_server_is_left
             a_frozen_server_is_left_though_the_application_keeps_sending
             a_frozen_server_is_left_though_writes_are_blocked
