@@ -254,6 +254,8 @@ fn own<A: Adapter>() -> Vec<Scenario<A>> {
             utf_8
             closing
             limits
-            compression;
+            compression
+            a_wrong_echo
+            framing_while_the_driver_reads_on;
     }
 }
