@@ -36,7 +36,7 @@ copy_tree() {
 }
 
 selected() {
-    local patch=$1 name
+    local patch=$1 name part
     shift
     name=$(basename "$patch" .patch)
     [ $# -eq 0 ] && return 0
