@@ -4,6 +4,7 @@ mod adapters;
 mod brackets;
 #[cfg(feature = "json")]
 mod json;
+mod links;
 mod programs;
 mod troubleshooting;
 
@@ -24,16 +25,21 @@ fn root() -> &'static Path {
 
 /// All sources below these folders, as one text.
 fn sources(folders: &[&str]) -> String {
-    let mut all = String::new();
+    files(folders, "rs").iter().map(|file| read(file)).collect()
+}
+
+/// The files whose names end so, in these folders and below.
+fn files(folders: &[&str], end: &str) -> Vec<String> {
+    let mut found = Vec::new();
     let mut left: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
     while let Some(path) = left.pop() {
         if path.is_dir() {
             left.extend(fs::read_dir(path).expect("it is a folder").map(|entry| entry.expect("it can be read").path()));
-        } else if path.extension().is_some_and(|end| end == "rs") {
-            all += &fs::read_to_string(path).expect("sources are text");
+        } else if path.extension().is_some_and(|its| its == end) {
+            found.extend(path.strip_prefix(root()).ok().and_then(Path::to_str).map(str::to_owned));
         }
     }
-    all
+    found
 }
 
 /// The words of a page that are set as code.

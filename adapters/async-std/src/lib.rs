@@ -31,7 +31,7 @@ pub fn connect(url: &str) -> Builder<Plain, AsyncStd, Tcp> {
     Builder::connect(url)
 }
 
-/// A session over links that the embedder opens: a Unix socket, a proxy, TLS of its own.
+/// A session over links that the embedder opens: a Unix socket, a tunnel of some kind, TLS of its own.
 #[must_use]
 pub fn over<D: Dialer>(dialer: D) -> Builder<Plain, AsyncStd, D> {
     Builder::new(AsyncStd::new(), Ok(dialer))

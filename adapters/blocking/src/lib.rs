@@ -34,7 +34,7 @@ pub fn connect(url: &str) -> Builder<Plain, Threads, Tcp> {
     Builder::connect(url)
 }
 
-/// A session over links that the embedder opens: a Unix socket, a proxy, TLS of its own.
+/// A session over links that the embedder opens: a Unix socket, a tunnel of some kind, TLS of its own.
 #[must_use]
 pub fn over<D: Dialer>(dialer: D) -> Builder<Plain, Threads, D> {
     Builder::new(Threads::new(), Ok(dialer))

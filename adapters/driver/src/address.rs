@@ -160,8 +160,8 @@ impl fmt::Display for BadAddress {
             Self::Http => "the URL is for HTTP: write ws:// instead of http://, wss:// instead of https://",
             Self::Scheme => "the URL has a scheme that is not for WebSockets: write ws://host:port/path",
             Self::NoTls => {
-                "this build has no TLS: switch on the feature `tls` of the package that dials (steadfast-tokio has it by \
-                 default), or bring a dialer of your own that has TLS"
+                "this build has no TLS: switch on the feature `tls` of the package that dials (those for runtimes have it \
+                 by default), or bring a dialer of your own that has TLS"
             }
             Self::Credentials => {
                 "the user name or the password in the URL cannot be sent: percent-encode what is not a letter or a digit, and \

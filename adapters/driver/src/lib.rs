@@ -1,5 +1,9 @@
 //! The one async loop and the handle that every adapter of `steadfast` shares.
 //!
+//! Applications take the package of their runtime, which shows all that they need of this one. Who writes one for another
+//! runtime brings a [`Net`], and has [`Native`] and [`Tcp`] make the rest of it; the page `docs/adapters.md` of the repository
+//! says what each part must keep. Where there are no sockets, a [`Runtime`] and a [`Dialer`] of one's own take their place.
+//!
 //! In the browser, which has WebSockets and no sockets, `Ws`, `MaybeTls`, `Tcp`, `Native`, `Upgrade::over` and all that the feature `tls`
 //! brings are left out.
 

@@ -35,7 +35,7 @@ pub fn connect(url: &str) -> Builder<Plain, Tokio, Tcp> {
     Builder::connect(url)
 }
 
-/// A session over links that the embedder opens: a Unix socket, a proxy, TLS of its own.
+/// A session over links that the embedder opens: a Unix socket, a tunnel of some kind, TLS of its own.
 #[must_use]
 pub fn over<D: Dialer>(dialer: D) -> Builder<Plain, Tokio, D> {
     Builder::new(Tokio::new(), Ok(dialer))
