@@ -1313,6 +1313,21 @@ impl Talk {
     }
 }
 
+#[test]
+fn while_nobody_reads_no_renewal_is_late() {
+    let mut talk = renewing(|config| config.connect.idle_close = Duration::MAX);
+    let ask = talk.until_asked();
+    talk.command(Command::Credential { ask, answer: Ok("two-secret".into()) });
+    talk.report(Report::Paused);
+    talk.wait(seconds(30));
+    assert_eq!(talk.session.machine().stats().refreshes_failed, 0);
+    talk.report(Report::Resumed);
+    talk.hear("ok 7200000");
+    assert_eq!(talk.session.machine().stats().unexpected, 0, "it is the answer");
+    talk.hear("ok");
+    assert_eq!(talk.session.machine().stats().bad, 1, "and there is no other");
+}
+
 /// "Forbidden" is forgiven to a credential that has worked, and the renewed one has.
 #[test]
 fn a_credential_that_renewed_the_login_has_worked() {

@@ -145,6 +145,15 @@ impl<L, M, I> Link<L, M, I> {
         self.flights.is_busy() && !self.flushing
     }
 
+    /// The login that is under way: the one that the link begins with, or one that renews it.
+    pub(super) fn login(&mut self) -> Option<&mut Login> {
+        match &mut self.stage {
+            Stage::LoggingIn(login) => Some(login),
+            Stage::Online { refresh, .. } | Stage::Restoring { refresh, .. } => refresh.as_mut()?.login_mut(),
+            Stage::Asking(_) | Stage::Dialing { .. } | Stage::Closing { .. } => None,
+        }
+    }
+
     pub(super) const fn heartbeat(&mut self) -> Option<&mut Heartbeat> {
         match &mut self.stage {
             Stage::Online { heartbeat, .. } | Stage::Restoring { heartbeat, .. } => Some(heartbeat),

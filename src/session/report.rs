@@ -114,7 +114,7 @@ impl<P: Protocol> Session<P> {
         if !paused {
             // Nobody could hear the answers.
             link.topics.put_off(now.after(answer));
-            if let Stage::LoggingIn(under_way) = &mut link.stage {
+            if let Some(under_way) = link.login() {
                 let timeout = if under_way.waits_for_greeting() { greeting } else { login };
                 *under_way.deadline_mut() = now.after(timeout);
             }

@@ -4,7 +4,7 @@ use super::{Action, Actions, Session, Stage, lifecycle::Parting};
 use crate::{
     Protocol, Timestamp,
     error::Failure,
-    part::{LATE, Pulse},
+    part::{LATE, Pulse, Refresh},
 };
 
 /// All that can be due.
@@ -115,20 +115,21 @@ impl<P: Protocol> Session<P> {
     /// Those of the present link.
     #[inline]
     fn link_timers(&self) -> LinkTimers {
+        // While nobody reads, no answer is late.
         let paused = self.link.as_ref().is_some_and(|link| link.paused);
+        let due = |refresh: &Refresh| if paused && refresh.is_logging_in() { None } else { refresh.deadline() };
         match self.link.as_ref().map(|link| &link.stage) {
             Some(Stage::Asking(ask)) => ((Timer::Ask, ask.deadline()), None, None, None),
             Some(Stage::Dialing { deadline }) => ((Timer::Connect, *deadline), None, None, None),
-            // While nobody reads, nobody is late.
             Some(Stage::LoggingIn(_)) if paused => ((Timer::Login, None), None, None, None),
             Some(Stage::LoggingIn(login)) => ((Timer::Login, login.deadline()), None, None, None),
             Some(Stage::Online { heartbeat, stable_at, refresh, .. }) => {
-                let refresh = refresh.as_ref().and_then(|refresh| refresh.deadline());
                 let idle = self.activity.deadline(self.config.connect.idle_close);
+                let refresh = refresh.as_deref().and_then(due);
                 ((Timer::Refresh, refresh), heartbeat.deadline(), *stable_at, idle)
             }
             Some(Stage::Restoring { heartbeat, refresh }) => {
-                let refresh = refresh.as_ref().and_then(|refresh| refresh.deadline());
+                let refresh = refresh.as_deref().and_then(due);
                 ((Timer::Refresh, refresh), heartbeat.deadline(), None, None)
             }
             Some(Stage::Closing { .. }) | None => ((Timer::Connect, None), None, None, None),

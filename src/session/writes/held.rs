@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::{
-    super::{Actions, Link, SendOptions, Session, Stage, Stir, Timer},
+    super::{Actions, Link, SendOptions, Session, Stir, Timer},
     Writer,
 };
 use crate::{
@@ -158,17 +158,7 @@ impl<P: Protocol> Writer<'_, P> {
 
     /// Whether the login has no slot yet. The server cannot answer what it was not told, so its time begins then.
     pub(super) fn login_waits(&mut self, timeout: Duration) -> bool {
-        let login = match &mut self.link.stage {
-            Stage::LoggingIn(login) => Some(login),
-            Stage::Online { refresh: Some(refresh), .. } | Stage::Restoring { refresh: Some(refresh), .. } => {
-                refresh.login_mut()
-            }
-            Stage::Asking(_)
-            | Stage::Dialing { .. }
-            | Stage::Restoring { .. }
-            | Stage::Online { .. }
-            | Stage::Closing { .. } => None,
-        };
+        let login = self.link.login();
         let (Some(pacing), Some(login)) = (&mut self.pacing, login.filter(|login| login.is_our_turn())) else {
             return false;
         };
