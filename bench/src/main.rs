@@ -55,3 +55,10 @@ fn gate(what: &str, value: f64, least: f64) -> bool {
     println!("{} {what}: {value:.2} (gate {least})", if kept { "ok  " } else { "MISS" });
     kept
 }
+
+/// One that is to be small.
+fn ceiling(what: &str, value: f64, most: f64) -> bool {
+    let kept = value <= most;
+    println!("{} {what}: {value:.2} (gate {most})", if kept { "ok  " } else { "MISS" });
+    kept
+}

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, Stream, StreamExt};
 use steadfast::{Event, Frame, Never, Phase, Plain, StopCause};
+use steadfast_driver::{Dialer, Runtime, Socket};
 use steadfast_tokio::{Client, Events, Item};
 use tokio::task::JoinHandle;
 
@@ -38,6 +39,25 @@ pub(crate) async fn echo(
     Ok(watch.stop())
 }
 
+/// The same with a session in one piece.
+pub(crate) async fn echo_in_one_piece<R: Runtime, D: Dialer>(
+    mut socket: Socket<Plain, R, D>,
+    messages: u64,
+    window: u64,
+) -> Outcome<Sample> {
+    until_online(&mut socket).await?;
+    let (mut sent, mut echoed) = (0, 0);
+    let watch = Stopwatch::start();
+    while echoed < messages {
+        while sent < messages && sent - echoed < window {
+            socket.send(PAYLOAD)?;
+            sent += 1;
+        }
+        echoed += burst(&mut socket).await?;
+    }
+    Ok(watch.stop())
+}
+
 pub(super) async fn idle(server: SocketAddr, connections: u64) -> Outcome<u64> {
     let before = host::resident()?;
     let mut open_ones = Vec::new();
@@ -57,7 +77,7 @@ async fn open(server: SocketAddr) -> Outcome<(Client<Plain>, Events<Plain>, Join
     Ok((client, events, driver))
 }
 
-pub(crate) async fn until_online(events: &mut Events<Plain>) -> Outcome<()> {
+pub(crate) async fn until_online(events: &mut (impl Stream<Item = Heard> + Unpin)) -> Outcome<()> {
     while let Some(item) = events.next().await {
         if matches!(&item, Item::Event(Event::Phase(change)) if change.to == Phase::Online) {
             return Ok(());
@@ -67,7 +87,7 @@ pub(crate) async fn until_online(events: &mut Events<Plain>) -> Outcome<()> {
 }
 
 /// Waits for an echo and takes what else has come; how many there were.
-async fn burst(events: &mut Events<Plain>) -> Outcome<u64> {
+async fn burst(events: &mut (impl Stream<Item = Heard> + Unpin)) -> Outcome<u64> {
     let mut taken = 0;
     let mut next = events.next().await;
     while let Some(item) = next {
