@@ -29,13 +29,24 @@ impl steadfast_driver::Net for Net {
     async fn connect(&self, address: SocketAddr) -> io::Result<Self::Stream> {
         let stream = Async::<TcpStream>::connect(address).await?;
         stream.get_ref().set_nodelay(true)?;
-        Ok(SmolIo(stream))
+        Ok(SmolIo::new(stream))
     }
 }
 
 /// Any socket of smol's as an [`Io`]: a `TcpStream`, a `UnixStream`.
 #[derive(Debug)]
-pub struct SmolIo<S>(pub Async<S>);
+pub struct SmolIo<S> {
+    socket: Async<S>,
+    /// The last read took all there was, so the next one waits for more without asking.
+    is_drained: bool,
+}
+
+impl<S> SmolIo<S> {
+    /// Over this socket, which is connected.
+    pub const fn new(socket: Async<S>) -> Self {
+        Self { socket, is_drained: false }
+    }
+}
 
 impl<S> Io for SmolIo<S>
 where
@@ -43,18 +54,25 @@ where
 {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
-            match self.0.get_ref().read(buf) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_readable(cx))?,
+            if self.is_drained {
+                ready!(self.socket.poll_readable(cx))?;
+                self.is_drained = false;
+            }
+            match self.socket.get_ref().read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return Poll::Ready(read),
+                read => {
+                    self.is_drained = read.as_ref().is_ok_and(|read| *read < buf.len());
+                    return Poll::Ready(read);
+                }
             }
         }
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         loop {
-            match self.0.get_ref().write(buf) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_writable(cx))?,
+            match self.socket.get_ref().write(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.socket.poll_writable(cx))?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 written => return Poll::Ready(written),
             }
