@@ -360,6 +360,18 @@ fn a_gap_comes_before_the_first_message_of_each_topic_on_a_new_link() {
 }
 
 #[test]
+fn what_was_given_before_its_confirmation_has_a_gap_on_a_new_link_as_well() {
+    let mut talk = Talk::many();
+    talk.subscribe("a");
+    talk.log_in("ok");
+    talk.hear("t# 16 a early");
+    talk.lose();
+    talk.log_in("ok");
+    talk.hear("t# 25 a later");
+    assert_eq!(talk.told(), ["gap a 16", "message a later"]);
+}
+
+#[test]
 fn a_link_that_is_being_left_says_its_first_after_a_gap_as_well() {
     let mut talk = Talk::many();
     talk.subscribe("a");
@@ -594,6 +606,17 @@ fn local_topics_need_no_frame() {
 }
 
 #[test]
+fn a_local_topic_waits_for_no_room() {
+    let mut talk = Talk::new(Toy { topics: Topics::One, ..MANY }, |config| config.window.frames = 1);
+    talk.log_in("ok");
+    for topic in ["a", "b", "#prices"] {
+        talk.subscribe(topic);
+    }
+    assert_eq!((talk.sent(), talk.told()), (vec![], vec!["confirmed #prices".into()]));
+    assert_eq!(talk.state("b"), Some(TopicState::Wanted), "the link is full");
+}
+
+#[test]
 fn a_snapshot_comes_before_what_was_held_for_it() {
     let mut talk = Talk::many();
     let options = || SubscribeOptions::default().snapshot("all of a".into());
@@ -623,6 +646,22 @@ fn a_snapshot_comes_before_what_was_held_for_it() {
     assert_eq!(told(&happened), ["no snapshot a", "gap a 4", "message a five"], "and no answer is none");
     talk.hear("item 4 too late");
     assert_eq!(talk.told(), [""; 0], "what comes late is nobody's");
+}
+
+#[test]
+fn a_topic_that_nobody_had_to_ask_for_gets_its_snapshot_as_well() {
+    let options = || SubscribeOptions::default().snapshot("all of it".into());
+    let mut talk = Talk::many();
+    talk.subscribe_with("#prices", options());
+    talk.subscribe_with("a", options());
+    talk.log_in("ok");
+    assert_eq!(talk.sent(), ["sub 1 a", "req 2 all of it"], "a local one is confirmed at once");
+    talk.hear("item 2 the state");
+    assert_eq!(talk.told(), ["snapshot #prices the state"]);
+    talk.hear("gone a moved");
+    talk.hear("on a");
+    assert_eq!(talk.told(), ["confirmed a"]);
+    assert_eq!(talk.sent(), ["req 3 all of it"], "the peer confirmed it of its own accord");
 }
 
 /// Whoever wants the state of a topic is given it, however far the topic is.
@@ -683,6 +722,22 @@ fn what_is_held_when_the_link_goes_is_a_gap_on_the_next() {
         (talk.told(), talk.sent()),
         (vec!["gap a 1".into(), "confirmed a".into(), "restored 1".into()], vec!["req 6 all of a"])
     );
+}
+
+#[test]
+fn what_a_link_says_while_it_is_left_does_not_overtake_what_is_held() {
+    let mut talk = Talk::many();
+    talk.subscribe_with("a", SubscribeOptions::default().snapshot("all of a".into()));
+    talk.log_in("ok");
+    talk.hear("sub-ok 1");
+    talk.hear("t# 1 a one");
+    talk.turn(Input::Command(Command::Suspend));
+    talk.hear("t# 2 a two");
+    assert_eq!(talk.told(), [""; 0]);
+    talk.lose();
+    talk.log_in("kept");
+    talk.hear("item 3 the state");
+    assert_eq!(talk.told(), ["snapshot a the state", "message a one", "message a two"]);
 }
 
 #[test]

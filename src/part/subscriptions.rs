@@ -42,8 +42,8 @@ pub(crate) struct Wanted<T, M> {
     pub(crate) is_over: bool,
     /// Something may have been missed since it was last confirmed, and nobody was told.
     pub(crate) has_gap: bool,
-    /// It has been confirmed since it was first wanted.
-    pub(crate) was_confirmed: bool,
+    /// It has been confirmed, or the application was given something of it, since it was first wanted.
+    pub(crate) was_had: bool,
     /// It was called stale, and nothing has come since.
     pub(crate) is_stale: bool,
     /// The application knows that it is out.
@@ -158,7 +158,7 @@ impl<T: Clone + Ord, M> Subscriptions<T, M> {
             last_at: None,
             is_over: false,
             has_gap: false,
-            was_confirmed: false,
+            was_had: false,
             is_stale: false,
             is_told: false,
             is_new: true,
@@ -247,8 +247,8 @@ impl<T: Clone + Ord, M> Subscriptions<T, M> {
         Some(no)
     }
 
-    /// A new link, and the peer knows nothing of the last one: all is to be asked for, and whatever was confirmed may
-    /// have missed something. Only a wait that the peer asked for goes on.
+    /// A new link, and the peer knows nothing of the last one: all is to be asked for, and whatever was had may have
+    /// missed something. Only a wait that the peer asked for goes on.
     pub(crate) fn on_fresh_link(&mut self, now: Timestamp) {
         let over: Vec<_> = (self.iter())
             .filter(|(_, wanted)| wanted.retry.is_some_and(|retry| !retry.is_asked || retry.at <= now))
@@ -256,7 +256,7 @@ impl<T: Clone + Ord, M> Subscriptions<T, M> {
             .collect();
         over.into_iter().for_each(|no| self.end_wait(no));
         for wanted in self.slab.iter_mut().filter_map(|slot| slot.wanted.as_mut()) {
-            wanted.has_gap |= wanted.was_confirmed && wanted.count > 0;
+            wanted.has_gap |= wanted.was_had && wanted.count > 0;
             wanted.is_stale = false;
         }
     }
@@ -336,10 +336,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_confirmed_has_a_gap_on_a_new_link() {
+    fn what_was_had_has_a_gap_on_a_new_link() {
         let mut topics = Topics::new();
         let (a, b) = (want(&mut topics, "a"), want(&mut topics, "b"));
-        topics.get_mut(a).expect("wanted").was_confirmed = true;
+        topics.get_mut(a).expect("wanted").was_had = true;
         topics.on_fresh_link(at(1));
         assert!(topics.get(a).is_some_and(|wanted| wanted.has_gap));
         assert!(!topics.get(b).is_some_and(|wanted| wanted.has_gap), "there was nothing to miss");

@@ -9,12 +9,13 @@ use alloc::{boxed::Box, vec::Vec};
 use super::{Action, Actions, Event, LinkOf, Session, Stage, SubscribeOptions, Subscription};
 use super::{TopicNews, TopicState};
 use crate::{
-    OpId, Outgoing, Protocol, Restore, Resumed, Say, Timestamp, Topics, Why,
+    OpId, Protocol, Restore, Resumed, Say, Timestamp, Topics, Why,
     part::{Errand, Standings, Step, TopicNo, Wanted, Wish},
 };
 
 mod hearing;
 mod overdue;
+mod snapshots;
 
 impl<P: Protocol> Session<P> {
     /// All topics: those that are wanted, and those that are on their way out.
@@ -76,10 +77,13 @@ impl<P: Protocol> Session<P> {
             }
         }
         let has_snapshot = options.snapshot.is_some();
-        match self.topics.want(topic, options) {
-            Wish::New(no) => self.stir_topic(no),
-            Wish::More(no) if has_snapshot => self.sync_topic(no),
-            Wish::More(_) => {}
+        let wish = self.topics.want(topic, options);
+        let (Wish::New(no) | Wish::More(no)) = wish;
+        if has_snapshot {
+            self.sync_topic(no);
+        }
+        if matches!(wish, Wish::New(_)) {
+            self.stir_topic(no);
         }
         self.activity.wake();
         Ok(())
@@ -91,6 +95,7 @@ impl<P: Protocol> Session<P> {
             return Err(Why::NotSubscribed);
         }
         if self.topics.unwant(no) {
+            self.forget_snapshot(no);
             self.stir_topic(no);
             self.end_topic(no, out);
         }
@@ -107,18 +112,13 @@ impl<P: Protocol> Session<P> {
         Ok(())
     }
 
-    /// Its snapshot is asked for, or will be when the topic is confirmed. One that is not asked for yet is held when it is.
-    fn sync_topic(&mut self, no: TopicNo) {
-        let Some(link) = &mut self.link else { return };
-        if matches!(link.topics.step(no), Step::Asked(_) | Step::In(_)) {
-            link.topics.hold(no);
-            link.topics.stir(no);
-        }
-    }
-
+    /// What needs no frame waits for none.
     fn stir_topic(&mut self, no: TopicNo) {
-        if let Some(link) = self.link.as_mut().filter(|link| link.is_logged_in()) {
-            link.topics.stir(no);
+        let is_local = self.topics.get(no).is_some_and(|wanted| self.protocol.is_local(&wanted.topic));
+        match self.link.as_mut().filter(|link| link.is_logged_in()) {
+            Some(link) if is_local => link.topics.stir_first(no),
+            Some(link) => link.topics.stir(no),
+            None => {}
         }
     }
 
@@ -185,16 +185,14 @@ impl<P: Protocol> Session<P> {
     #[cold]
     pub(super) fn writes_topics(&mut self, now: Timestamp, out: &mut Actions<P>) {
         while let Some(link) = self.link.as_mut().filter(|link| link.is_logged_in()) {
-            if !link.flights.has_control_room() {
-                return;
-            }
+            let has_room = link.flights.has_control_room();
             let Some(no) = link.topics.next() else { break };
             let wanted = self.topics.get(no);
             let errand = wanted.and_then(|wanted| link.topics.errand(no, wanted.is_due()));
             let is_local = wanted.is_some_and(|wanted| self.protocol.is_local(&wanted.topic));
             let is_known = wanted.is_some();
             let is_silent = errand.is_none() || (is_local && errand != Some(Errand::Snapshot));
-            let most = if is_silent { 0 } else { self.may_say(now) };
+            let most = if is_silent || !has_room { 0 } else { self.may_say(now) };
             if most == 0 && !is_silent {
                 return;
             }
@@ -239,13 +237,15 @@ impl<P: Protocol> Session<P> {
         };
         while let Some(next) = link.topics.next().filter(|_| gathered.len() < most) {
             let wanted = self.topics.get(next);
-            let is_same = wanted.is_some_and(|wanted| {
+            let is_same = wanted.map(|wanted| {
                 !self.protocol.is_local(&wanted.topic) && link.topics.errand(next, wanted.is_due()) == Some(errand)
             });
-            if !is_same {
-                break;
+            match is_same {
+                Some(false) => break,
+                Some(true) => gathered.extend(link.topics.take_next()),
+                // It was forgotten since.
+                None => _ = link.topics.take_next(),
             }
-            gathered.extend(link.topics.take_next());
         }
         gathered
     }
@@ -266,7 +266,7 @@ impl<P: Protocol> Session<P> {
             for no in &topics {
                 let Some(wanted) = self.topics.get_mut(*no) else { continue };
                 // Whatever came since it was lost has not closed the gap.
-                wanted.has_gap |= wanted.was_confirmed;
+                wanted.has_gap |= wanted.was_had;
                 if wanted.snapshot.is_some() {
                     link.topics.hold(*no);
                 }
@@ -275,22 +275,6 @@ impl<P: Protocol> Session<P> {
         let by = if link.abilities.confirms { Ok(by) } else { Err(()) };
         link.topics.on_said(op, errand, topics, last_frame, by);
         self.on_topics_flushed(now, out);
-    }
-
-    fn ask_snapshot(&mut self, now: Timestamp, no: TopicNo, out: &mut Actions<P>) {
-        let op = self.next_op();
-        let Some(message) = self.topics.get_mut(no).and_then(|wanted| wanted.snapshot.take()) else { return };
-        let by = now.after(self.config.subscriptions.answer_timeout);
-        if let Some(mut writer) = self.writer(now, out) {
-            let request = Outgoing { op, message: &message, number: None, ack: false, again: false };
-            let last_frame = writer.topics(Say::Request(request));
-            if let Some(link) = &mut self.link {
-                link.topics.on_said(op, Errand::Snapshot, alloc::vec![no], last_frame, Ok(by));
-            }
-        }
-        if let Some(wanted) = self.topics.get_mut(no) {
-            wanted.snapshot = Some(message);
-        }
     }
 
     fn next_op(&mut self) -> OpId {

@@ -50,7 +50,6 @@ impl<S: Spy> Checker<S> {
         let Some(link) = self.links.present().filter(|link| link.id() == id && link.is_logged_in()) else { return };
         let (flushed, _) = link.progress();
         let confirms = self.spy.confirms();
-        self.topics.flushed(flushed);
         match saw {
             Saw::Up { .. } | Saw::Frame(Got::LoginOk) => self.begin_topics(now, id, false),
             Saw::Frame(Got::Kept) => self.begin_topics(now, id, true),
@@ -66,6 +65,8 @@ impl<S: Spy> Checker<S> {
             | Saw::Progress
             | Saw::Paused => {}
         }
+        // An answer proves that its operation was flushed, and says more of it than that.
+        self.topics.flushed(flushed);
     }
 
     fn begin_topics(&mut self, now: Timestamp, link: LinkId, is_kept: bool) {
@@ -89,7 +90,12 @@ impl<S: Spy> Checker<S> {
             }
             Sent::Message(_) | Sent::Batch if !passes => self.topics.queue_goes("a message leaves"),
             Sent::Request(op) if self.ledger.was_asked(op) => self.topics.queue_goes("a request leaves"),
-            Sent::Message(_) | Sent::Batch | Sent::Request(_) | Sent::Login | Sent::Pong | Sent::Control => Ok(()),
+            // For a snapshot: its answer proves that it was flushed.
+            Sent::Request(op) => {
+                self.links.get(id).map(|link| link.asks(op));
+                Ok(())
+            }
+            Sent::Message(_) | Sent::Batch | Sent::Login | Sent::Pong | Sent::Control => Ok(()),
         };
         self.note(verdict);
     }

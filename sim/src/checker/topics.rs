@@ -301,9 +301,18 @@ impl Topics {
                 self.spared = now.after(LATE).unwrap_or(Timestamp::MAX);
             }
             let names = self.ops.get(&op).map(|op| op.topics.clone()).unwrap_or_default();
+            let ends_link = self.restore.holds_queue && self.restore.is_needed && !self.restore.is_told;
             for name in names {
                 if let Some(topic) = self.topics.get_mut(&name) {
-                    if topic.has == Has::Asked(op) || topic.has == Has::Leaving(op) {
+                    if topic.count == 0 || topic.has == Has::Leaving(op) {
+                        self.restore.missing.remove(&name);
+                    }
+                    let is_done_with = topic.has == Has::Leaving(op) && topic.count == 0 && topic.is_left;
+                    if is_done_with && !ends_link && now.since(by) <= LATE {
+                        // It was told already that nobody has it, and the peer was asked to see to it.
+                        topic.has = Has::No;
+                        self.touched.push(name.clone());
+                    } else if topic.has == Has::Asked(op) || topic.has == Has::Leaving(op) {
                         topic.has = Has::Perhaps(Some(op));
                     }
                 }

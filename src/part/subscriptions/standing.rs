@@ -155,6 +155,14 @@ impl<I> Standings<I> {
         }
     }
 
+    /// The same, before all others.
+    pub(crate) fn stir_first(&mut self, no: TopicNo) {
+        if core::mem::replace(&mut self.standing_mut(no).is_queued, true) {
+            self.todo.retain(|queued| *queued != no);
+        }
+        self.todo.push_front(no);
+    }
+
     /// Whether something may have to be said.
     #[inline]
     pub(crate) fn waits(&self) -> bool {
@@ -167,7 +175,10 @@ impl<I> Standings<I> {
 
     pub(crate) fn take_next(&mut self) -> Option<TopicNo> {
         let no = self.todo.pop_front()?;
-        self.standing_mut(no).is_queued = false;
+        // Its place may be another's by now.
+        if let Some(standing) = self.standings.get_mut(no.at as usize).filter(|standing| standing.no == Some(no)) {
+            standing.is_queued = false;
+        }
         Some(no)
     }
 
@@ -344,6 +355,15 @@ impl<I> Standings<I> {
         let standing = self.standing_mut(no);
         if standing.held.is_none() {
             standing.held = Some(Box::new(Held { op: None, messages: VecDeque::new(), has_lost: false }));
+        }
+    }
+
+    /// Nothing is held of it any more, and an answer to the request for its snapshot is nobody's.
+    pub(crate) fn let_go(&mut self, no: TopicNo) {
+        let standing = self.standing_mut(no);
+        standing.held = None;
+        if let Some(op) = standing.snapshot.take() {
+            self.end_op(op);
         }
     }
 

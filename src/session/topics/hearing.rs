@@ -6,7 +6,7 @@ use core::mem;
 use crate::session::{Action, Actions, Event, LinkId, Place, Session, Stir, TopicNews};
 use crate::{
     Mark, OpId, Protocol, Recovery, Rejected, Timestamp,
-    part::{Errand, Held, Step, TopicNo},
+    part::{Errand, Step, TopicNo},
 };
 
 impl<P: Protocol> Session<P> {
@@ -18,7 +18,11 @@ impl<P: Protocol> Session<P> {
         link.topics.stir(no);
         self.topics.on_confirmed(no);
         let Some(wanted) = self.topics.get_mut(no).filter(|wanted| wanted.count > 0) else { return };
-        (wanted.was_confirmed, wanted.is_new, wanted.is_stale) = (true, false, false);
+        if wanted.snapshot.is_some() {
+            // Whoever was asked for it is held already; a local topic is not, nor what the peer confirms unasked.
+            link.topics.hold(no);
+        }
+        (wanted.was_had, wanted.is_new, wanted.is_stale) = (true, false, false);
         link.topics.watch(no, wanted.stale_after.and_then(|after| now.after(after)));
         self.tell_gap(no, out);
         self.tell_topic(no, TopicNews::Confirmed, out);
@@ -40,7 +44,7 @@ impl<P: Protocol> Session<P> {
             link.topics.end_restore(no);
         }
         if let Some(wanted) = self.topics.get_mut(no) {
-            wanted.has_gap |= wanted.was_confirmed;
+            wanted.has_gap |= wanted.was_had;
         }
     }
 
@@ -95,21 +99,13 @@ impl<P: Protocol> Session<P> {
     }
 
     /// Before anything that comes after a gap.
-    fn tell_gap(&mut self, no: TopicNo, out: &mut Actions<P>) {
+    pub(super) fn tell_gap(&mut self, no: TopicNo, out: &mut Actions<P>) {
         let Some(wanted) = self.topics.get_mut(no) else { return };
         if mem::take(&mut wanted.has_gap) {
             self.stats.gaps += 1;
             let (topic, news) = (wanted.topic.clone(), TopicNews::Gap { last: wanted.last });
             out.push(Action::Emit(Event::Topic { topic, news }));
         }
-    }
-
-    /// Whether what this link says of the topic is held.
-    pub(in crate::session) fn is_held(&self, id: LinkId, topic: Option<&P::Topic>) -> bool {
-        let no = topic.and_then(|topic| self.topics.find(topic));
-        let link = self.link.as_ref().filter(|link| link.id == id);
-        let is_wanted = |no| self.topics.get(no).is_some_and(|wanted| wanted.count > 0);
-        no.zip(link).is_some_and(|(no, link)| is_wanted(no) && link.topics.holds(no))
     }
 
     /// A message of a topic; it comes back, unless it is held.
@@ -134,14 +130,14 @@ impl<P: Protocol> Session<P> {
         if is_last && (wanted.is_stale || wanted.has_gap) {
             self.on_topic_speaks(now, no, out);
         }
-        let (message, mark) = match self.link.as_mut().filter(|link| link.id == id) {
-            Some(link) => link.topics.keep(no, message, mark, self.config.subscriptions.held_max)?,
+        let most = self.config.subscriptions.held_max;
+        let (message, mark) = match self.standings_of(id) {
+            Some(topics) => topics.keep(no, message, mark, most)?,
             None => (message, mark),
         };
-        if let (Some(position), Some(wanted)) = (mark.marks().and_then(|marks| marks.position), self.topics.get_mut(no))
-        {
-            wanted.last = Some(position);
-        }
+        let Some(wanted) = self.topics.get_mut(no) else { return Some((message, mark)) };
+        wanted.last = mark.marks().and_then(|marks| marks.position).or(wanted.last);
+        wanted.was_had = true;
         Some((message, mark))
     }
 
@@ -166,9 +162,12 @@ impl<P: Protocol> Session<P> {
         message: P::Incoming,
         out: &mut Actions<P>,
     ) -> Option<P::Incoming> {
-        let link = self.place_of(id).and_then(|place| self.slot(place).as_mut());
-        let Some(known) = link.and_then(|link| link.topics.op(op)) else { return Some(message) };
+        let known = self.place_of(id).and_then(|place| Some((place, self.slot(place).as_ref()?.topics.op(op)?)));
+        let Some((place, known)) = known else { return Some(message) };
         let (errand, only) = (known.errand, known.topics.first().copied().filter(|_| known.topics.len() == 1));
+        let last_frame = known.last_frame;
+        self.on_op_arrived(now, place, last_frame, out);
+        self.on_topics_flushed(now, out);
         match errand {
             Errand::Subscribe => {
                 let topic = only.and_then(|no| self.topics.get(no)).map(|wanted| wanted.topic.clone());
@@ -186,52 +185,6 @@ impl<P: Protocol> Session<P> {
         None
     }
 
-    /// The snapshot, then what was held for it.
-    fn on_snapshot(
-        &mut self,
-        now: Timestamp,
-        no: TopicNo,
-        message: Option<P::Incoming>,
-        held: Held<P::Incoming>,
-        out: &mut Actions<P>,
-    ) {
-        let (held, has_lost) = held.into_parts();
-        let Some(wanted) = self.topics.get_mut(no) else { return };
-        let (topic, link) = (wanted.topic.clone(), self.link.as_ref().map(|link| link.id));
-        wanted.has_gap |= has_lost;
-        out.extend(message.map(|message| Action::Emit(Event::Snapshot { topic: topic.clone(), message })));
-        if has_lost || !held.is_empty() {
-            self.tell_gap(no, out);
-        }
-        let Some(link) = link else { return };
-        for (message, mark) in held {
-            if self.config.dedup.incoming && self.is_duplicate(now, link, &mark, out) {
-                continue;
-            }
-            self.stats.received += 1;
-            let Some(wanted) = self.topics.get_mut(no) else { return };
-            wanted.last = mark.marks().and_then(|marks| marks.position).or(wanted.last);
-            out.push(Action::Emit(Event::Message { message, topic: Some(topic.clone()), mark, link }));
-        }
-    }
-
-    /// There is no snapshot: what was held comes after a gap.
-    pub(super) fn on_no_snapshot(
-        &mut self,
-        now: Timestamp,
-        op: OpId,
-        why: Option<Box<Rejected>>,
-        out: &mut Actions<P>,
-    ) {
-        let Some((no, held)) = self.link.as_mut().and_then(|link| link.topics.release(op)) else { return };
-        self.tell_topic(no, TopicNews::NoSnapshot { why }, out);
-        if let Some(wanted) = self.topics.get_mut(no) {
-            wanted.has_gap = true;
-        }
-        self.tell_gap(no, out);
-        self.on_snapshot(now, no, None, *held, out);
-    }
-
     /// The answer to an operation; it comes back, if it is not one of topics.
     pub(in crate::session) fn on_topic_done(
         &mut self,
@@ -241,14 +194,10 @@ impl<P: Protocol> Session<P> {
         result: Result<(), Box<Rejected>>,
         out: &mut Actions<P>,
     ) -> Option<Result<(), Box<Rejected>>> {
-        let place = self.place_of(id);
-        let link = place.and_then(|place| self.slot(place).as_mut());
-        let Some((link, place)) = link.zip(place) else { return Some(result) };
-        let Some((errand, last_frame)) = link.topics.op(op).map(|known| (known.errand, known.last_frame)) else {
-            return Some(result);
-        };
-        link.flights.on_flushed(last_frame);
-        self.pass_on_flushed(now, place, out);
+        let known = self.place_of(id).and_then(|place| Some((place, self.slot(place).as_ref()?.topics.op(op)?)));
+        let Some((place, known)) = known else { return Some(result) };
+        let (errand, last_frame) = (known.errand, known.last_frame);
+        self.on_op_arrived(now, place, last_frame, out);
         if place != Place::Link {
             return None;
         }
@@ -265,7 +214,15 @@ impl<P: Protocol> Session<P> {
         if errand != Errand::Subscribe {
             self.end_op(op);
         }
+        self.on_topics_flushed(now, out);
         None
+    }
+
+    /// The peer speaks of an operation: what was said up to it has been flushed, as everywhere else.
+    fn on_op_arrived(&mut self, now: Timestamp, place: Place, last_frame: u64, out: &mut Actions<P>) {
+        let Some(link) = self.slot(place).as_mut().filter(|link| link.flights.flushed() < last_frame) else { return };
+        link.flights.on_flushed(last_frame);
+        self.pass_on_flushed(now, place, out);
     }
 
     pub(super) fn end_op(&mut self, op: OpId) {
