@@ -8,15 +8,18 @@ mod model;
 mod plan;
 mod requests;
 mod sight;
+mod topics;
+mod walk;
 
 use std::time::Duration;
 
 use model::{Blame, Did, Input, Link, Model, Promise, Saw, Stage};
 use steadfast::{
     Action, Answer, Cause, Command, Config, Down, Event, Frame, HttpAnswer, LinkId, Machine, OpId, Overflow, Queued,
-    Recovery, Report, Rng, SendOptions, Session, Text, Timestamp,
+    Recovery, Report, SendOptions, Session, Text, Timestamp,
 };
 use steadfast_sim::{Checked, Toy};
+use walk::{Walk, number, one_of};
 
 /// All that a path is made of. What makes no sense where it stands (a dial that succeeds twice) is no step there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,8 +245,11 @@ impl Pair {
             _ => after(self.now, Duration::from_millis(10)),
         }
     }
+}
 
-    /// Takes a step; false if it makes no sense here.
+impl walk::Pair for Pair {
+    type Step = Step;
+
     fn step(&mut self, step: Step) -> Result<bool, String> {
         let Some(input) = self.input(step) else { return Ok(false) };
         self.now = self.time(step);
@@ -262,6 +268,11 @@ impl Pair {
             Some(violation) => Err(violation.clone()),
             None => Ok(true),
         }
+    }
+
+    fn audit(&mut self) {
+        self.session.audit(self.now);
+        self.session.assert_sound();
     }
 }
 
@@ -426,63 +437,13 @@ const DEPTH: usize = if cfg!(debug_assertions) { 4 } else { 6 };
 const OTHER_DEPTH: usize = if cfg!(debug_assertions) { 3 } else { 4 };
 const LEAST: u64 = if cfg!(debug_assertions) { 10_000 } else { 1_000_000 };
 
-/// What a walk has seen.
-#[derive(Default)]
-struct Walk {
-    turns: u64,
-    paths: u64,
-}
-
-impl Walk {
-    /// Every path of so many of these steps.
-    fn all(&mut self, steps: &[Step], from: &Pair, depth: usize, path: &mut Vec<Step>) {
-        if depth == 0 {
-            self.paths += 1;
-            return;
-        }
-        for step in steps.iter().copied() {
-            let mut pair = from.clone();
-            path.push(step);
-            if self.take(&mut pair, step, path) {
-                self.all(steps, &pair, depth - 1, path);
-            }
-            path.pop();
-        }
-    }
-
-    /// The same from the middle of things.
-    fn all_from(&mut self, steps: &[Step], middle: &[Step], depth: usize, overflow: Overflow) {
-        let (mut pair, mut path) = (Pair::new(overflow), Vec::new());
-        for step in middle {
-            path.push(*step);
-            assert!(self.take(&mut pair, *step, &path), "{step:?} makes no sense in {middle:?}");
-        }
-        self.all(steps, &pair, depth, &mut path);
-    }
-
-    fn take(&mut self, pair: &mut Pair, step: Step, path: &[Step]) -> bool {
-        match pair.step(step) {
-            Ok(sensible) => {
-                self.turns += u64::from(sensible);
-                sensible
-            }
-            Err(why) => panic!("after {path:?}\n{why}"),
-        }
-    }
-}
-
-fn number(name: &str, or: u64) -> u64 {
-    std::env::var(name).ok().map_or(or, |text| text.parse().expect("a number"))
-}
-
 #[test]
 fn every_path_of_a_few_steps_is_as_the_model_says() {
     let depth = number("STEADFAST_DEPTH", DEPTH as u64) as usize;
     let mut walk = Walk::default();
-    walk.all(&STEPS, &Pair::new(Overflow::Refuse), depth, &mut Vec::new());
-    MIDDLES.iter().for_each(|middle| walk.all_from(&STEPS, middle, depth - 1, Overflow::Refuse));
-    println!("{} turns on {} paths of {depth} steps", walk.turns, walk.paths);
-    assert!(walk.turns >= LEAST || depth < DEPTH, "only {} turns", walk.turns);
+    walk.all(&STEPS, Pair::new(Overflow::Refuse), &[], depth);
+    MIDDLES.iter().for_each(|middle| walk.all(&STEPS, Pair::new(Overflow::Refuse), middle, depth - 1));
+    walk.end(&format!("of {depth} steps"), if depth < DEPTH { 0 } else { LEAST });
 }
 
 #[test]
@@ -490,33 +451,18 @@ fn every_shorter_path_of_the_other_steps_is_as_the_model_says() {
     let depth = number("STEADFAST_DEPTH", DEPTH as u64) as usize;
     let depth = (OTHER_DEPTH + depth).saturating_sub(DEPTH);
     let (steps, mut walk) = ([&BASE[..], &MORE[..]].concat(), Walk::default());
-    walk.all(&steps, &Pair::new(Overflow::Refuse), depth, &mut Vec::new());
-    MIDDLES.iter().chain(&FULL).for_each(|middle| walk.all_from(&steps, middle, depth, Overflow::Refuse));
+    walk.all(&steps, Pair::new(Overflow::Refuse), &[], depth);
+    MIDDLES.iter().chain(&FULL).for_each(|middle| walk.all(&steps, Pair::new(Overflow::Refuse), middle, depth));
     for overflow in OVERFLOWS {
-        FULL.iter().for_each(|middle| walk.all_from(&steps, middle, depth - 1, overflow));
+        FULL.iter().for_each(|middle| walk.all(&steps, Pair::new(overflow), middle, depth - 1));
     }
-    println!("{} turns on {} paths of {depth} steps", walk.turns, walk.paths);
-    assert!(walk.turns >= LEAST || depth < OTHER_DEPTH, "only {} turns", walk.turns);
+    walk.end(&format!("of {depth} other steps"), if depth < OTHER_DEPTH { 0 } else { LEAST });
 }
 
 #[test]
 fn long_random_paths_are_as_the_model_says() {
-    let seed = number("STEADFAST_SEED", 1);
-    let (mut rng, mut walk) = (Rng::new(seed), Walk::default());
     let steps = [&STEPS[..], &MORE[..], &ON[..], &ON[..]].concat();
-    for path in 0..if cfg!(debug_assertions) { 300 } else { 10_000 } {
-        let (mut pair, mut path) = (Pair::new(OVERFLOWS[path % OVERFLOWS.len()]), Vec::new());
-        while path.len() < 200 {
-            let step = steps[rng.up_to(steps.len() as u64 - 1) as usize];
-            path.push(step);
-            if !walk.take(&mut pair, step, &path) {
-                path.pop();
-            }
-        }
-        pair.session.audit(pair.now);
-        pair.session.assert_sound();
-        walk.paths += 1;
-    }
-    println!("{} turns on {} paths, STEADFAST_SEED={seed}", walk.turns, walk.paths);
-    assert!(walk.turns >= LEAST, "only {} turns", walk.turns);
+    let (paths, mut walk) = (if cfg!(debug_assertions) { 300 } else { 10_000 }, Walk::default());
+    walk.random(paths, |path| Pair::new(OVERFLOWS[path % OVERFLOWS.len()]), |rng| one_of(rng, &steps));
+    walk.end("on long paths", LEAST);
 }

@@ -13,6 +13,8 @@ use steadfast::{
 };
 use steadfast_sim::{Checked, Toy};
 
+use super::walk::{self, Walk, one_of};
+
 /// What a path is made of. What makes no sense where it stands is no step there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -468,7 +470,29 @@ impl Pair {
         }
     }
 
-    /// Takes a step; false if it makes no sense here.
+    /// Links are made and given up as the session says.
+    fn follow(&mut self, step: Step, actions: &[Action<Text, Text>]) {
+        match step {
+            Step::Link => self.link = self.link.map(|(id, _)| (id, false)),
+            Step::DownHalf | Step::DownUnsent => self.link = None,
+            _ => {}
+        }
+        for action in actions {
+            match action {
+                Action::Connect(attempt) => self.link = Some((attempt.link, true)),
+                Action::Abort(_) => {
+                    self.link = None;
+                    self.model.lose(usize::MAX);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl walk::Pair for Pair {
+    type Step = Step;
+
     fn step(&mut self, step: Step) -> Result<bool, String> {
         let after = |at: Timestamp, millis| at.after(Duration::from_millis(millis)).expect("far from the end");
         let now = match step {
@@ -494,23 +518,9 @@ impl Pair {
         self.session.checker().violations().first().map_or(Ok(true), |violation| Err(violation.clone()))
     }
 
-    /// Links are made and given up as the session says.
-    fn follow(&mut self, step: Step, actions: &[Action<Text, Text>]) {
-        match step {
-            Step::Link => self.link = self.link.map(|(id, _)| (id, false)),
-            Step::DownHalf | Step::DownUnsent => self.link = None,
-            _ => {}
-        }
-        for action in actions {
-            match action {
-                Action::Connect(attempt) => self.link = Some((attempt.link, true)),
-                Action::Abort(_) => {
-                    self.link = None;
-                    self.model.lose(usize::MAX);
-                }
-                _ => {}
-            }
-        }
+    fn audit(&mut self) {
+        self.session.audit(self.now);
+        self.session.assert_sound();
     }
 }
 
@@ -561,60 +571,22 @@ const AGAIN: [Step; 10] = [
 const DEPTH: usize = if cfg!(debug_assertions) { 4 } else { 5 };
 const LEAST: u64 = if cfg!(debug_assertions) { 10_000 } else { 1_000_000 };
 
-fn walk(steps: &[Step], pair: &Pair, depth: usize, path: &mut Vec<Step>) -> u64 {
-    let mut turns = 0;
-    for step in steps.iter().copied().filter(|_| depth > 0) {
-        let mut pair = pair.clone();
-        path.push(step);
-        if take(&mut pair, step, path) {
-            turns += 1 + walk(steps, &pair, depth - 1, path);
-        }
-        path.pop();
-    }
-    turns
-}
-
-fn walk_from(steps: &[Step], middle: &[Step], depth: usize) -> u64 {
-    let (mut pair, mut path) = (Pair::new(), Vec::new());
-    for step in middle {
-        path.push(*step);
-        assert!(take(&mut pair, *step, &path), "{step:?} makes no sense in {middle:?}");
-    }
-    walk(steps, &pair, depth, &mut path)
-}
-
-fn take(pair: &mut Pair, step: Step, path: &[Step]) -> bool {
-    pair.step(step).unwrap_or_else(|why| panic!("after {path:?}\n{why}"))
-}
-
 #[test]
 fn every_path_of_requests_is_as_their_model_says() {
-    let mut turns: u64 = MIDDLES.iter().map(|middle| walk_from(&STEPS, middle, DEPTH)).sum();
-    turns += [MIDDLES[1], &AGAIN[..]].iter().map(|middle| walk_from(&NAMED, middle, DEPTH)).sum::<u64>();
-    println!("{turns} turns with requests");
-    assert!(turns >= LEAST, "only {turns} turns");
+    let mut walk = Walk::default();
+    MIDDLES.iter().for_each(|middle| walk.all(&STEPS, Pair::new(), middle, DEPTH));
+    [MIDDLES[1], &AGAIN[..]].iter().for_each(|middle| walk.all(&NAMED, Pair::new(), middle, DEPTH));
+    walk.end("with requests", LEAST);
 }
 
 #[test]
 fn long_random_paths_of_requests_are_as_their_model_says() {
-    let seed = super::number("STEADFAST_SEED", 1);
-    let (mut rng, mut turns, steps) = (Rng::new(seed), 0_u64, [&STEPS[..], &NAMED[..]].concat());
-    for _ in 0..if cfg!(debug_assertions) { 500 } else { 10_000 } {
-        let (mut pair, mut path) = (Pair::new(), Vec::new());
-        for _ in 0..200 {
-            // A stop is the end, so there are few.
-            let step = steps[rng.up_to(steps.len() as u64 - 1) as usize];
-            let step = if step == Step::Stop && rng.up_to(9) > 0 { Step::Second } else { step };
-            path.push(step);
-            if take(&mut pair, step, &path) {
-                turns += 1;
-            } else {
-                path.pop();
-            }
-        }
-        pair.session.audit(pair.now);
-        pair.session.assert_sound();
-    }
-    println!("{turns} turns with requests on long paths, STEADFAST_SEED={seed}");
-    assert!(turns >= LEAST, "only {turns} turns");
+    let (mut walk, steps) = (Walk::default(), [&STEPS[..], &NAMED[..]].concat());
+    let draw = |rng: &mut Rng| {
+        // A stop is the end, so there are few.
+        let step = one_of(rng, &steps);
+        if step == Step::Stop && rng.up_to(9) > 0 { Step::Second } else { step }
+    };
+    walk.random(if cfg!(debug_assertions) { 300 } else { 6_000 }, |_| Pair::new(), draw);
+    walk.end("with requests on long paths", LEAST);
 }
