@@ -5,6 +5,7 @@
 //! `STEADFAST_DEPTH` sets the depth, `STEADFAST_SEED` the random paths. A failure prints the path.
 
 mod model;
+mod pacing;
 mod plan;
 mod requests;
 mod sight;
