@@ -44,7 +44,9 @@ fn run(words: &[&str], quick: bool) -> Outcome<bool> {
         ["idle"] => idle::run(quick),
         ["ours"] => echo::alone(quick).map(|()| true),
         [server::WORD] => server::serve().map(|()| true),
-        [idle::WORD, who, address, connections] => idle::measure(who, address, connections.parse()?).map(|()| true),
+        [idle::WORD, who, address, connections, burst] => {
+            idle::measure(who, address, connections.parse()?, burst.parse()?).map(|()| true)
+        }
         _ => Err("say echo, adapters, idle or nothing; --quick for a short run".into()),
     }
 }

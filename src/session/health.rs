@@ -296,7 +296,7 @@ impl<P: Protocol> Session<P> {
             Phase::Connecting | Phase::Authenticating | Phase::Restoring | Phase::Waiting => {
                 Status::Reconnecting(attempt)
             }
-            Phase::Draining if !self.link.as_ref().is_some_and(Link::is_online) => Status::Disconnected,
+            Phase::Draining if !self.link.as_deref().is_some_and(Link::is_online) => Status::Disconnected,
             Phase::Online | Phase::Draining => Status::Connected,
             Phase::Stopped(StopCause::Failed) => Status::Error,
         }

@@ -306,7 +306,7 @@ impl<P: Protocol> Session<P> {
     }
 
     fn on_pong(&mut self, now: Timestamp, id: LinkId, number: Option<u64>) {
-        let heartbeat = self.link.as_mut().filter(|link| link.id == id).and_then(super::Link::heartbeat);
+        let heartbeat = self.link.as_deref_mut().filter(|link| link.id == id).and_then(super::Link::heartbeat);
         if let Some(took) = heartbeat.and_then(|heartbeat| heartbeat.on_pong(now, number)) {
             self.outbox.on_pong();
             self.seeing.latency.on_answered(took);

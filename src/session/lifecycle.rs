@@ -63,7 +63,7 @@ impl<P: Protocol> Session<P> {
         self.wants.elsewhere = false;
         self.proof.on_dial();
         self.forget_pace();
-        self.link = Some(Link {
+        self.link = Some(Box::new(Link {
             id,
             attempt,
             stage: Stage::Dialing { deadline: None },
@@ -84,7 +84,7 @@ impl<P: Protocol> Session<P> {
             mercy: Mercy::default(),
             comeback: Comeback::Whenever,
             unanswered_logins: 0,
-        });
+        }));
         self.ask_or_open(now, out);
     }
 
@@ -154,7 +154,7 @@ impl<P: Protocol> Session<P> {
                 let since = self.outbox.suspect().saturating_sub(suspect);
                 self.facts.suspect += if answered { 0 } else { since };
             }
-            self.let_go(now, link, left, out);
+            self.let_go(now, *link, left, out);
         }
         self.end_what_stays_behind(out);
     }
@@ -232,7 +232,7 @@ impl<P: Protocol> Session<P> {
         asked: Option<Duration>,
         out: &mut Actions<P>,
     ) {
-        let Some(Link { id, attempt, .. }) = self.link else { return };
+        let Some(&Link { id, attempt, .. }) = self.link.as_deref() else { return };
         let error = Box::new(Error {
             number: self.facts.errors,
             kind: verdict.kind,
@@ -253,7 +253,7 @@ impl<P: Protocol> Session<P> {
         self.facts.failure = self.facts.errors;
         self.facts.last_error = Some(verdict.message.clone());
         self.facts.last_link = self.link.as_ref().map(|link| link.id);
-        let was_online = self.link.as_ref().is_some_and(Link::is_online);
+        let was_online = self.link.as_deref().is_some_and(Link::is_online);
         self.facts.last_disconnect = if was_online { Some(now) } else { self.facts.last_disconnect };
         self.seeing.quality.on_failed(now);
         self.stats.errors[verdict.kind as usize] += 1;
@@ -275,7 +275,7 @@ impl<P: Protocol> Session<P> {
             let (unsent, limit) = (link.flights.first_unsent(left), self.config.errors.poison_limit);
             self.outbox.on_charged(charge, limit, unsent, &mut tell(&mut self.stats, &mut self.dedup, out));
         }
-        self.let_go(now, link, left, out);
+        self.let_go(now, *link, left, out);
     }
 
     /// What went wrong is told to the server after the next login. What comes of telling is not told, else it could go

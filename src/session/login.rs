@@ -151,7 +151,7 @@ impl<P: Protocol> Session<P> {
     /// An answer to a login that is not under way. One of the present link's that has taken too long may come late, and a
     /// link that is left may have had one under way. Anything else nobody says who follows the protocol.
     fn on_login_answer_unasked(&mut self, id: LinkId, out: &mut Actions<P>) {
-        match self.link.as_mut().filter(|link| link.id == id) {
+        match self.link.as_deref_mut().filter(|link| link.id == id) {
             Some(Link { unanswered_logins: late @ 1.., .. }) => {
                 *late -= 1;
                 self.stats.unexpected += 1;
@@ -162,7 +162,7 @@ impl<P: Protocol> Session<P> {
     }
 
     pub(super) fn on_challenge(&mut self, id: LinkId, challenge: Bytes, out: &mut Actions<P>) {
-        let is_taken = match self.link.as_mut().filter(|link| link.id == id) {
+        let is_taken = match self.link.as_deref_mut().filter(|link| link.id == id) {
             Some(Link { stage: Stage::LoggingIn(login), .. }) => {
                 login.on_challenge(challenge);
                 true
@@ -188,7 +188,7 @@ impl<P: Protocol> Session<P> {
         if self.place_of(id) != Some(Place::Link) {
             return;
         }
-        if !self.link.as_ref().is_some_and(Link::is_logged_in) {
+        if !self.link.as_deref().is_some_and(Link::is_logged_in) {
             return self.on_login_lost(now, id, why, out);
         }
         match refresh_of(&mut self.link).filter(|(refresh, _)| refresh.is_logging_in()) {
@@ -240,8 +240,8 @@ fn to_host<I, T>(link: LinkId, ask: &Ask) -> Action<I, T> {
 }
 
 /// The refresh of a login, and whether there is something to be said for it.
-fn refresh_of<L, M, I>(link: &mut Option<Link<L, M, I>>) -> Option<(&mut Refresh, &mut bool)> {
-    let Link { stage, owed, .. } = link.as_mut()?;
+fn refresh_of<L, M, I>(link: &mut Option<Box<Link<L, M, I>>>) -> Option<(&mut Refresh, &mut bool)> {
+    let Link { stage, owed, .. } = link.as_deref_mut()?;
     match stage {
         Stage::Online { refresh, .. } | Stage::Restoring { refresh, .. } => {
             refresh.as_deref_mut().map(|refresh| (refresh, &mut owed.login))

@@ -43,7 +43,7 @@ mod veil;
 mod waiting;
 mod writes;
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 
@@ -125,11 +125,11 @@ pub struct Session<P: Protocol> {
     wants: Wants,
     facts: Facts,
     /// The link that carries the session, or is about to.
-    link: Option<LinkOf<P>>,
+    link: Option<Box<LinkOf<P>>>,
     /// Its successor, during a planned rotation.
-    next: Option<LinkOf<P>>,
+    next: Option<Box<LinkOf<P>>>,
     /// Its predecessor: it only waits for the peer's goodbye.
-    leaving: Option<LinkOf<P>>,
+    leaving: Option<Box<LinkOf<P>>>,
     outbox: Outbox<P::Message>,
     /// What may hold back what waits.
     holds: Holds,
@@ -278,12 +278,13 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    fn slot(&mut self, place: Place) -> &mut Option<LinkOf<P>> {
+    fn slot(&mut self, place: Place) -> &mut Option<Box<LinkOf<P>>> {
         slot_of(&mut self.link, &mut self.next, &mut self.leaving, place)
     }
 
     fn place_of(&self, id: LinkId) -> Option<Place> {
-        let is = |link: &Option<LinkOf<P>>| link.as_ref().is_some_and(|link| link.id == id && link.has_transport());
+        let is =
+            |link: &Option<Box<LinkOf<P>>>| link.as_ref().is_some_and(|link| link.id == id && link.has_transport());
         match () {
             () if is(&self.link) => Some(Place::Link),
             () if is(&self.next) => Some(Place::Next),

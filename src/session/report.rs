@@ -97,7 +97,7 @@ impl<P: Protocol> Session<P> {
     }
 
     fn on_progress(&mut self, now: Timestamp, place: Place) {
-        if let Some(heartbeat) = self.slot(place).as_mut().and_then(Link::heartbeat) {
+        if let Some(heartbeat) = self.slot(place).as_deref_mut().and_then(Link::heartbeat) {
             heartbeat.on_progress(now);
         }
     }

@@ -41,7 +41,7 @@ impl<P: Protocol> Session<P> {
         if self.outbox.len() == 0 {
             self.seeing.queueing.on_empty();
         }
-        let online = self.link.as_ref().is_some_and(Link::is_online);
+        let online = self.link.as_deref().is_some_and(Link::is_online);
         let shift = self.seeing.presence.update(now, self.is_missed(), online, self.config.degraded_after);
         out.extend(shift.map(|shift| {
             Action::Emit(match shift {

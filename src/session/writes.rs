@@ -64,7 +64,7 @@ impl<P: Protocol> Session<P> {
         }
         self.writes_topics(now, out);
         self.end_restore(now, out);
-        self.link.as_ref().is_some_and(Link::is_online)
+        self.link.as_deref().is_some_and(Link::is_online)
     }
 
     #[inline(always)]

@@ -76,7 +76,7 @@ const ROUNDS: usize = 64;
 /// A round reads so many frames at most, so that it answers pings and flushes in between.
 const FRAMES: usize = 512;
 /// What a quiet session keeps of its buffers, in entries.
-const FEW: usize = 8;
+const FEW: usize = 0;
 
 enum Round {
     Again,

@@ -20,6 +20,9 @@ pub(crate) const WINDOW: u64 = 1024;
 pub(crate) const PAYLOAD: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\
                                   0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+/// So long an idle session is left alone before it is measured: some heartbeats.
+pub(crate) const QUIET: Duration = Duration::from_secs(5);
+
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contender {
@@ -68,14 +71,14 @@ impl Contender {
         })
     }
 
-    /// Opens so many connections and says what each of them keeps resident, in bytes.
-    pub(crate) fn idle(self, runtime: &Runtime, server: SocketAddr, connections: u64) -> Outcome<u64> {
+    /// Opens so many connections and says what each of them keeps resident, in bytes. Ours echoes a burst on each before.
+    pub(crate) fn idle(self, runtime: &Runtime, server: SocketAddr, connections: u64, burst: u64) -> Outcome<u64> {
         runtime.block_on(async {
             match self {
                 Self::Raw => raw::idle(server, connections).await,
                 Self::Coalesced | Self::Naive => bare::idle(server, connections).await,
                 Self::Link => ws::idle(server, connections).await,
-                Self::Steadfast => ours::idle(server, connections).await,
+                Self::Steadfast => ours::idle(server, connections, burst).await,
             }
         })
     }

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use futures_util::{FutureExt, Stream, StreamExt};
-use steadfast::{Event, Frame, Never, Phase, Plain, StopCause};
+use steadfast::{Config, Event, Frame, Never, Phase, Plain, StopCause};
 use steadfast_driver::{Dialer, Runtime, Socket};
 use steadfast_tokio::{Client, Events, Item};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::sleep};
 
-use super::{PAYLOAD, Sample, Stopwatch, WINDOW};
+use super::{PAYLOAD, QUIET, Sample, Stopwatch, WINDOW};
 use crate::{Outcome, host};
 
 type Heard = Item<Frame, Never>;
@@ -58,20 +58,27 @@ pub(crate) async fn echo_in_one_piece<R: Runtime, D: Dialer>(
     Ok(watch.stop())
 }
 
-pub(super) async fn idle(server: SocketAddr, connections: u64) -> Outcome<u64> {
+pub(super) async fn idle(server: SocketAddr, connections: u64, messages: u64) -> Outcome<u64> {
     let before = host::resident()?;
     let mut open_ones = Vec::new();
     for _ in 0..connections {
         let (client, mut events, driver) = open(server).await?;
-        client.send(PAYLOAD)?;
-        burst(&mut events).await?;
+        (0..messages).try_for_each(|_| client.send(PAYLOAD).map(drop))?;
+        let mut echoed = 0;
+        while echoed < messages {
+            echoed += burst(&mut events).await?;
+        }
         open_ones.push((client, events, driver));
     }
+    // With its first quiet heartbeat a session gives back what it needs no longer.
+    sleep(QUIET).await;
     Ok(host::resident()?.saturating_sub(before) / connections)
 }
 
 async fn open(server: SocketAddr) -> Outcome<(Client<Plain>, Events<Plain>, JoinHandle<StopCause>)> {
-    let (client, mut events, driver) = steadfast_tokio::connect(&format!("ws://{server}/")).build()?;
+    let mut config = Config::default();
+    config.heartbeat.interval = QUIET / 4;
+    let (client, mut events, driver) = steadfast_tokio::connect(&format!("ws://{server}/")).config(config).build()?;
     let driver = tokio::spawn(driver);
     until_online(&mut events).await?;
     Ok((client, events, driver))

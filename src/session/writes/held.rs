@@ -51,7 +51,7 @@ impl<P: Protocol> Session<P> {
 
     /// What holds back what waits to be said, and until when if only time has to pass.
     pub(in super::super) fn hold(&self) -> (Timer, Option<Timestamp>) {
-        let is_open = self.link.as_ref().is_some_and(Link::is_open);
+        let is_open = self.link.as_deref().is_some_and(Link::is_open);
         let lingers = self.holds.lingers.filter(|_| is_open);
         match self.holds.pacing.as_ref().filter(|_| is_open).and_then(|pacing| pacing.until()) {
             Some(until) if lingers.is_none_or(|at| until <= at) => (Timer::Pacing, Some(until)),
