@@ -36,7 +36,11 @@ pub(crate) fn run(quick: bool) -> Outcome<bool> {
 /// Has a new process measure it.
 fn ask(who: Contender, server: &Server, connections: u64, burst: u64) -> Outcome<u64> {
     let (address, connections, burst) = (server.address.to_string(), connections.to_string(), burst.to_string());
-    let output = Command::new(env::current_exe()?).args([WORD, who.name(), &address, &connections, &burst]).output()?;
+    let output = Command::new(env::current_exe()?)
+        .args([WORD, who.name(), &address, &connections, &burst])
+        // What a burst needed goes back to the system, where otherwise glibc would keep it for the next.
+        .env("MALLOC_MMAP_THRESHOLD_", "16384")
+        .output()?;
     if !output.status.success() {
         return Err(String::from_utf8(output.stderr)?.into());
     }

@@ -66,6 +66,11 @@ impl<M> Lane<M> {
         Self { passers: VecDeque::new(), handed: 0, bytes: 0 }
     }
 
+    /// Keeps no more room than is used.
+    pub(crate) fn shrink(&mut self) {
+        self.passers.shrink_to_fit();
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.passers.len() as u64
     }

@@ -298,6 +298,13 @@ impl<M> Outbox<M> {
         }
     }
 
+    /// Keeps no more room than is used.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        self.times.shrink();
+        self.books.dead.shrink_to_fit();
+    }
+
     /// The messages that ended and were not taken yet.
     pub(crate) const fn dead(&mut self) -> &mut Vec<M> {
         &mut self.books.dead

@@ -43,6 +43,12 @@ impl Flights {
         Self { limit, handed: 0, flushed: 0, bytes: 0, control, flights: VecDeque::new(), moved: Vec::new() }
     }
 
+    /// Keeps no more room than is used.
+    pub(crate) fn shrink(&mut self) {
+        self.flights.shrink_to_fit();
+        self.moved.shrink_to_fit();
+    }
+
     /// Whether something has been handed over that is not yet with the operating system.
     pub(crate) const fn is_busy(&self) -> bool {
         self.handed > self.flushed

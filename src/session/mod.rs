@@ -278,6 +278,19 @@ impl<P: Protocol> Session<P> {
         }
     }
 
+    /// Gives back the memory of the last burst: the core keeps its buffers, so that a message in a busy session costs no
+    /// allocation. A driver does this now and then while nothing happens; it changes nothing else.
+    #[cold]
+    pub fn shrink_to_fit(&mut self) {
+        self.outbox.shrink();
+        for link in [&mut self.link, &mut self.next, &mut self.leaving].into_iter().flatten() {
+            link.flights.shrink();
+            link.lane.shrink();
+        }
+        self.heard.shrink_to_fit();
+        self.frames.shrink_to_fit();
+    }
+
     fn slot(&mut self, place: Place) -> &mut Option<Box<LinkOf<P>>> {
         slot_of(&mut self.link, &mut self.next, &mut self.leaving, place)
     }

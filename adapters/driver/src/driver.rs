@@ -75,8 +75,6 @@ pub struct Driver<P: Protocol, R: Runtime, D: Dialer> {
 const ROUNDS: usize = 64;
 /// A round reads so many frames at most, so that it answers pings and flushes in between.
 const FRAMES: usize = 512;
-/// What a quiet session keeps of its buffers, in entries.
-const FEW: usize = 0;
 
 enum Round {
     Again,
@@ -307,8 +305,7 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
         }
         core.driver = Whereabouts::Parked(waker);
         if take(&mut self.is_quiet) {
-            core.actions.shrink_to(FEW);
-            core.dead.shrink_to(FEW);
+            core.shrink();
             drop(core);
             self.shrink();
         }
@@ -339,14 +336,14 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
 
     /// A session that only waits gives the memory of its last burst back.
     fn shrink(&mut self) {
-        self.actions.shrink_to(FEW);
-        self.dead.shrink_to(FEW);
-        self.weights.shrink_to(FEW);
-        self.lives.shrink_to(FEW);
-        self.brought.shrink_to(FEW);
-        self.sorting.shrink_to(FEW);
-        self.links.iter_mut().for_each(|link| link.shrink_to(FEW));
-        self.shared.inbox.shrink_to(FEW);
+        self.actions.shrink_to_fit();
+        self.dead.shrink_to_fit();
+        self.weights.shrink();
+        self.lives.shrink();
+        self.brought.shrink();
+        self.sorting.shrink();
+        self.links.iter_mut().for_each(|link| link.shrink());
+        self.shared.inbox.shrink();
     }
 }
 

@@ -142,8 +142,8 @@ impl<I, T> Inbox<I, T> {
     }
 
     /// Gives back the memory of a burst.
-    pub(crate) fn shrink_to(&self, few: usize) {
-        self.lock().queue.shrink_to(few);
+    pub(crate) fn shrink(&self) {
+        self.lock().queue.shrink_to(0);
     }
 
     fn leave(&self, stage: Stage) {
@@ -244,9 +244,9 @@ impl<I, T> Brought<I, T> {
         self.rest.extend(rest.into_iter().filter_map(|(place, item)| Some((place, keep(item)?))));
     }
 
-    pub(crate) fn shrink_to(&mut self, few: usize) {
-        self.messages.shrink_to(few);
-        self.rest.shrink_to(few);
+    pub(crate) fn shrink(&mut self) {
+        self.messages.shrink_to_fit();
+        self.rest.shrink_to_fit();
     }
 
     fn clear(&mut self) {

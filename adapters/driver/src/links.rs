@@ -173,8 +173,8 @@ impl<D: Dialer> Link<D> {
         }
     }
 
-    pub(crate) fn shrink_to(&mut self, few: usize) {
-        self.news.frames.shrink_to(few);
+    pub(crate) fn shrink(&mut self) {
+        self.news.frames.shrink_to_fit();
         if let Stage::Open(transport) = &mut self.stage {
             transport.shrink();
         }

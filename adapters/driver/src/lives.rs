@@ -40,7 +40,7 @@ impl Lives {
         all.for_each(|(_, id, _)| log::flushed_message(*id, link));
     }
 
-    pub(crate) fn shrink_to(&mut self, few: usize) {
-        self.given.shrink_to(few);
+    pub(crate) fn shrink(&mut self) {
+        self.given.shrink_to_fit();
     }
 }

@@ -220,6 +220,13 @@ impl<P: Protocol> Core<P> {
         swap(&mut self.dead, dead);
     }
 
+    /// Gives back the memory of the last burst.
+    pub(crate) fn shrink(&mut self) {
+        self.actions.shrink_to_fit();
+        self.dead.shrink_to_fit();
+        self.session.shrink_to_fit();
+    }
+
     /// Whether anybody waits for something that the session says.
     pub(crate) fn is_awaited(&self) -> bool {
         !(self.tickets.is_empty() && self.requests.is_empty() && self.senders.is_empty())

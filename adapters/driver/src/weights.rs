@@ -52,8 +52,8 @@ impl Weights {
         self.asked = 0;
     }
 
-    pub(crate) fn shrink_to(&mut self, few: usize) {
-        self.noted.shrink_to(few);
+    pub(crate) fn shrink(&mut self) {
+        self.noted.shrink_to_fit();
     }
 }
 

@@ -68,6 +68,10 @@ pub(super) async fn idle(server: SocketAddr, connections: u64, messages: u64) ->
         while echoed < messages {
             echoed += burst(&mut events).await?;
         }
+        // Whoever waits for more has lent the driver what it read into.
+        if events.next().now_or_never().is_some() {
+            return Err("that is no echo".into());
+        }
         open_ones.push((client, events, driver));
     }
     // With its first quiet heartbeat a session gives back what it needs no longer.

@@ -22,6 +22,10 @@ impl Times {
         Self { runs: VecDeque::new(), until: Timestamp::ZERO }
     }
 
+    pub(super) fn shrink(&mut self) {
+        self.runs.shrink_to_fit();
+    }
+
     /// A message takes this place, behind the others; the oldest of them stands there.
     #[inline]
     pub(super) fn on_pushed(&mut self, now: Timestamp, place: Place, oldest: impl FnOnce() -> Option<Place>) {

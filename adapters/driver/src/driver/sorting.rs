@@ -53,10 +53,10 @@ impl<I, T> Sorting<I, T> {
         }
     }
 
-    pub(super) fn shrink_to(&mut self, few: usize) {
-        self.mail.shrink_to(few);
-        self.joins.shrink_to(few);
-        self.after.dead.shrink_to(few);
+    pub(super) fn shrink(&mut self) {
+        self.mail.shrink_to_fit();
+        self.joins.shrink_to_fit();
+        self.after.dead.shrink_to_fit();
     }
 }
 
