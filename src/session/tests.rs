@@ -515,6 +515,23 @@ fn what_the_server_does_not_take_is_not_sent_though_it_was_accepted_before() {
     assert_eq!((talk.sent(), talk.outcomes()), (vec!["abc", "ab"], vec![(2, Outcome::Dropped(Dropped::TooBig))]));
 }
 
+/// The id outlives the link. Whoever has one of his own keeps it.
+#[test]
+fn a_greeting_may_say_who_we_are() {
+    let own = ClientId::Given("till-4".into());
+    for (choice, expected) in [(ClientId::Assigned, "c-17"), (own, "till-4")] {
+        let tuning = Tuning { client_id: Some("c-17".into()), ..Tuning::default() };
+        let mut talk = Talk::new(Greeter(tuning, true));
+        talk.configure(|config| config.identity.client_id = choice);
+        talk.up(1);
+        talk.hear(1, "hello");
+        let called = |talk: &Talk<Greeter>| talk.session.health(Timestamp::ZERO).client_id;
+        assert_eq!(called(&talk), Some(expected.into()));
+        talk.down(1, Cause::Ended, 0);
+        assert_eq!(called(&talk), Some(expected.into()));
+    }
+}
+
 #[test]
 fn what_can_never_fit_is_not_asked_to_wait() {
     let mut talk = Talk::new(Plain);
