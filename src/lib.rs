@@ -120,15 +120,12 @@ pub use protocol::{
 pub use rng::Rng;
 pub use secret::Secret;
 pub use session::{
-    Action, Answer, Attempt, BadConfig, CallReply, Change, Class, Command, Commands, Config, Down, Dropped, Drops,
-    Event, GaveUp, Handshake, Health, HeartbeatPolicy, Input, Jitter, LinkId, OpId, Outcome, Overflow, Phase,
-    QueuePolicy, Queued, Rates, Reply, Report, RequestOptions, RequestRetry, RetryOn, RetryPolicy, SendOptions,
-    Session, Stats, Status, StopCause, TakenBack, Timer, Ttl, Window,
+    Action, Alike, Answer, Attempt, BadConfig, BadKeepsake, BatchPolicy, Bucket, CallReply, Change, Changed, Class,
+    ClientId, Command, Commands, Config, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, DedupPolicy, Down,
+    Dropped, Drops, Event, Finding, FirstAttempt, GaveUp, Handshake, Health, HeartbeatPolicy, Identity, Input, Jitter,
+    Keepsake, LinkId, OpId, Outcome, Overflow, PacingPolicy, Phase, QueuePolicy, Queued, Rates, Reply, Report,
+    RequestOptions, RequestPolicy, RequestRetry, Restore, RetryOn, RetryPolicy, SendOptions, Session, Stats, Status,
+    StopCause, SubscribeOptions, Subscription, SubscriptionPolicy, TakenBack, Timer, TopicNews, TopicState, Ttl,
+    Window,
 };
-pub use session::{
-    Alike, Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, DedupPolicy, Finding,
-    FirstAttempt, Identity, RequestPolicy,
-};
-pub use session::{BadKeepsake, BatchPolicy, Bucket, Keepsake, PacingPolicy};
-pub use session::{Restore, SubscribeOptions, Subscription, SubscriptionPolicy, TopicNews, TopicState};
 pub use time::Timestamp;

@@ -131,6 +131,7 @@ impl<P: Protocol> Session<P> {
 
     /// Says goodbye to the link. It may still tell what was written, acknowledged and said, until its deadline.
     pub(super) fn leave(&mut self, now: Timestamp, code: CloseCode, reason: Text, out: &mut Actions<P>) {
+        self.say_bye(now, out);
         let Some(mut link) = self.link.take() else { return };
         if !link.is_open() {
             out.push(Action::Abort(link.id));
@@ -139,7 +140,6 @@ impl<P: Protocol> Session<P> {
         self.note_suspects(&link);
         self.keep_topics(&mut link);
         link.lane.drop_waiting(&mut tell_passing(&mut self.stats, self.outbox.dead(), out));
-        self.say_bye(&mut link, now, out);
         let code = if code.is_sendable() { code } else { CloseCode::NORMAL };
         out.push(Action::Close { link: link.id, code, reason: reason.cut(REASON_MAX) });
         let (deadline, was_logged_in) = (now.after(self.config.close_timeout), link.is_logged_in());

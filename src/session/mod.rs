@@ -52,14 +52,10 @@ pub use answer::Answer;
 pub use command::{CallReply, Command, Queued};
 pub use commands::Commands;
 pub use config::{
-    Alike, Changed, ClientId, ConnectPolicy, Counts, CredentialPolicy, CredentialUse, DedupPolicy, Finding,
-    FirstAttempt, Identity,
+    Alike, BadConfig, BatchPolicy, Bucket, Changed, ClientId, Config, ConnectPolicy, Counts, CredentialPolicy,
+    CredentialUse, DedupPolicy, Finding, FirstAttempt, HeartbeatPolicy, Identity, Jitter, Overflow, PacingPolicy,
+    QueuePolicy, RequestPolicy, Restore, RetryPolicy, SubscriptionPolicy, Window,
 };
-pub use config::{
-    BadConfig, BatchPolicy, Bucket, Config, HeartbeatPolicy, Jitter, Overflow, PacingPolicy, QueuePolicy,
-    RequestPolicy, RetryPolicy, Window,
-};
-pub use config::{Restore, SubscriptionPolicy};
 use dedup::can_compare;
 pub use health::{Drops, Health, Rates, Stats, Status};
 pub use keepsake::{BadKeepsake, Keepsake};

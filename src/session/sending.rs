@@ -134,12 +134,12 @@ impl<P: Protocol> Session<P> {
         let own = self.link.as_mut().filter(|own| own.id == link && is_open(&own.stage));
         let limit = self.config.window.bytes;
         let has_room = |bytes: &u32| own.as_ref().is_none_or(|own| own.lane.has_room_to_answer(*bytes, limit));
-        let bytes = match (weighed.and_then(|bytes| Some(bytes).filter(has_room).ok_or(Why::NotNow)), answer) {
+        let (bytes, answer) = match (weighed.and_then(|bytes| Some(bytes).filter(has_room).ok_or(Why::NotNow)), answer)
+        {
             (Ok(bytes), answer) => (bytes, answer),
             (Err(why), Ok(message)) => return self.refuse(why, message),
             (Err(why), Err(_)) => return Answer::Denied(why),
         };
-        let (bytes, answer) = bytes;
         let (message, no) = answer.map_or_else(|no| (None, no), |message| (Some(message), Box::default()));
         self.last_op += 1;
         self.stats.accepted += 1;

@@ -89,28 +89,8 @@ impl<P: Protocol> Session<P> {
     }
 
     /// The goodbye of a protocol that has one, on a link that is logged in.
-    pub(super) fn say_bye(&mut self, link: &mut LinkOf<P>, now: Timestamp, out: &mut Actions<P>) {
-        if link.is_logged_in() {
-            let (protocol, frames) = (&mut self.protocol, &mut self.frames);
-            let (stats, dedup) = (&mut self.stats, &mut self.dedup);
-            let (credentials, taken, outbox) = (&self.credentials, &mut self.taken, &mut self.outbox);
-            let (pacing, lingers, batching) = (self.holds.pacing.as_deref_mut(), &mut self.holds.lingers, None);
-            let mut writer = Writer {
-                protocol,
-                link,
-                credentials,
-                taken,
-                outbox,
-                pacing,
-                batching,
-                lingers,
-                frames,
-                stats,
-                dedup,
-                grace: self.config.requests.grace,
-                now,
-                out,
-            };
+    pub(super) fn say_bye(&mut self, now: Timestamp, out: &mut Actions<P>) {
+        if let Some(mut writer) = self.writer(now, out).filter(|writer| writer.link.is_logged_in()) {
             writer.control(Say::Bye, false);
         }
     }
