@@ -4,6 +4,7 @@
 //!
 //! `STEADFAST_DEPTH` sets the depth, `STEADFAST_SEED` the random paths. A failure prints the path.
 
+mod connecting;
 mod model;
 mod pacing;
 mod plan;

@@ -388,7 +388,7 @@ const STEPS: [Step; 17] = [
 const WHOLE: [Step; 14] = [
     Step::SubscribeWhole(A),
     Step::Subscribe(A),
-    Step::Subscribe(OWN),
+    Step::SubscribeWhole(OWN),
     Step::Unsubscribe(A),
     Step::Resync(A),
     Step::Fresh,
