@@ -29,7 +29,8 @@ struct Replay {
 impl Drop for Replay {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("replay: STEADFAST_SEED={} cargo test -p steadfast-sim {}", self.seed, self.test);
+            let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+            eprintln!("replay: STEADFAST_SEED={} cargo test -p {package} {}", self.seed, self.test);
         }
     }
 }
