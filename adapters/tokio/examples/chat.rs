@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The server runs in the same process, speaks the protocol `json` of docs/json.md and knows nothing of `steadfast`. The
-//! example ends by itself, with 0 if every line arrived once and in order.
+//! example ends by itself, with 0 if the server took every line and what was heard came once and in order. What is said while
+//! the listener's link is down it does not hear: the room tells it that there is a gap.
 
 use std::{
     collections::BTreeSet,
