@@ -29,7 +29,7 @@ fn the_loop_of_ones_own_is_the_one_that_runs() {
 }
 
 #[test]
-fn the_adapter_that_is_shown_is_the_one_for_smol() {
-    let files = ["adapters/smol/src/net.rs", "adapters/smol/src/lib.rs", "tests/conformance/src/adapters.rs"];
-    are_taken_from("docs/adapters.md", &files, 5);
+fn the_adapters_that_are_shown_are_the_one_for_smol_and_the_fake_one() {
+    let smol = ["adapters/smol/src/net.rs", "adapters/smol/src/lib.rs", "tests/conformance/src/adapters.rs"];
+    are_taken_from("docs/adapters.md", &[&smol[..], &["adapters/driver/tests/fake/mod.rs"]].concat(), 7);
 }
