@@ -13,7 +13,7 @@ use std::{
 };
 
 use steadfast::{
-    Attempt, Cause, Config, FirstAttempt, Jitter, Kind, Limit, Outcome, Phase, Queued, Recovery, SendOptions,
+    Attempt, Cause, Config, Error, FirstAttempt, Jitter, Kind, Limit, Outcome, Phase, Queued, Recovery, SendOptions,
 };
 use steadfast_driver::{Clock, Item, Net, Trust, Upgrade, Wristwatch, Ws, cause_of};
 use tungstenite::accept;
@@ -172,45 +172,76 @@ pub(super) fn tls_to_a_server_without_is_tried_again<A: Adapter>(adapter: &A) {
     assert_eq!((error.kind, error.recovery), (Kind::ConnectionFailed, Recovery::Retry));
 }
 
-/// What comes of a session that trusts this certificate and meets a server that shows that one.
-fn over_tls<A: Adapter>(
-    adapter: &A,
-    trusted: &Certificate,
-    shown: &Certificate,
-    server: &Server,
-) -> Result<(), Recovery> {
+/// What comes of a session that trusts whom it says and meets a server that shows this certificate.
+fn over_tls<A: Adapter>(adapter: &A, trust: Trust, shown: &Certificate, server: &Server) -> Result<(), Box<Error>> {
     let url = server.url().replace("ws://", "wss://");
-    let mut app = run(adapter, A::connect(&url).config(quick()).trust(Trust::only(trusted.pem()).unwrap()));
+    let mut app = run(adapter, A::connect(&url).config(quick()).trust(trust));
+    app.send("a secret").unwrap();
     let (shown, tcp) = (shown.clone(), server.tcp());
     let served = thread::spawn(move || accept(shown.secure(tcp)).map(Peer).map(Peer::echo).ok());
-    app.send("a secret").unwrap();
     let result = app.find(|item| match item {
-        Item::Error(error) => Some(Err(error.recovery)),
+        Item::Error(error) => Some(Err(error)),
         item => item.into_message().map(|message| {
             assert_eq!(message.as_str(), Some("a secret"));
             Ok(())
         }),
     });
-    app.close();
+    drop(app);
     served.join().unwrap();
     result
+}
+
+/// A session that trusts this certificate meets a server that shows that one, and never again.
+fn refused<A: Adapter>(adapter: &A, trusted: &Certificate, shown: &Certificate, server: &Server, why: &str) {
+    let error = over_tls(adapter, Trust::only(trusted.pem()).unwrap(), shown, server).unwrap_err();
+    assert_eq!((error.kind, error.recovery), (Kind::ConnectionFailed, Recovery::Fatal));
+    assert!(error.message.as_str().contains(why), "{error}");
 }
 
 pub(super) fn a_certificate_that_nobody_vouches_for_ends_it<A: Adapter>(adapter: &A) {
     let server = Server::bind();
     let (ours, theirs) = (Certificate::of(server.ip()), Certificate::of(server.ip()));
-    assert_eq!(over_tls(adapter, &ours, &theirs, &server), Err(Recovery::Fatal));
+    refused(adapter, &ours, &theirs, &server, "signed with another key");
 }
 
 pub(super) fn a_certificate_that_is_trusted_carries_messages<A: Adapter>(adapter: &A) {
     let server = Server::bind();
     let ours = Certificate::of(server.ip());
-    assert_eq!(over_tls(adapter, &ours, &ours, &server), Ok(()));
+    over_tls(adapter, Trust::only(ours.pem()).unwrap(), &ours, &server).unwrap();
 }
 
 pub(super) fn a_server_with_another_name_in_its_certificate_ends_it<A: Adapter>(adapter: &A) {
     let other = Certificate::of("elsewhere.example");
-    assert_eq!(over_tls(adapter, &other, &other, &Server::bind()), Err(Recovery::Fatal));
+    refused(adapter, &other, &other, &Server::bind(), "but for elsewhere.example");
+}
+
+pub(super) fn a_certificate_that_has_expired_ends_it<A: Adapter>(adapter: &A) {
+    let server = Server::bind();
+    let expired = Certificate::expired(server.ip());
+    refused(adapter, &expired, &expired, &server, "expired");
+}
+
+pub(super) fn a_server_that_wants_a_certificate_is_shown_ours<A: Adapter>(adapter: &A) {
+    let (server, ours) = (Server::bind(), Certificate::of("client.example"));
+    let theirs = Certificate::of(server.ip()).only_for(&ours);
+    let trust = Trust::only(theirs.pem()).unwrap();
+    over_tls(adapter, trust.identity(ours.pem(), ours.key()).unwrap(), &theirs, &server).unwrap();
+    let error = over_tls(adapter, trust, &theirs, &server).unwrap_err();
+    assert_eq!((error.kind, error.recovery), (Kind::ConnectionFailed, Recovery::Retry));
+    assert!(error.message.as_str().contains("wants a certificate of ours, and none was set"), "{error}");
+}
+
+/// It was not offered, and what is compressed cannot be read.
+pub(super) fn an_answer_that_compresses_unasked_is_no_link<A: Adapter>(adapter: &A) {
+    let server = Server::bind();
+    let mut app = plain(adapter, &server.url());
+    let (mut stream, request) = server.request();
+    assert!(!request.contains("Extensions"), "{request}");
+    let extension = "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    stream.write_all(welcome(&request).replace("\r\n\r\n", extension).as_bytes()).unwrap();
+    let error = app.error();
+    assert_eq!((error.kind, error.recovery), (Kind::ProtocolError, Recovery::Retry));
+    assert!(error.message.as_str().contains("extension"), "{error}");
 }
 
 pub(super) fn headers_and_the_credential_are_shown<A: Adapter>(adapter: &A) {

@@ -48,6 +48,9 @@ fn own<A: Adapter>() -> Vec<Scenario<A>> {
             a_certificate_that_nobody_vouches_for_ends_it
             a_certificate_that_is_trusted_carries_messages
             a_server_with_another_name_in_its_certificate_ends_it
+            a_certificate_that_has_expired_ends_it
+            a_server_that_wants_a_certificate_is_shown_ours
+            an_answer_that_compresses_unasked_is_no_link
             headers_and_the_credential_are_shown
             the_next_endpoint_is_dialed_at_once
             other_endpoints_move_the_link
@@ -100,7 +103,9 @@ fn own<A: Adapter>() -> Vec<Scenario<A>> {
             a_masked_frame
             an_end_of_what_never_began
             a_ping_that_is_too_long
+            a_compressed_frame
             text_that_is_no_utf_8
+            fragments_that_are_no_utf_8_together
             a_message_that_is_too_long
             fragments_that_are_too_long_together
             the_third_breach_in_a_row_is_waited_for

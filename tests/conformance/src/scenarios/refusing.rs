@@ -216,6 +216,14 @@ pub(super) fn text_that_is_no_utf_8<A: Adapter>(adapter: &A) {
     breaks(adapter, &frame(0x81, b"\xc3\x28"), 1007);
 }
 
+pub(super) fn fragments_that_are_no_utf_8_together<A: Adapter>(adapter: &A) {
+    breaks(adapter, &[frame(0x01, b"\xc3"), frame(0x80, b"\x28")].concat(), 1007);
+}
+
+pub(super) fn a_compressed_frame<A: Adapter>(adapter: &A) {
+    breaks(adapter, &frame(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"), 1002);
+}
+
 pub(super) fn a_message_that_is_too_long<A: Adapter>(adapter: &A) {
     breaks(adapter, &frame(0x81, &[b'x'; 1_001]), 1009);
 }
