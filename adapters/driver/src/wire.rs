@@ -117,15 +117,15 @@ pub(crate) fn idle() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-/// A frame as a server writes it: not masked, and shorter than 64 KiB.
+/// A frame as a server writes it: not masked.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(payload.len()).expect("a short payload");
     let mut bytes = vec![first];
-    if length < 126 {
-        bytes.push(payload.len() as u8);
-    } else {
-        bytes.push(126);
-        bytes.extend(length.to_be_bytes());
+    match payload.len() {
+        length @ 0..=125 => bytes.push(length as u8),
+        length => match u16::try_from(length) {
+            Ok(length) => bytes.extend([&[126][..], &length.to_be_bytes()].concat()),
+            Err(_) => bytes.extend([&[127][..], &(length as u64).to_be_bytes()].concat()),
+        },
     }
     bytes.extend_from_slice(payload);
     bytes
@@ -138,6 +138,10 @@ pub(crate) fn unmasked(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
         assert!(length & 0x80 != 0, "a client masks what it sends");
         let (length, rest) = match (length & 0x7f, rest) {
             (126, [high, low, rest @ ..]) => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+            (127, [0, 0, 0, 0, rest @ ..]) => {
+                let (length, rest) = rest.split_first_chunk().expect("a length");
+                (u32::from_be_bytes(*length) as usize, rest)
+            }
             (short, rest) => (usize::from(short), rest),
         };
         let (mask, rest) = rest.split_at(4);

@@ -257,6 +257,9 @@ fn shortened(reason: &str) -> &str {
 }
 
 #[cfg(test)]
+mod cases;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::{Wire, frame, idle, unmasked};
