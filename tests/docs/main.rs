@@ -5,6 +5,7 @@ mod brackets;
 #[cfg(feature = "json")]
 mod json;
 mod links;
+mod peers;
 mod programs;
 mod troubleshooting;
 
