@@ -136,6 +136,12 @@ impl<L, M, I> Link<L, M, I> {
         self.tuning.max_message.is_some_and(|most| bytes > most)
     }
 
+    /// Keeps no more room than is used.
+    pub(super) fn shrink(&mut self) {
+        self.flights.shrink();
+        self.lane.shrink();
+    }
+
     pub(super) const fn is_online(&self) -> bool {
         matches!(self.stage, Stage::Online { .. })
     }

@@ -279,10 +279,7 @@ impl<P: Protocol> Session<P> {
     #[cold]
     pub fn shrink_to_fit(&mut self) {
         self.outbox.shrink();
-        for link in [&mut self.link, &mut self.next, &mut self.leaving].into_iter().flatten() {
-            link.flights.shrink();
-            link.lane.shrink();
-        }
+        [&mut self.link, &mut self.next, &mut self.leaving].into_iter().flatten().for_each(|link| link.shrink());
         self.heard.shrink_to_fit();
         self.frames.shrink_to_fit();
     }
