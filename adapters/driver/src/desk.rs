@@ -166,7 +166,9 @@ impl<I, T: Clone + Ord> Desk<I, T> {
         tray.take(batch);
         rooms.enter(tray);
         let is_empty = batch.is_empty();
-        let former = if is_empty { replace(&mut tray.reader, waker) } else { None };
+        // Who only looks takes nobody's place.
+        let waits = is_empty && waker.is_some();
+        let former = if waits { replace(&mut tray.reader, waker) } else { None };
         let is_open = tray.is_open;
         let driver = if rooms.full == 0 { driver.take() } else { None };
         drop(state);

@@ -5,6 +5,7 @@
 mod world;
 
 use std::{
+    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
@@ -490,6 +491,23 @@ fn the_latest_value_is_never_a_queue() {
     assert_eq!(Task::new(price.changed()).poll(), Poll::Ready(true));
     assert_eq!(Task::new(price.changed()).poll(), Poll::Ready(false));
     assert_eq!(price.latest().map(String::as_str), Some("6"));
+}
+
+/// One who polls by hand shows what there is, and waits for what comes.
+#[test]
+fn who_looks_while_it_waits_is_woken_still() {
+    let world = World::new();
+    let (client, _events, mut driver) = online(&world);
+    let mut price = client.watch('a').unwrap();
+    confirm(&world, &mut driver);
+    let mut reader = Task::new(poll_fn(|cx| {
+        let changed = price.poll_changed(cx);
+        let _ = price.latest();
+        changed
+    }));
+    assert!(reader.poll().is_pending());
+    say(&world, &mut driver, ["a 1"]);
+    assert_eq!((reader.wakes.take(), reader.poll()), (1, Poll::Ready(true)));
 }
 
 #[test]
