@@ -458,6 +458,26 @@ fn a_late_answer_by_name_is_not_given_to_the_next() {
 }
 
 #[test]
+fn what_was_cancelled_is_not_waited_for_for_ever_by_its_name() {
+    let mut talk = Talk::online(|config| config.requests.grace = Duration::from_secs(2));
+    let first = talk.ask("a", named("rates").deadline(NEVER));
+    talk.command(Command::Cancel(OpId(first)));
+    assert_eq!(talk.answered(), [(first, Err(Outcome::InDoubt))]);
+    talk.wait(1_990);
+    let second = talk.ask("b", named("rates").deadline(NEVER));
+    talk.hear("m rates of the first");
+    assert!(talk.out.is_empty(), "late, and nobody's: {:?}", talk.out);
+    talk.hear("m rates of the second");
+    assert_eq!(talk.answered(), [(second, said("rates of the second"))]);
+    let third = talk.ask("c", named("rates").deadline(NEVER));
+    talk.command(Command::Cancel(OpId(third)));
+    talk.wait(2_000);
+    let fourth = talk.ask("d", named("rates").deadline(NEVER));
+    talk.hear("m rates of the fourth");
+    assert_eq!(talk.answered(), [(fourth, said("rates of the fourth"))]);
+}
+
+#[test]
 fn an_error_event_fails_the_oldest_that_waits_for_it() {
     let mut talk = Talk::online(|_| {});
     let ids =

@@ -84,6 +84,15 @@ impl Names {
         }
     }
 
+    /// Nobody wants the answer to this request any more: it keeps its place until then, or for as long as before if that
+    /// is less.
+    pub(crate) fn on_forgone(&mut self, op: OpId, name: &str, until: Option<Timestamp>) {
+        let mut row = self.rows.get_mut(name).into_iter().flatten();
+        if let Some(waiting) = row.find(|waiting| waiting.op == op) {
+            waiting.until = [waiting.until, until].into_iter().flatten().min();
+        }
+    }
+
     fn forget(&mut self, stays: impl Fn(&Waiting) -> bool) {
         let mut empty = Vec::new();
         for (name, row) in &mut self.rows {

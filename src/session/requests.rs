@@ -43,8 +43,14 @@ impl<P: Protocol> Session<P> {
 
     /// Nobody waits for the answer any more.
     pub(super) fn forgo(&mut self, id: OpId, out: &mut Actions<P>) {
+        let names = self.outbox.asked(id).map(|(asked, _)| asked.names()).unwrap_or_default();
         let given = self.outbox.forgo(id, &mut tell(&mut self.stats, &mut self.dedup, out));
-        if let Some(link) = self.link.as_mut().filter(|link| given == Some(true) && link.is_online()) {
+        let Some(link) = self.link.as_mut().filter(|_| given == Some(true)) else { return };
+        let until = self.last_now.after(self.config.requests.grace);
+        for name in names.iter().flatten() {
+            link.names.on_forgone(id, &self.protocol.spelled(name.as_str()), until);
+        }
+        if link.is_online() {
             link.owed.cancels.push_back(id);
         }
     }

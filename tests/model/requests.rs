@@ -197,7 +197,7 @@ impl Model {
         });
     }
 
-    fn cancel(&mut self, id: u64) {
+    fn cancel(&mut self, now: Timestamp, id: u64) {
         let Some(entry) = self.queue.iter().find(|entry| entry.id == id).cloned() else { return };
         let is_message = matches!(entry.kind, Kind::Message { .. });
         if !entry.given && !entry.doubtful {
@@ -207,6 +207,9 @@ impl Model {
             if entry.given && !self.stopped {
                 self.unwanted.push(id);
             }
+            let until = now.after(GRACE).expect("far from the end");
+            let of = self.names.iter_mut().flatten().filter(|(who, _)| *who == id);
+            of.for_each(|(_, at)| *at = until.min(*at));
             self.end(|entry| entry.id == id, &Some(Outcome::InDoubt));
         }
     }
@@ -451,8 +454,8 @@ impl Pair {
             Step::AskRetrying => model.ask(now, Kind::Retrying { failures: 0 }),
             Step::Send => model.ask(now, Kind::Message { same: false }),
             Step::SendSame => model.ask(now, Kind::Message { same: true }),
-            Step::CancelFirst => model.cancel(model.queue[0].id),
-            Step::CancelLast => model.cancel(model.queue[model.queue.len() - 1].id),
+            Step::CancelFirst => model.cancel(now, model.queue[0].id),
+            Step::CancelLast => model.cancel(now, model.queue[model.queue.len() - 1].id),
             Step::Link if self.link.is_some() => model.frames = Some(Vec::new()),
             Step::AnswerFirst | Step::AnswerLast | Step::AnswerOther => model.answered(now, id, None),
             Step::Deny => model.answered(now, id, Some((&why("no"), Duration::ZERO))),

@@ -16,7 +16,7 @@ pub struct RequestPolicy {
     /// `Duration::MAX`: never. **10 s**
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
     pub deadline: Duration,
-    /// For how long after its deadline the answer to a request is still expected where answers have no ids: the next
+    /// For how long after its deadline, or after it was cancelled, the answer to a request is still expected where answers have no ids: the next
     /// message of that name is taken for it, and not for the answer to the request behind it. `Duration::MAX`: for as
     /// long as the link holds. **10 s**
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span"))]
