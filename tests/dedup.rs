@@ -160,6 +160,15 @@ fn a_key_whose_first_message_expired_is_sent() {
     assert_eq!(talk.sent(), ["m 3 third"]);
 }
 
+#[test]
+fn a_key_whose_first_message_has_expired_unseen_is_sent() {
+    let mut talk = Talk::new(|_| {});
+    let short = || SendOptions::default().key("a").ttl(ms(500));
+    assert_eq!(talk.twin_of("first", short()), None);
+    talk.pass(ms(500));
+    assert_eq!(talk.twin_of("second", short()), None, "nobody has woken the session");
+}
+
 /// Each way to end without being there. What was refused was never anything.
 #[test]
 fn a_key_is_free_again_once_the_peer_certainly_does_not_have_it() {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Abilities, Mark, Protocol, Timestamp,
-    part::{Ended, Fingerprint, Known},
+    part::{Dedup, Ended, Fingerprint, Known},
 };
 
 /// The longest piece of an id that is told.
@@ -35,7 +35,15 @@ impl<P: Protocol> Session<P> {
         out: &mut Actions<P>,
     ) -> Answer<P::Message> {
         let print = self.fingerprint(&message, &options);
-        match print.and_then(|print| self.dedup.twin(now, print, self.config.dedup.span())) {
+        let span = self.config.dedup.span();
+        let find = |dedup: &mut Dedup| print.and_then(|print| dedup.twin(now, print, span));
+        let mut twin = find(&mut self.dedup);
+        if twin.is_some() {
+            // One whose time is over is the same as none, though nobody has looked at that since.
+            self.expire(now, out);
+            twin = find(&mut self.dedup);
+        }
+        match twin {
             Some(twin) => self.accept_twin(twin, message, options, out),
             None => self.accept_new(now, message, bytes, options, print, out),
         }

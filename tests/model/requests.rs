@@ -163,7 +163,11 @@ struct Model {
 impl Model {
     fn ask(&mut self, now: Timestamp, kind: Kind) {
         let same = kind == Kind::Message { same: true };
-        let twin = self.first.filter(|(_, at)| same && now.since(*at) < REMEMBERED);
+        let is_twin = |(_, at): &(u64, Timestamp)| same && now.since(*at) < REMEMBERED;
+        if self.first.filter(is_twin).is_some() {
+            self.let_time_pass(now);
+        }
+        let twin = self.first.filter(is_twin);
         if self.stopped || (twin.is_none() && self.queue.len() == QUEUE) {
             self.did.refused = true;
             return;

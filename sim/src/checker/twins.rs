@@ -34,9 +34,8 @@ impl Twins {
         let twin = key.and_then(|key| self.known.iter().find(|known| known.key.as_ref() == Some(key)));
         let twin = twin.map(|known| known.id);
         self.newcomer = Some((id, twin));
-        if twin.is_none() {
-            self.known.push_back(Known { id, at: now, key: key.cloned() });
-        }
+        // One that is said to be the same is taken out again.
+        self.known.push_back(Known { id, at: now, key: key.cloned() });
     }
 
     /// A message ended. One that the peer certainly does not have is not remembered.
@@ -81,11 +80,11 @@ impl Twins {
 
     /// Whatever had to be said to be the same has been.
     pub(super) fn close_turn(&mut self, policy: &DedupPolicy) -> Result<(), String> {
+        // What has ended in this turn without being there is the same as nothing.
+        let is_known = |twin: &OpId| self.known.iter().any(|known| known.id == *twin);
+        let untold = self.newcomer.take().and_then(|(id, twin)| Some((id, twin.filter(is_known)?)));
         keep_last(&mut self.known, policy.count);
-        match self.newcomer.take() {
-            Some((id, Some(twin))) => Err(format!("one outcome: {id} is the same as {twin}, and nobody said so")),
-            Some((_, None)) | None => Ok(()),
-        }
+        untold.map_or(Ok(()), |(id, twin)| Err(format!("one outcome: {id} is the same as {twin}, and nobody said so")))
     }
 
     /// There are other settings.
