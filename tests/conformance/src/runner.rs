@@ -24,9 +24,10 @@ impl Job {
         format!("{}::{}", self.adapter, self.scenario)
     }
 
-    /// Those that play hundreds of links one after the other.
+    /// Those with a process that has to start first, or that play hundreds of links one after the other.
     fn is_long(&self) -> bool {
-        self.scenario.starts_with("autobahn::")
+        let groups = ["autobahn", "fastapi", "haproxy", "nginx", "node", "python"];
+        self.scenario.split_once("::").is_some_and(|(group, _)| groups.contains(&group))
     }
 
     /// Those that measure the whole process.
@@ -55,7 +56,7 @@ impl End {
     }
 }
 
-/// How long a scenario may take, and one that is made of many.
+/// How long a scenario may take, and one that is long.
 const WATCHDOG: Duration = Duration::from_secs(60);
 const LONG_WATCHDOG: Duration = Duration::from_secs(300);
 /// How many run at a time. Most of them wait most of the time.

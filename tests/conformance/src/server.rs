@@ -76,11 +76,14 @@ impl Server {
         }
     }
 
-    /// The next connection, and what it asks.
+    /// The next connection, and what it asks. One that the client gives up before it has asked is none.
     pub(crate) fn request(&self) -> (TcpStream, String) {
-        let mut stream = self.tcp();
-        let request = read_request(&mut stream);
-        (stream, request)
+        loop {
+            let mut stream = self.tcp();
+            if let Some(request) = read_request(&mut stream) {
+                return (stream, request);
+            }
+        }
     }
 
     /// Answers the next request with this status, these headers and a body.
@@ -117,15 +120,15 @@ impl Away {
     }
 }
 
-/// One byte at a time, so that what follows stays unread.
-pub(crate) fn read_request(stream: &mut impl Read) -> String {
+/// One byte at a time, so that what follows stays unread. `None` if it does not come to its end.
+fn read_request(stream: &mut impl Read) -> Option<String> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
-        stream.read_exact(&mut byte).expect("a request");
+        stream.read_exact(&mut byte).ok()?;
         request.push(byte[0]);
     }
-    String::from_utf8(request).expect("a request is text")
+    Some(String::from_utf8(request).expect("a request is text"))
 }
 
 /// The answer that a request gets.

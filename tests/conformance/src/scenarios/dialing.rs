@@ -71,11 +71,13 @@ pub(super) fn a_server_that_says_nothing_is_given_up_in_time<A: Adapter>(adapter
     let server = Server::bind();
     let began = Instant::now();
     let mut app = with(adapter, &server.url(), hasty());
-    let _silent = server.tcp();
+    let silent = server.tcp();
     let error = app.error();
     assert_eq!((error.kind, error.recovery), (Kind::Timeout, Recovery::Retry));
     assert!(began.elapsed() >= MOMENT);
     app.configure(quick()).unwrap();
+    // On a busy machine it may be the next one, which has time now.
+    drop(silent);
     let _peer = server.accept();
     app.online();
 }
