@@ -12,7 +12,7 @@ use std::{
 };
 
 use fake::{Count, Eye, Fake, Habits, START, Server};
-use steadfast::{Config, Event, OpId, Phase, SendOptions, StopCause, Text, Topics};
+use steadfast::{Config, Event, OpId, Phase, SendOptions, StopCause, SubscribeOptions, Text, Topics};
 use steadfast_driver::{Builder, Built, Client, Drain, Events, Item, Kept, Mailbox};
 use steadfast_sim::{Digest, Toy, each_seed};
 
@@ -189,8 +189,11 @@ impl Run {
 
     async fn subscribe(&self, client: &Client<Toy>) {
         let topic = ["a", "b", "c"][self.fake.up_to(2) as usize];
-        let Ok(mut topic) = client.subscribe(topic) else { return };
+        let mailbox = Mailbox::pause(1 + self.fake.up_to(3) as u32, 1_000);
+        let Ok(mut topic) = client.subscribe_with(topic, SubscribeOptions::default(), mailbox) else { return };
         for _ in 0..self.fake.up_to(5) {
+            // Its tray fills, and at times it is left so.
+            self.fake.pause(self.fake.between(Duration::ZERO, 20 * SECOND)).await;
             self.fake.within(self.fake.between(Duration::ZERO, 20 * SECOND), topic.next()).await;
         }
     }
