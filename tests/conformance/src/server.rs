@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{listen, sockopt::set_socket_linger};
 use serde_json::Value;
 use tungstenite::{
     Error, Message, WebSocket, accept, accept_with_config,
@@ -37,6 +37,8 @@ pub(crate) fn own_address() -> IpAddr {
 impl Server {
     pub(crate) fn bind() -> Self {
         let listener = TcpListener::bind((own_address(), 0)).expect("a free port");
+        // A thousand may come at once; what finds no place in the queue would come again only after seconds.
+        listen(&listener, 4_096).expect("it is bound");
         let address = listener.local_addr().expect("it is bound");
         Self { listener, address }
     }
