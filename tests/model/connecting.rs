@@ -572,7 +572,7 @@ const RULES: [Rules; 8] = [
 ];
 
 const DEPTH: usize = if cfg!(debug_assertions) { 3 } else { 5 };
-const LEAST: u64 = if cfg!(debug_assertions) { 5_000 } else { 500_000 };
+const LEAST: u64 = if cfg!(debug_assertions) { 5_000 } else { 400_000 };
 
 #[test]
 fn every_path_to_a_link_is_as_its_model_says() {

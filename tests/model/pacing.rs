@@ -514,7 +514,6 @@ fn every_path_of_what_is_paced_is_as_its_model_says() {
 #[test]
 fn long_random_paths_of_what_is_paced_are_as_their_model_says() {
     let (mut walk, steps) = (Walk::default(), [&STEPS[..], &ON[..]].concat());
-    let paths = if cfg!(debug_assertions) { 200 } else { 4_000 };
-    walk.random(paths, |path| Pair::new(RULES[path % RULES.len()]), |rng| one_of(rng, &steps));
-    walk.end("with limits on long paths", LEAST);
+    walk.random(200, |path| Pair::new(RULES[path % RULES.len()]), |rng| one_of(rng, &steps));
+    walk.end("with limits on long paths", 20_000);
 }

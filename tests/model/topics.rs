@@ -449,7 +449,9 @@ fn every_path_of_topics_is_as_their_model_says() {
 #[test]
 fn long_random_paths_of_topics_are_as_their_model_says() {
     let mut walk = Walk::default();
-    let steps = [&STEPS[..], &WHOLE[..], &MORE[..]].concat();
+    // In which order a full link asks for the states of local topics and for others is not promised.
+    let simpler = |step| if step == Step::SubscribeWhole(OWN) { Step::Subscribe(OWN) } else { step };
+    let steps: Vec<_> = STEPS.into_iter().chain(WHOLE).chain(MORE).map(simpler).collect();
     let paths = if cfg!(debug_assertions) { 200 } else { 5_000 };
     walk.random(paths, |path| Pair::new(RULES[path % RULES.len()]), |rng| one_of(rng, &steps));
     walk.end("with topics on long paths", LEAST);
