@@ -274,7 +274,7 @@ impl Model {
             self.say(now, Kind::Login);
             self.stage = Stage::LoggingIn;
         }
-        if std::mem::take(&mut self.owes_life) {
+        if std::mem::take(&mut self.owes_life) && self.is_open() {
             self.say(now, Kind::Life);
             if self.waits.take().is_some() {
                 self.may_leave(now, Kind::Login);
@@ -514,6 +514,7 @@ fn every_path_of_what_is_paced_is_as_its_model_says() {
 #[test]
 fn long_random_paths_of_what_is_paced_are_as_their_model_says() {
     let (mut walk, steps) = (Walk::default(), [&STEPS[..], &ON[..]].concat());
-    walk.random(200, |path| Pair::new(RULES[path % RULES.len()]), |rng| one_of(rng, &steps));
+    let paths = if cfg!(debug_assertions) { 200 } else { 2_000 };
+    walk.random(paths, |path| Pair::new(RULES[path % RULES.len()]), |rng| one_of(rng, &steps));
     walk.end("with limits on long paths", 20_000);
 }
