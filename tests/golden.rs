@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use steadfast::{
-    Action, Answer, Bucket, Cause, Change, Class, CloseCode, Command, Config, Down, Event, Frame, HttpAnswer, Input,
-    LinkId, Machine, Report, RequestOptions, Secret, SendOptions, Session, SubscribeOptions, Text, Timestamp,
+    Action, Alike, Answer, Bucket, Cause, Change, Class, CloseCode, Command, Config, Down, Event, Frame, HttpAnswer,
+    Input, LinkId, Machine, Report, RequestOptions, Secret, SendOptions, Session, SubscribeOptions, Text, Timestamp,
     TopicNews, Topics,
 };
 use steadfast_sim::{Checked, Toy};
@@ -74,6 +74,11 @@ impl Story {
         let ttl = options.time_to_live().map_or(String::new(), |ttl| format!(", within {:?}", ttl.duration()));
         let said = format!("send \"{text}\", {class}{ttl}");
         self.command(&said, Command::Send { message: Text::from_static(text), options })
+    }
+
+    fn keyed(&mut self, text: &'static str, key: &'static str) -> &mut Self {
+        let options = SendOptions::default().tracked().key(key);
+        self.command(&format!("send \"{text}\" as {key}"), Command::Send { message: text.into(), options })
     }
 
     fn subscribe(&mut self, topic: &str) -> &mut Self {
@@ -478,6 +483,22 @@ fn requests_over_a_reconnect() {
 
 fn idempotent_for(seconds: u64) -> RequestOptions {
     RequestOptions::default().idempotent().deadline(Duration::from_secs(seconds))
+}
+
+#[test]
+fn what_leaves_together_and_what_leaves_once() {
+    let mut config = Config::default();
+    (config.batching.enabled, config.batching.count) = (true, 3);
+    (config.dedup.outgoing, config.dedup.incoming) = (Alike::ByKey, true);
+    let toy = Toy { batches: true, ..Toy::default() };
+    let mut story = Story::with("What is said together leaves as one, and what is said twice leaves once", toy, config);
+    story.connect().up().hear("ok").flushed();
+    story.send("one", Class::AtMostOnce).keyed("pay", "bill 7").after(20).keyed("pay, please", "bill 7");
+    story.note("the third ends the wait").send("three", Class::AtMostOnce).flushed();
+    story.note("the next waits for others, but not for long").send("four", Class::AtMostOnce).wake().flushed();
+    story.note("on a new link the bill is still the same").closed(CloseCode::RESTART).wake().up().hear("ok").flushed();
+    story.keyed("pay!", "bill 7").hear("m! s-1 paid").hear("m! s-1 paid");
+    story.end("together");
 }
 
 #[test]
