@@ -5,8 +5,8 @@
 //! wrong between two ends of a WebSocket is decided in it, so it can be tested without a network, to the last path,
 //! and a failure is a seed that replays for ever.
 //!
-//! Applications take the adapter of their runtime (`steadfast-tokio`, `steadfast-smol`, `steadfast-blocking`). This crate is for those who build on it: adapters, other
-//! libraries with a loop of their own, and tests.
+//! Applications take the adapter of their runtime (`steadfast-tokio`, `steadfast-smol`, `steadfast-blocking`). This crate is
+//! for those who build on it: adapters, other libraries with a loop of their own, and tests.
 //!
 //! # One session
 //!

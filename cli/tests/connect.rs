@@ -269,7 +269,7 @@ async fn the_end_of_the_input_does_not_overtake_the_first_attempt() {
 #[tokio::test]
 async fn whoever_waits_for_a_dead_server_is_told_once_what_to_look_for() {
     let (socket, address) = deaf();
-    let mut running = Running::start(&["connect", &format!("ws://{address}/live?token=hunter2")]);
+    let mut running = Running::start(&["connect", &format!("ws://me:hunter2@{address}/live?token=hunter2")]);
     let hint = running.status("is the server running").await;
     assert_eq!(hint, format!("steadfast: is the server running at {address}? trying again; Ctrl-C ends"));
     running.status("attempt 3").await;
@@ -306,7 +306,7 @@ async fn what_the_server_says_cannot_command_the_terminal() {
 #[tokio::test]
 async fn a_dead_server_is_waited_for_unless_asked_not_to() {
     let (socket, address) = deaf();
-    let url = format!("ws://{address}/?token=hunter2");
+    let url = format!("ws://me:hunter2@{address}/?token=hunter2");
     let (code, said) = Running::start(&["connect", &url, "--fail-fast"]).end().await;
     assert_eq!(code, Some(2), "{said}");
     let last = said.lines().last().unwrap();

@@ -14,7 +14,7 @@ use crate::{Outcome, host};
 type Heard = Item<Frame, Never>;
 
 pub(super) async fn on_tokio(server: SocketAddr, messages: u64) -> Outcome<Sample> {
-    let (client, events, driver) = open(server).await?;
+    let (client, events, driver) = open(server, Config::default()).await?;
     let sample = echo(&client, events, messages, WINDOW).await;
     driver.abort();
     sample
@@ -59,10 +59,12 @@ pub(crate) async fn echo_in_one_piece<R: Runtime, D: Dialer>(
 }
 
 pub(super) async fn idle(server: SocketAddr, connections: u64, messages: u64) -> Outcome<u64> {
+    let mut config = Config::default();
+    config.heartbeat.interval = QUIET / 4;
     let before = host::resident()?;
     let mut open_ones = Vec::new();
     for _ in 0..connections {
-        let (client, mut events, driver) = open(server).await?;
+        let (client, mut events, driver) = open(server, config.clone()).await?;
         (0..messages).try_for_each(|_| client.send(PAYLOAD).map(drop))?;
         let mut echoed = 0;
         while echoed < messages {
@@ -79,9 +81,7 @@ pub(super) async fn idle(server: SocketAddr, connections: u64, messages: u64) ->
     Ok(host::resident()?.saturating_sub(before) / connections)
 }
 
-async fn open(server: SocketAddr) -> Outcome<(Client<Plain>, Events<Plain>, JoinHandle<StopCause>)> {
-    let mut config = Config::default();
-    config.heartbeat.interval = QUIET / 4;
+async fn open(server: SocketAddr, config: Config) -> Outcome<(Client<Plain>, Events<Plain>, JoinHandle<StopCause>)> {
     let (client, mut events, driver) = steadfast_tokio::connect(&format!("ws://{server}/")).config(config).build()?;
     let driver = tokio::spawn(driver);
     until_online(&mut events).await?;

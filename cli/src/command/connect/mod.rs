@@ -16,6 +16,7 @@ use clap::ValueEnum;
 use steadfast::{
     Class, Config, Plain, SendOptions,
     protocol::json::{Json, Login},
+    shown_address,
 };
 use steadfast_tokio::{BadProxy, BadTrust, Builder, Proxy, Tcp, Tokio, Trust};
 
@@ -151,15 +152,17 @@ impl Args {
         }
     }
 
-    /// The URL without its query, where people put tokens.
-    fn shown(&self) -> &str {
-        self.url.split('?').next().unwrap_or_default()
+    /// The URL without what may be a credential.
+    fn shown(&self) -> String {
+        shown_address(&self.url)
     }
 
     /// The host and port of the URL.
-    fn host(&self) -> &str {
-        let rest = self.shown().split_once("://").map_or(self.shown(), |(_, rest)| rest);
-        rest.split('/').next().unwrap_or_default()
+    fn host(&self) -> String {
+        let shown = self.shown();
+        let rest = shown.split_once("://").map_or(&*shown, |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        authority.rsplit('@').next().unwrap_or_default().to_owned()
     }
 
     const fn options(&self) -> SendOptions {

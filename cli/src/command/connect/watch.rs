@@ -90,7 +90,7 @@ impl<'a> Watch<'a> {
         if change.to == Phase::Stopped(StopCause::Failed) {
             return Err(Failure::new(format!("gave up {url}: {}", self.last_error)));
         }
-        tell(&status(change, url));
+        tell(&status(change, &url));
         if change.to == Phase::Online {
             self.tried.send_replace(true);
         } else if !self.was_online && change.to == Phase::Connecting && self.is_hint_due && !self.was_hinted {
