@@ -526,6 +526,24 @@ fn online_a_missing_answer_loses_the_topic_and_nothing_else() {
 }
 
 #[test]
+fn a_topic_on_its_way_out_is_left_when_its_link_goes() {
+    let mut talk = Talk::many();
+    talk.subscribe("a");
+    talk.log_in("ok");
+    talk.flushed();
+    talk.hear("sub-ok 1");
+    talk.told();
+    talk.unsubscribe("a");
+    assert_eq!((talk.sent(), talk.told()), (vec!["unsub 2 a".into()], vec![]), "it is not answered");
+    talk.lose();
+    assert_eq!(talk.told(), ["left a"], "it may be the last link");
+    talk.log_in("kept");
+    assert_eq!((talk.sent(), talk.told()), (vec!["unsub 3 a".into()], vec![]), "the peer may have it still");
+    talk.hear("sub-ok 3");
+    assert_eq!((talk.told(), talk.state("a")), (vec!["restored 0".into()], None), "it was told before");
+}
+
+#[test]
 fn what_was_said_when_there_was_room_again_is_answered_in_time() {
     let mut talk = Talk::new(Toy { topics: Topics::One, ..MANY }, |config| config.window.frames = 1);
     talk.log_in("ok");

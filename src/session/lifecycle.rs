@@ -145,6 +145,7 @@ impl<P: Protocol> Session<P> {
         let (deadline, was_logged_in) = (now.after(self.config.close_timeout), link.is_logged_in());
         link.stage = Stage::Closing { deadline, was_logged_in, suspect: self.outbox.suspect() };
         self.leaving = Some(link);
+        self.end_unwanted(out);
     }
 
     /// The link that was leaving is gone. A peer that said goodbye back has read all that came before ours.
@@ -276,6 +277,7 @@ impl<P: Protocol> Session<P> {
             self.outbox.on_charged(charge, limit, unsent, &mut tell(&mut self.stats, &mut self.dedup, out));
         }
         self.let_go(now, *link, left, out);
+        self.end_unwanted(out);
     }
 
     /// What went wrong is told to the server after the next login. What comes of telling is not told, else it could go

@@ -166,12 +166,17 @@ impl<P: Protocol> Session<P> {
                 link.topics.watch(no, stale_after.and_then(|after| now.after(after)));
             }
         }
-        let unwanted: Vec<_> = self.topics.iter().filter(|(_, wanted)| wanted.count == 0).map(|(no, _)| no).collect();
         let waits = link.topics.restores && self.config.subscriptions.restore == Restore::Before;
+        self.end_unwanted(out);
+        waits
+    }
+
+    /// Another link, or none: those that nobody wants and that it does not have are out.
+    pub(super) fn end_unwanted(&mut self, out: &mut Actions<P>) {
+        let unwanted: Vec<_> = self.topics.iter().filter(|(_, wanted)| wanted.count == 0).map(|(no, _)| no).collect();
         for no in unwanted {
             self.end_topic(no, out);
         }
-        waits
     }
 
     /// The link goes: what it had, the next one has too if the peer keeps the session.

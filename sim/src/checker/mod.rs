@@ -310,7 +310,7 @@ impl<S: Spy> Checker<S> {
         self.note(unasked);
         let unflushed = self.links.close_turn();
         self.note(unflushed);
-        self.close_topics(deadline);
+        self.close_topics(now, deadline);
         let ends_by = |config: &Config| self.links.watched().and_then(|silence| silence.ends_by(&config.heartbeat));
         let found = ends_by(&self.on_link).and_then(|by| Some(by.max(ends_by(&self.config)?)));
         self.check(found.is_none_or(|by| deadline.is_some_and(|at| at <= by)), || {

@@ -173,9 +173,6 @@ impl<S: Spy> Checker<S> {
                 } else if change.to == Phase::Online {
                     self.pace.online();
                 }
-                if matches!(change.to, Phase::Restoring | Phase::Online) {
-                    self.links.restoring(now, change.to == Phase::Restoring);
-                }
                 let verdict = self.topics.phase(change.to);
                 self.note(verdict);
                 self.phase = change.to;

@@ -101,7 +101,7 @@ impl<S: Spy> Checker<S> {
     }
 
     /// Nothing is owed of topics. What is to be said has been, if all that was sent is flushed and nothing is paced.
-    pub(super) fn close_topics(&mut self, deadline: Option<Timestamp>) {
+    pub(super) fn close_topics(&mut self, now: Timestamp, deadline: Option<Timestamp>) {
         let is_paced = !self.config.pacing.buckets.is_empty() || !self.config.pacing.gap.is_zero();
         let (is_free, is_paused) = match self.links.present() {
             Some(link) => (link.progress().1 && !is_paced, link.silence().is_paused()),
@@ -109,5 +109,7 @@ impl<S: Spy> Checker<S> {
         };
         let verdict = self.topics.close_turn(deadline, is_free, is_paused);
         self.note(verdict);
+        // One that drains restores without a phase of its own.
+        self.links.restoring(now, self.phase == Phase::Restoring || self.topics.holds_back());
     }
 }

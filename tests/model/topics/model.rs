@@ -353,7 +353,6 @@ impl Model {
             awaited: None,
             blocks: self.rules.before,
         };
-        let mut unwanted = Vec::new();
         for want in &mut self.wanted {
             want.has_gap |= is_fresh && want.was_had;
             want.retry_at = want.retry_at.filter(|at| !is_fresh || (want.is_asked && *at > now));
@@ -367,9 +366,13 @@ impl Model {
                 link.awaited.get_or_insert_default().push(want.topic);
             }
             link.stir(want.topic);
-            unwanted.extend((want.count == 0).then_some(want.topic));
         }
         self.link = Some(link);
+        self.leave_unwanted();
+    }
+
+    fn leave_unwanted(&mut self) {
+        let unwanted: Vec<_> = self.wanted.iter().filter(|want| want.count == 0).map(|want| want.topic).collect();
         for topic in unwanted {
             self.leave_topic(topic);
         }
@@ -397,6 +400,7 @@ impl Model {
             }
         }
         (self.kept, self.leaving) = (Some(kept), Some(link));
+        self.leave_unwanted();
     }
 
     pub(crate) fn flush(&mut self, now: Timestamp, left: usize) {

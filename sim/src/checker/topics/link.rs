@@ -53,7 +53,10 @@ impl Topics {
         if self.link.take_if(|present| *present == link).is_none() {
             return;
         }
-        for topic in self.topics.values_mut() {
+        for (name, topic) in &mut self.topics {
+            if topic.count == 0 {
+                self.touched.push(name.clone());
+            }
             topic.has = match topic.has {
                 Has::Asked(_) | Has::Leaving(_) | Has::Perhaps(_) => Has::Perhaps(None),
                 Has::No | Has::Yes(_) => topic.has,

@@ -138,12 +138,16 @@ impl Topics {
         Ok(())
     }
 
+    /// The link is not online before its topics are restored.
+    pub(in super::super) fn holds_back(&self) -> bool {
+        self.link.is_some() && self.restore.holds_queue && self.restore.is_needed && !self.restore.is_told
+    }
+
     /// What is queued leaves, or may do so from now on.
     pub(in super::super) fn queue_goes(&self, what: &str) -> Result<(), String> {
-        let Some(_) = self.link.filter(|_| self.restore.holds_queue && self.restore.is_needed && !self.restore.is_told)
-        else {
+        if !self.holds_back() {
             return Ok(());
-        };
+        }
         Err(format!("topics: {what} before the restore is over: {:?} are missing", self.restore.missing))
     }
 
