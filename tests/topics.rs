@@ -544,6 +544,18 @@ fn a_topic_on_its_way_out_is_left_when_its_link_goes() {
 }
 
 #[test]
+fn without_patience_a_topic_is_stale_a_moment_after_its_confirmation() {
+    for patience in [Duration::ZERO, Duration::from_nanos(1)] {
+        let mut talk = Talk::many();
+        talk.log_in("ok");
+        talk.subscribe_with("#own", SubscribeOptions::default().stale_after(patience));
+        assert_eq!(talk.told(), ["confirmed #own"]);
+        assert!(talk.session.next_deadline().is_some_and(|at| at > talk.now), "nobody spins");
+        assert_eq!(told(&talk.idle(Duration::from_secs(1))), ["stale #own"], "once");
+    }
+}
+
+#[test]
 fn what_was_said_when_there_was_room_again_is_answered_in_time() {
     let mut talk = Talk::new(Toy { topics: Topics::One, ..MANY }, |config| config.window.frames = 1);
     talk.log_in("ok");

@@ -19,6 +19,9 @@ mod standing;
 
 pub(crate) use standing::{Errand, Held, Standings, Step};
 
+/// The smallest step of time.
+const LEAST_PATIENCE: Duration = Duration::from_micros(1);
+
 /// The number of a topic. One that was forgotten is never mistaken for the next in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TopicNo {
@@ -128,6 +131,8 @@ impl<T: Clone + Ord, M> Subscriptions<T, M> {
     /// Wanted once more. What two want of one topic is put together: the first snapshot, and the shorter patience.
     pub(crate) fn want(&mut self, topic: T, options: SubscribeOptions<M>) -> Wish {
         let SubscribeOptions { snapshot, stale_after } = options;
+        // Nothing is stale in the moment in which it is confirmed.
+        let stale_after = stale_after.map(|after| after.max(LEAST_PATIENCE));
         let Some(no) = self.find(&topic) else { return Wish::New(self.insert(topic, snapshot, stale_after)) };
         let Some(wanted) = self.get_mut(no) else { return Wish::More(no) };
         let is_new = wanted.count == 0 || wanted.is_over;

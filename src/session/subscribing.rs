@@ -23,7 +23,8 @@ pub struct SubscribeOptions<M> {
     /// Asked after each confirmation, and at once where the topic is confirmed already. What the topic says meanwhile is
     /// held until it is answered. **none**
     pub snapshot: Option<M>,
-    /// A topic that says nothing for so long while it is confirmed is called stale, once. **none**
+    /// A topic that says nothing for so long while it is confirmed is called stale, once. Less than a microsecond is
+    /// one. **none**
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span::option"))]
     pub stale_after: Option<Duration>,
 }

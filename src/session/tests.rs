@@ -256,6 +256,22 @@ fn a_server_that_says_when_is_not_dialled_earlier() {
 }
 
 #[test]
+fn a_server_that_wants_us_back_at_once_is_dialled_at_the_floor() {
+    let mut talk = Talk::new(Plain);
+    alloc::sync::Arc::make_mut(&mut talk.session.config).retry.jitter = crate::Jitter::None;
+    for link in 1..=8 {
+        talk.down(link, Cause::Ended, 0);
+        talk.wait_for(Timer::Dial);
+    }
+    let before = talk.now;
+    let answer = HttpAnswer { status: 503, retry_after: Some(Duration::ZERO), ..HttpAnswer::default() };
+    talk.down(9, Cause::Http(answer.into()), 0);
+    talk.wait_for(Timer::Dial);
+    let waited = talk.now - before;
+    assert!((100..=1_100).contains(&waited), "{waited} ms, and not the half minute of our own");
+}
+
+#[test]
 fn only_a_link_that_holds_resets_the_backoff() {
     let mut talk = Talk::new(Plain);
     for link in 1..=6 {

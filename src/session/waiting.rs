@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{Session, Stage};
 use crate::{
-    Protocol, Recovery, Timestamp,
+    Protocol, Recovery, RetryPolicy, Timestamp,
     part::{Round, Wait, directed},
 };
 
@@ -43,7 +43,9 @@ impl<P: Protocol> Session<P> {
             Recovery::RetryAfter(given) => asked.map(|asked| asked.max(given)),
             Recovery::Retry | Recovery::Reauthenticate | Recovery::Fatal => asked,
         };
-        let at = |wait: Duration| now.after(wait.min(self.config.retry.directed_cap)).unwrap_or(Timestamp::MAX);
+        // To come back at once is asked for, too: it is the floor.
+        let RetryPolicy { floor, directed_cap, .. } = self.config.retry;
+        let at = |wait: Duration| now.after(wait.max(floor).min(directed_cap)).unwrap_or(Timestamp::MAX);
         let until = own.map(at);
         let round = self.endpoints.on_failed(now, until);
         match round {

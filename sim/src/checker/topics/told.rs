@@ -36,7 +36,7 @@ impl Topics {
                 is_wanted
             }
             TopicNews::Lost { why, retry_at } => {
-                let fits = self.pay(name, &[Owed::Lost]) || (why.is_none() && was_overdue);
+                let fits = self.pay(name, &[Owed::Lost]) || was_overdue;
                 self.is_out(name, was_overdue, *retry_at, why.as_deref());
                 fits
             }
