@@ -239,8 +239,6 @@ impl Spy for Toy {
         match (words.next(), words.next().map(str::parse)) {
             (Some("login"), _) => Sent::Login,
             (Some("pong"), _) => Sent::Pong,
-            // A request that begins so is for a snapshot: the session's own, and no message of the application.
-            (Some("req"), _) if words.next().is_some_and(|word| word.starts_with('!')) => Sent::Control,
             (Some("m"), Some(Ok(op))) => Sent::Message(Some(OpId(op))),
             (Some("b"), _) => Sent::Batch,
             (Some("re!" | "no!"), _) => Sent::Message(None),

@@ -130,6 +130,8 @@ impl<S: Spy> Checker<S> {
             Saw::Frame(Got::LoginOk | Got::Kept) => link.login_ok(now),
             // A request waits for more than that.
             Saw::Frame(Got::Acked(op)) if self.ledger.is_request(op) => link.arrived(op, &mut self.ledger),
+            // It is a message that is acknowledged, and no topic.
+            Saw::Frame(Got::Acked(op)) if link.asked_of_topics(op) => {}
             Saw::Frame(Got::Acked(op)) => {
                 link.answered(op, &mut self.ledger);
                 self.ledger.answered(op, id, Why::Acked);

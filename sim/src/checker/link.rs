@@ -280,6 +280,11 @@ impl Link {
         self.sent
     }
 
+    /// Whether a frame that is not flushed yet asks this of topics.
+    pub(super) fn asked_of_topics(&self, op: OpId) -> bool {
+        self.flight.iter().any(|flying| flying.topics == Some(op))
+    }
+
     /// How many frames are with the operating system, and whether those are all.
     pub(super) const fn progress(&self) -> (u64, bool) {
         (self.flushed, self.flushed == self.sent)
@@ -315,7 +320,7 @@ impl Link {
         self.unacked.remove(&op.0);
     }
 
-    /// The same, and the peer will say more of it.
+    /// The same, and the peer will say more of it, or it is about topics.
     pub(super) fn arrived(&mut self, op: OpId, ledger: &mut Ledger) {
         if !self.unacked.contains(&op.0) {
             // Of what passed the queue by and ended on its way nobody knows any more which frame it was.

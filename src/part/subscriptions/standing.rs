@@ -93,6 +93,10 @@ pub(crate) struct Standings<I> {
     pub(super) due: BTreeSet<(Timestamp, OpId)>,
     /// Operations that are answered when their last frame is flushed.
     unflushed: VecDeque<(u64, OpId)>,
+    /// Operations that ended before their last frame was flushed: whoever answers them late has read it.
+    pub(super) ended: BTreeMap<OpId, u64>,
+    /// How many frames are flushed.
+    pub(super) flushed: u64,
     /// When to look whether a topic has been silent for too long.
     pub(super) silence: BTreeSet<(Timestamp, TopicNo)>,
     /// Topics that the restore still waits for.
@@ -109,6 +113,8 @@ impl<I> Standings<I> {
             ops: BTreeMap::new(),
             due: BTreeSet::new(),
             unflushed: VecDeque::new(),
+            ended: BTreeMap::new(),
+            flushed: 0,
             silence: BTreeSet::new(),
             missing: 0,
             restores: false,
@@ -287,8 +293,12 @@ impl<I> Standings<I> {
 
     /// An operation has nothing more to say.
     pub(crate) fn end_op(&mut self, op: OpId) {
-        if let Some(by) = self.ops.remove(&op).and_then(|known| known.by) {
+        let Some(Op { last_frame, by, .. }) = self.ops.remove(&op) else { return };
+        if let Some(by) = by {
             self.due.remove(&(by, op));
+        }
+        if last_frame > self.flushed {
+            self.ended.insert(op, last_frame);
         }
     }
 

@@ -162,11 +162,7 @@ impl<P: Protocol> Session<P> {
         message: P::Incoming,
         out: &mut Actions<P>,
     ) -> Option<P::Incoming> {
-        let known = self.place_of(id).and_then(|place| Some((place, self.slot(place).as_ref()?.topics.op(op)?)));
-        let Some((place, known)) = known else { return Some(message) };
-        let (errand, only) = (known.errand, known.topics.first().copied().filter(|_| known.topics.len() == 1));
-        let last_frame = known.last_frame;
-        self.on_op_arrived(now, place, last_frame, out);
+        let Some((_, errand, only)) = self.spoken_of(now, id, op, out) else { return Some(message) };
         self.on_topics_flushed(now, out);
         match errand {
             Errand::Subscribe => {
@@ -194,10 +190,7 @@ impl<P: Protocol> Session<P> {
         result: Result<(), Box<Rejected>>,
         out: &mut Actions<P>,
     ) -> Option<Result<(), Box<Rejected>>> {
-        let known = self.place_of(id).and_then(|place| Some((place, self.slot(place).as_ref()?.topics.op(op)?)));
-        let Some((place, known)) = known else { return Some(result) };
-        let (errand, last_frame) = (known.errand, known.last_frame);
-        self.on_op_arrived(now, place, last_frame, out);
+        let Some((place, errand, _)) = self.spoken_of(now, id, op, out) else { return Some(result) };
         if place != Place::Link {
             return None;
         }
@@ -218,7 +211,29 @@ impl<P: Protocol> Session<P> {
         None
     }
 
-    /// The peer speaks of an operation: what was said up to it has been flushed, as everywhere else.
+    /// The operation that the peer speaks of: for what, and for which topic if it is for one. What was said up to it has
+    /// been flushed, as everywhere else, even if nobody waits for its answer any more.
+    fn spoken_of(
+        &mut self,
+        now: Timestamp,
+        id: LinkId,
+        op: OpId,
+        out: &mut Actions<P>,
+    ) -> Option<(Place, Errand, Option<TopicNo>)> {
+        let place = self.place_of(id)?;
+        let topics = &self.slot(place).as_ref()?.topics;
+        if let Some(last_frame) = topics.last_frame_of_ended(op) {
+            self.on_op_arrived(now, place, last_frame, out);
+            self.on_topics_flushed(now, out);
+            return None;
+        }
+        let known = topics.op(op)?;
+        let only = known.topics.first().copied().filter(|_| known.topics.len() == 1);
+        let (errand, last_frame) = (known.errand, known.last_frame);
+        self.on_op_arrived(now, place, last_frame, out);
+        Some((place, errand, only))
+    }
+
     fn on_op_arrived(&mut self, now: Timestamp, place: Place, last_frame: u64, out: &mut Actions<P>) {
         let Some(link) = self.slot(place).as_mut().filter(|link| link.flights.flushed() < last_frame) else { return };
         link.flights.on_flushed(last_frame);
