@@ -430,6 +430,23 @@ fn an_operation_of_a_link_that_is_gone_proves_nothing_of_the_next() {
 }
 
 #[test]
+fn whoever_answers_too_late_has_read_what_was_said_before() {
+    let mut talk = Talk::many();
+    talk.log_in("ok");
+    let command = Command::Send { message: "one".into(), options: SendOptions::default().tracked() };
+    talk.turn(Input::Command(command));
+    talk.subscribe("a");
+    let unanswered = talk.idle(Duration::from_millis(10_900));
+    assert_eq!(told(&unanswered).first().map(String::as_str), Some("lost a -"));
+    let is_written = |action: &Action<Text, Text>| {
+        matches!(action, Action::Emit(Event::Outcome { outcome: steadfast::Outcome::Written, .. }))
+    };
+    assert!(!unanswered.iter().any(is_written), "nobody has said that it was flushed");
+    talk.hear("sub-no 2 closed");
+    assert!(talk.out.iter().any(is_written), "{:?}", talk.out);
+}
+
+#[test]
 fn a_notification_before_the_reply_finds_its_topic() {
     let mut talk = Talk::new(Toy { topics: Topics::One, ..MANY }, |_| {});
     talk.log_in("ok");
@@ -534,11 +551,11 @@ fn a_topic_on_its_way_out_is_left_when_its_link_goes() {
     talk.hear("sub-ok 1");
     talk.told();
     talk.unsubscribe("a");
-    assert_eq!((talk.sent(), talk.told()), (vec!["unsub 2 a".into()], vec![]), "it is not answered");
+    assert_eq!((talk.sent(), talk.told()), (vec!["unsub 2 a"], vec![]), "it is not answered");
     talk.lose();
     assert_eq!(talk.told(), ["left a"], "it may be the last link");
     talk.log_in("kept");
-    assert_eq!((talk.sent(), talk.told()), (vec!["unsub 3 a".into()], vec![]), "the peer may have it still");
+    assert_eq!((talk.sent(), talk.told()), (vec!["unsub 3 a"], vec![]), "the peer may have it still");
     talk.hear("sub-ok 3");
     assert_eq!((talk.told(), talk.state("a")), (vec!["restored 0".into()], None), "it was told before");
 }

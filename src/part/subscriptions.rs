@@ -14,9 +14,11 @@ use super::Backoff;
 use crate::{RetryPolicy, Rng, SubscribeOptions, Timestamp};
 
 mod due;
+mod ended;
 mod kept;
 mod standing;
 
+use ended::Ended;
 pub(crate) use standing::{Errand, Held, Standings, Step};
 
 /// The smallest step of time.

@@ -163,7 +163,7 @@ impl<P: Protocol> Session<P> {
             self.activity.on_message(now);
             self.outbox.on_flushed(place, &mut tell(&mut self.stats, &mut self.dedup, out));
         }
-        link.topics.on_flushed(link.flights.flushed());
+        link.topics.ended.on_flushed(link.flights.flushed());
         if !link.lane.is_empty() {
             let end = &mut tell_passing(&mut self.stats, self.outbox.dead(), out);
             link.lane.on_flushed(link.flights.flushed(), end);

@@ -16,6 +16,7 @@ impl<S: Spy> Checker<S> {
         if let Some(due) = self.deadline.filter(|due| *due < now) {
             self.links.overslept(now, now.since(due));
             self.asks.overslept(now);
+            self.topics.overslept(now, now.since(due));
         }
         if self.links.is_stable(now, self.on_link.stable_for) {
             self.pace.stable();

@@ -30,7 +30,7 @@ pub(super) struct Topics {
     waiting: BTreeSet<(Timestamp, Text)>,
     /// When answers are overdue.
     due: BTreeSet<(Timestamp, OpId)>,
-    /// One was slept through, and is put off until then.
+    /// A deadline was slept through, and they are put off until then.
     spared: Timestamp,
     /// Where nobody confirms, the operations that a flush does.
     unflushed: VecDeque<(u64, OpId)>,
@@ -290,6 +290,13 @@ impl Topics {
         self.refresh(name);
     }
 
+    /// The session was to be woken so long ago: what came meanwhile may still be unread, and all answers are put off.
+    pub(super) fn overslept(&mut self, now: Timestamp, late: Duration) {
+        if late > LATE {
+            self.spared = now.after(LATE).unwrap_or(Timestamp::MAX);
+        }
+    }
+
     /// What time alone does: an answer is overdue, a wait is over.
     pub(super) fn pass(&mut self, now: Timestamp) {
         if self.link.is_none() {
@@ -297,9 +304,6 @@ impl Topics {
         }
         while let Some((by, op)) = self.due.first().copied().filter(|(by, _)| *by <= now) {
             self.due.pop_first();
-            if now.since(by) > LATE {
-                self.spared = now.after(LATE).unwrap_or(Timestamp::MAX);
-            }
             let names = self.ops.get(&op).map(|op| op.topics.clone()).unwrap_or_default();
             let ends_link = self.restore.holds_queue && self.restore.is_needed && !self.restore.is_told;
             for name in names {

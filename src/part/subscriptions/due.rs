@@ -21,21 +21,6 @@ impl<I> Standings<I> {
         self.due.first().copied().filter(|(by, _)| *by <= now && *by < Timestamp::MAX)
     }
 
-    /// So many frames are flushed, one way or another.
-    #[inline]
-    pub(crate) fn on_flushed(&mut self, frames: u64) {
-        self.flushed = frames;
-        // They were said in the order of their numbers.
-        while self.ended.first_key_value().is_some_and(|(_, last)| *last <= frames) {
-            self.ended.pop_first();
-        }
-    }
-
-    /// The last frame of an operation that is over, if it was not flushed when it ended.
-    pub(crate) fn last_frame_of_ended(&self, op: OpId) -> Option<u64> {
-        self.ended.get(&op).copied()
-    }
-
     /// All answers get until then at least.
     pub(crate) fn put_off(&mut self, until: Option<Timestamp>) {
         let until = until.unwrap_or(Timestamp::MAX);

@@ -6,7 +6,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::TopicNo;
+use super::{Ended, TopicNo};
 use crate::{Mark, OpId, Timestamp};
 
 /// How far a topic is on a link.
@@ -93,10 +93,7 @@ pub(crate) struct Standings<I> {
     pub(super) due: BTreeSet<(Timestamp, OpId)>,
     /// Operations that are answered when their last frame is flushed.
     unflushed: VecDeque<(u64, OpId)>,
-    /// Operations that ended before their last frame was flushed: whoever answers them late has read it.
-    pub(super) ended: BTreeMap<OpId, u64>,
-    /// How many frames are flushed.
-    pub(super) flushed: u64,
+    pub(crate) ended: Ended,
     /// When to look whether a topic has been silent for too long.
     pub(super) silence: BTreeSet<(Timestamp, TopicNo)>,
     /// Topics that the restore still waits for.
@@ -113,8 +110,7 @@ impl<I> Standings<I> {
             ops: BTreeMap::new(),
             due: BTreeSet::new(),
             unflushed: VecDeque::new(),
-            ended: BTreeMap::new(),
-            flushed: 0,
+            ended: Ended::new(),
             silence: BTreeSet::new(),
             missing: 0,
             restores: false,
@@ -279,12 +275,6 @@ impl<I> Standings<I> {
         waiting.collect()
     }
 
-    /// The topics that this operation was confirmed for.
-    pub(crate) fn topics_in(&self, op: OpId) -> Vec<TopicNo> {
-        let topics = self.ops.get(&op).map(|known| known.topics.iter()).unwrap_or_default();
-        topics.copied().filter(|no| self.step(*no) == Step::In(Some(op))).collect()
-    }
-
     /// Nobody knows whether the peer has it.
     pub(crate) fn on_doubt(&mut self, no: TopicNo) {
         self.on_out(no);
@@ -297,9 +287,7 @@ impl<I> Standings<I> {
         if let Some(by) = by {
             self.due.remove(&(by, op));
         }
-        if last_frame > self.flushed {
-            self.ended.insert(op, last_frame);
-        }
+        self.ended.add(op, last_frame);
     }
 
     /// The link has this topic.

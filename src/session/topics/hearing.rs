@@ -222,7 +222,7 @@ impl<P: Protocol> Session<P> {
     ) -> Option<(Place, Errand, Option<TopicNo>)> {
         let place = self.place_of(id)?;
         let topics = &self.slot(place).as_ref()?.topics;
-        if let Some(last_frame) = topics.last_frame_of_ended(op) {
+        if let Some(last_frame) = topics.ended.last_frame(op) {
             self.on_op_arrived(now, place, last_frame, out);
             self.on_topics_flushed(now, out);
             return None;
