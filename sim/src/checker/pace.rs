@@ -212,12 +212,13 @@ impl Pace {
     }
 
     /// An announced dial: after our own delay, or after one that the server asked for; where there is
-    /// nothing to wait for, as soon as the floor allows.
+    /// nothing to wait for, as soon as the floor allows. The last link's goodbye may have asked for a wait, too.
     pub(super) fn announce(
         &mut self,
+        now: Timestamp,
         at: Timestamp,
         error: u64,
-        going_away: bool,
+        goodbye: Option<Option<Duration>>,
         config: &Config,
     ) -> Result<(), String> {
         self.announced = Some(at);
@@ -231,12 +232,19 @@ impl Pace {
         let delay = at.since(self.failed_at);
         let held = self.lost.max(self.spread_until).map_or(Duration::ZERO, |until| until.since(self.failed_at));
         let asked = self.last.filter(|(number, _)| *number == error).and_then(|(_, asked)| asked);
+        let directed = |asked: Duration| {
+            let low = asked.clamp(retry.floor, retry.directed_cap);
+            (low, low.saturating_add((low / 10).max(Duration::from_secs(1))))
+        };
+        // A link that is being left may say goodbye after its failure.
+        if goodbye.flatten().map(directed).is_some_and(|(low, high)| (low..=high).contains(&at.since(now))) {
+            return Ok(());
+        }
         let (low, high) = match asked {
-            Some(asked) => {
-                let low = asked.clamp(retry.floor, retry.directed_cap);
-                (low, low.saturating_add((low / 10).max(Duration::from_secs(1))))
+            Some(asked) => directed(asked),
+            None if goodbye.is_some() || self.passes_over => {
+                (retry.floor, retry.directed_cap + retry.directed_cap / 10)
             }
-            None if going_away || self.passes_over => (retry.floor, retry.directed_cap + retry.directed_cap / 10),
             None => (retry.floor, retry.cap.saturating_add(additive(retry.jitter))),
         };
         if low <= delay && delay <= high.max(held) {

@@ -69,7 +69,8 @@ impl<S: Spy> Checker<S> {
                 self.note(verdict);
             }
             Action::ReconnectAfter { at, error, attempt: _ } => {
-                let verdict = self.pace.announce(*at, *error, self.going_away, &self.config);
+                let verdict =
+                    self.pace.announce(now, *at, *error, self.going_away.then_some(self.goodbye), &self.config);
                 self.note(verdict);
             }
             Action::EmitError(error) => self.error(now, what, error),
