@@ -5,8 +5,8 @@ use alloc::{boxed::Box, vec::Vec};
 use bytes::Bytes;
 
 use super::{
-    Actions, Alike, Answer, CallReply, Class, Dropped, OpId, Outcome, SendOptions, Session, Stage, TakenBack, tell,
-    tell_passing,
+    Actions, Alike, Answer, CallReply, Class, Dropped, OpId, Outcome, Rare, SendOptions, Session, Stage, TakenBack,
+    tell, tell_passing,
 };
 use crate::{
     Acks, Protocol, Rejected, Text, Timestamp, Why,
@@ -43,11 +43,12 @@ impl<P: Protocol> Session<P> {
         print: Option<Fingerprint>,
         out: &mut Actions<P>,
     ) -> Answer<P::Message> {
-        let room = match self.room(&options, bytes, out) {
+        // Taken apart at once: made in other pieces than it would be moved in, it would have to be waited for.
+        let SendOptions { class, tracked, secret, rare } = options;
+        let (room, rare) = match self.room(SendOptions { class, tracked, secret, rare }, bytes, out) {
             Ok(room) => room,
             Err(why) => return self.refuse(why, message),
         };
-        let SendOptions { class, tracked, secret, rare } = options;
         let standing = Standing { now, class, tracked, secret, rare };
         self.last_op += 1;
         let id = OpId(self.last_op);
@@ -157,14 +158,19 @@ impl<P: Protocol> Session<P> {
         Answer::Accepted(id)
     }
 
-    /// Where there is room for it.
-    #[inline]
-    fn room(&mut self, options: &SendOptions, bytes: u32, out: &mut Actions<P>) -> Result<Room, Why> {
+    /// Where there is room for it; and what is rare of it, back.
+    #[inline(always)]
+    fn room(
+        &mut self,
+        options: SendOptions,
+        bytes: u32,
+        out: &mut Actions<P>,
+    ) -> Result<(Room, Option<Box<Rare>>), Why> {
         let is_plain = matches!(options.class, Class::AtMostOnce | Class::AtLeastOnce);
         if is_plain && self.outbox.fits(&self.config.queue, bytes) {
-            return Ok(Room::Behind);
+            return Ok((Room::Behind, options.rare));
         }
-        self.find_room(options, bytes, out)
+        Ok((self.find_room(&options, bytes, out)?, options.rare))
     }
 
     /// Not every message goes simply behind the others.

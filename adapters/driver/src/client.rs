@@ -92,9 +92,7 @@ impl<P: Protocol> Client<P> {
     pub fn send_with(&self, message: impl Into<P::Message>, options: SendOptions) -> Result<OpId, Refused<P::Message>> {
         // Before the lock: this may be the user's code.
         let message = message.into();
-        let Some(mut turn) = self.shared().enter_to_send(&options) else { return Err(gone(message)) };
-        let id = turn.send(message, options)?;
-        drop(turn);
+        let id = self.shared().send(message, options)?;
         log::queued(id);
         Ok(id)
     }

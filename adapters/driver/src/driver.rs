@@ -177,11 +177,10 @@ impl<P: Protocol, R: Runtime, D: Dialer> Driver<P, R, D> {
                 self.feed(*link, frame);
             } else if let Action::Emit(event @ (Event::Message { .. } | Event::Snapshot { .. })) = action {
                 let weight = self.weights.of(index);
-                let event = replace(event, Event::Room);
                 if self.sorting.is_needed {
-                    self.sorting.message(index, event, weight);
+                    self.sorting.message(index, replace(event, Event::Room), weight);
                 } else {
-                    self.brought.message(event, weight);
+                    self.brought.message(replace(event, Event::Room), weight);
                 }
             } else {
                 self.perform_rare(index, replace(action, Action::FlushQueue(LinkId(0))));

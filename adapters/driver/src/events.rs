@@ -100,7 +100,12 @@ impl<P: Protocol> Events<P> {
         if self.batch.is_empty() && !ready!(self.shared.inbox.poll_take(Some(cx), &mut self.batch)) {
             return Poll::Ready(None);
         }
-        Poll::Ready(self.pop())
+        // Said here once more: what two ways bring is moved once more where they meet.
+        if let Some(event) = self.batch.next_message() {
+            self.acknowledge(event);
+            return Poll::Ready(self.batch.pop_message());
+        }
+        Poll::Ready(self.pop_item())
     }
 
     /// The next of what was taken out of the inbox before.

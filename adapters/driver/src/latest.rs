@@ -16,7 +16,8 @@ use crate::{Subscription, Update};
 /// A snapshot is a message like any other. One that was replaced before anybody looked counts as taken, and is
 /// acknowledged where the peer wants that. The news of the topic are told by [`Events`](crate::Events).
 ///
-/// ```
+#[cfg_attr(feature = "json", doc = "```")]
+#[cfg_attr(not(feature = "json"), doc = "```ignore")]
 /// # use steadfast::protocol::json::Json;
 /// # use steadfast_driver::{Client, SubscribeError};
 /// # #[expect(dead_code)]

@@ -63,7 +63,8 @@ impl<P: Protocol> Client<P> {
     /// Asks the peer something, at once and in the order of everything that is sent. The answer is `None` if the peer
     /// answers without saying anything.
     ///
-    /// ```
+    #[cfg_attr(feature = "json", doc = "```")]
+    #[cfg_attr(not(feature = "json"), doc = "```ignore")]
     /// # use steadfast::protocol::json::{Json, Message};
     /// # use steadfast_driver::{Client, RequestError};
     /// # #[expect(dead_code)]
@@ -111,7 +112,8 @@ impl<P: Protocol> Client<P> {
     /// belongs to the link that the call came on, overtakes the queue, and has one outcome like any message: `Dropped` if
     /// that link is gone.
     ///
-    /// ```
+    #[cfg_attr(feature = "json", doc = "```")]
+    #[cfg_attr(not(feature = "json"), doc = "```ignore")]
     /// # use steadfast::{Event, Rejected, protocol::json::{Json, Message}};
     /// # use steadfast_driver::{Client, Events, Item};
     /// # #[expect(dead_code)]

@@ -8,17 +8,11 @@
 //! If a turn panics (a protocol can), the lock is poisoned and the session is not trusted any more:
 //! [`Shared::enter`] gives no more turns, and the driver ends everything in order.
 
-use std::{
-    fmt,
-    mem::{forget, replace, swap},
-    sync::PoisonError,
-    task::Waker,
-    time::Duration,
-};
+use std::{fmt, mem::swap, sync::PoisonError, task::Waker};
 
 use steadfast::{
-    Action, Answer, Change, Command, Input, Machine, OpId, Outcome, Phase, Protocol, Refused, Reply, RequestOptions,
-    SendOptions, Session, StopCause, Timestamp, Watch, Why,
+    Action, Answer, Change, Command, Input, Machine, Outcome, Phase, Protocol, Refused, Reply, Session, StopCause,
+    Timestamp, Watch, Why,
 };
 
 use crate::{
@@ -29,6 +23,8 @@ use crate::{
     sync::{Mutex, MutexGuard},
     waiters::Waiters,
 };
+
+mod turn;
 
 /// An action of a session that speaks `P`.
 pub(crate) type ActionOf<P> = Action<<P as Protocol>::Incoming, <P as Protocol>::Topic>;
@@ -125,39 +121,6 @@ impl<P: Protocol> Shared<P> {
         self.clock.now()
     }
 
-    /// A turn for a handle; `None` once the driver has ended.
-    #[inline]
-    pub(crate) fn enter(&self) -> Option<Turn<'_, P>> {
-        let mut core = self.core.lock().ok()?;
-        let now = match &mut core.driver {
-            Whereabouts::Awake(last) => {
-                *last = self.clock.now();
-                *last
-            }
-            Whereabouts::Unpolled | Whereabouts::Parked(_) => self.clock.now(),
-            Whereabouts::Gone => return None,
-        };
-        Some(Turn { core: Some(core), now, is_urgent: false })
-    }
-
-    /// A turn for a send with these options; `None` once the driver has ended.
-    ///
-    /// While the driver is awake the last reading of the clock is used again, so that a burst of sends reads it
-    /// once. It is as old as the driver is late; so a send that makes a deadline of its own reads it anew.
-    #[inline]
-    pub(crate) fn enter_to_send(&self, options: &SendOptions) -> Option<Turn<'_, P>> {
-        if options.time_to_live().is_some() {
-            return self.enter();
-        }
-        let core = self.core.lock().ok()?;
-        let now = match core.driver {
-            Whereabouts::Awake(last) => last,
-            Whereabouts::Unpolled | Whereabouts::Parked(_) => self.clock.now(),
-            Whereabouts::Gone => return None,
-        };
-        Some(Turn { core: Some(core), now, is_urgent: false })
-    }
-
     /// The lock, for the driver; `None` after a panic under it.
     pub(crate) fn lock(&self) -> Option<MutexGuard<'_, Core<P>>> {
         self.core.lock().ok()
@@ -166,13 +129,6 @@ impl<P: Protocol> Shared<P> {
     /// The lock, for those who only look, or who clear up after a panic.
     pub(crate) fn look(&self) -> MutexGuard<'_, Core<P>> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Finishes what was accepted, then ends for good.
-    pub(crate) fn leave(&self, within: Duration) {
-        if let Some(mut turn) = self.enter() {
-            turn.leave(within);
-        }
     }
 }
 
@@ -305,76 +261,6 @@ fn is_earlier(deadline: Option<Timestamp>, armed: Option<Timestamp>) -> bool {
         (Some(deadline), Some(armed)) => deadline < armed,
         (Some(_), None) => true,
         (None, _) => false,
-    }
-}
-
-/// A turn of a handle. When it is dropped the lock is released first, and then the driver is woken if it
-/// sleeps and has something to do.
-pub(crate) struct Turn<'a, P: Protocol> {
-    core: Option<MutexGuard<'a, Core<P>>>,
-    now: Timestamp,
-    /// Whether the driver has to see something that is no action.
-    is_urgent: bool,
-}
-
-impl<P: Protocol> Turn<'_, P> {
-    #[inline]
-    pub(crate) fn core(&mut self) -> &mut Core<P> {
-        self.core.as_mut().expect("taken only when the turn is dropped")
-    }
-
-    #[inline]
-    pub(crate) fn command(&mut self, command: Command<P::Message, P::Topic>) -> Answer<P::Message> {
-        let now = self.now;
-        self.core().handle(now, Input::Command(command))
-    }
-
-    #[inline]
-    pub(crate) fn send(&mut self, message: P::Message, options: SendOptions) -> Result<OpId, Refused<P::Message>> {
-        let now = self.now;
-        let answer = self.core().handle_made(now, || Input::Command(Command::Send { message, options }));
-        if let Answer::Accepted(id) = answer {
-            // There is nothing in it to be dropped, which only its tag says.
-            forget(answer);
-            return Ok(id);
-        }
-        answer.into_sent()
-    }
-
-    pub(crate) fn request(
-        &mut self,
-        message: P::Message,
-        options: RequestOptions,
-    ) -> Result<OpId, Refused<P::Message>> {
-        self.command(Command::Request { message, options: Box::new(options) }).into_sent()
-    }
-
-    fn leave(&mut self, within: Duration) {
-        // A session that has stopped already says nothing, and its driver ends now.
-        self.is_urgent = true;
-        let now = self.now;
-        let core = self.core();
-        core.end_for_good(now);
-        // What was sent before the driver's first turn shall leave too.
-        core.start(now);
-        core.handle(now, Input::Command(Command::Drain { within }));
-    }
-}
-
-impl<P: Protocol> Drop for Turn<'_, P> {
-    #[inline]
-    fn drop(&mut self) {
-        let Some(mut core) = self.core.take() else { return };
-        let Whereabouts::Parked(_) = core.driver else { return };
-        // After a panic the driver is needed to end everything.
-        if !(self.is_urgent || std::thread::panicking() || core.needs_driver()) {
-            return;
-        }
-        let woken = replace(&mut core.driver, Whereabouts::Awake(self.now));
-        drop(core);
-        if let Whereabouts::Parked(waker) = woken {
-            waker.wake();
-        }
     }
 }
 

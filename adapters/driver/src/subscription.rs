@@ -101,7 +101,8 @@ impl<P: Protocol> Client<P> {
     /// It makes no difference whether there is a link: what becomes of the topic is told by [`Update::News`]. Where it is
     /// confirmed already, because somebody else has subscribed to it, the first news say so at once, to this one alone.
     ///
-    /// ```
+    #[cfg_attr(feature = "json", doc = "```")]
+    #[cfg_attr(not(feature = "json"), doc = "```ignore")]
     /// # use steadfast::{TopicNews, protocol::json::Json};
     /// # use steadfast_driver::{Client, SubscribeError, Update};
     /// # #[expect(dead_code)]
