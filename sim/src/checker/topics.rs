@@ -246,7 +246,9 @@ impl Topics {
             (Named::Off, Has::Asked(_) | Has::Yes(_)) => self.goes_out(name, Some(Owed::Over)),
             (Named::Gone, Has::Asked(_) | Has::Yes(_)) => self.goes_out(name, Some(Owed::Lost)),
             (Named::Off | Named::Gone, Has::Leaving(_)) => self.goes_out(name, None),
-            (Named::On, Has::No | Has::Perhaps(_) | Has::Yes(_) | Has::Leaving(_))
+            // It comes late, and perhaps not too late.
+            (Named::On, Has::Perhaps(Some(_))) => drop(self.restore.missing.remove(name)),
+            (Named::On, Has::No | Has::Perhaps(None) | Has::Yes(_) | Has::Leaving(_))
             | (Named::Off | Named::Gone, Has::No | Has::Perhaps(_)) => {}
         }
         if let Has::Asked(op) | Has::Leaving(op) = has {
