@@ -31,6 +31,8 @@ pub(crate) struct Inbox<I, T> {
 
 struct State<I, T> {
     queue: Queue<Event<I, T>, Item<I, T>>,
+    /// What the reader holds messages in, while it waits: nobody knows how long that will be.
+    lent: VecDeque<Letter<Event<I, T>>>,
     reader: Option<Waker>,
     /// The driver, if it waits for the reader to catch up.
     driver: Option<Waker>,
@@ -57,7 +59,14 @@ enum Stage {
 
 impl<I, T> Inbox<I, T> {
     pub(crate) fn new(limits: Mailbox, rest_max: usize) -> Self {
-        let state = State { queue: Queue::new(), reader: None, driver: None, is_paused: false, stage: Stage::Open };
+        let state = State {
+            queue: Queue::new(),
+            lent: VecDeque::new(),
+            reader: None,
+            driver: None,
+            is_paused: false,
+            stage: Stage::Open,
+        };
         Self { limits, rest_max, state: Mutex::new(state) }
     }
 
@@ -143,7 +152,9 @@ impl<I, T> Inbox<I, T> {
 
     /// Gives back the memory of a burst.
     pub(crate) fn shrink(&self) {
-        self.lock().queue.shrink_to(0);
+        let mut state = self.lock();
+        state.queue.shrink_to(0);
+        state.lent.shrink_to_fit();
     }
 
     fn leave(&self, stage: Stage) {
@@ -173,6 +184,7 @@ impl<I, T> State<I, T> {
     /// Moves items into `batch`, which is empty, in the order in which they came.
     fn take(&mut self, batch: &mut Batch<I, T>) {
         batch.clear();
+        batch.take_back(&mut self.lent);
         let run = self.queue.run();
         if run == self.queue.len() && (1..=ALL).contains(&run) {
             // The reader keeps up: the two trade places, and no message is moved.
@@ -183,7 +195,7 @@ impl<I, T> State<I, T> {
             self.take_some(&mut batch.items);
         }
         if batch.is_empty() {
-            batch.lend_to(self.queue.spare());
+            batch.lend_to(&mut self.lent);
         }
     }
 

@@ -157,12 +157,6 @@ impl<M, R> Queue<M, R> {
         std::mem::replace(self, Self { passed, ..Self::new() })
     }
 
-    /// Somebody who waits can lend memory to the queue in which nothing waits.
-    pub(crate) fn spare(&mut self) -> &mut VecDeque<Letter<M>> {
-        debug_assert!(self.messages.is_empty(), "nothing waits");
-        &mut self.messages
-    }
-
     pub(crate) fn shrink_to(&mut self, few: usize) {
         self.messages.shrink_to(few);
         self.rest.shrink_to(few);

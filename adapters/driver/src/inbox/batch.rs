@@ -62,11 +62,15 @@ impl<I, T> Batch<I, T> {
         self.handed = 0;
     }
 
-    /// Nobody knows how long the reader will wait: it keeps little memory, and the inbox, where nothing waits, the rest.
-    pub(super) fn lend_to(&mut self, inbox: &mut VecDeque<Letter<Event<I, T>>>) {
-        if inbox.capacity() < self.messages.capacity() {
-            swap(inbox, &mut self.messages);
+    /// The reader waits: its memory is where it can be given back meanwhile.
+    pub(super) const fn lend_to(&mut self, lent: &mut VecDeque<Letter<Event<I, T>>>) {
+        swap(lent, &mut self.messages);
+    }
+
+    /// It waits no longer.
+    pub(super) fn take_back(&mut self, lent: &mut VecDeque<Letter<Event<I, T>>>) {
+        if self.messages.capacity() == 0 {
+            swap(lent, &mut self.messages);
         }
-        self.messages.shrink_to(SOME);
     }
 }
