@@ -11,9 +11,9 @@ use std::time::Duration;
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use steadfast::{
     Action, Alike, Answer, Bucket, CallReply, Cause, Class, CloseCode, Command, Config, CredentialUse, Down,
-    FirstAttempt, Frame, Handshake, Health, HttpAnswer, Input, LinkId, Machine, Never, OpId, Overflow, Plain, Queued,
-    Recovery, Report, RequestOptions, RequestRetry, Restore, RetryOn, Secret, SendOptions, Session, SubscribeOptions,
-    Text, Timestamp, Topics,
+    FirstAttempt, Frame, Handshake, Health, HttpAnswer, Input, Jitter, LinkId, Machine, Never, OpId, Overflow, Plain,
+    Queued, Recovery, Report, RequestOptions, RequestRetry, Restore, RetryOn, Secret, SendOptions, Session,
+    SubscribeOptions, Text, Timestamp, Topics,
 };
 use steadfast_sim::{Checked, Toy};
 
@@ -70,7 +70,8 @@ enum What {
     NetworkBack,
     Suspend,
     Resume,
-    Configure(u8),
+    /// Each bit is a setting.
+    Configure(u16),
     /// The transport is open, and has ping frames or not.
     Up(Which, bool),
     /// The peer says the line of this number.
@@ -141,7 +142,7 @@ impl Arbitrary for What {
             33 => Self::NetworkBack,
             34 if u8::arbitrary(g) < 60 => Self::Suspend,
             34 => Self::Resume,
-            35 => Self::Configure(u8::arbitrary(g)),
+            35 => Self::Configure(u16::arbitrary(g)),
             3 | 4 => Self::Connect,
             5 => Self::ConnectNow,
             6 if bool::arbitrary(g) => Self::Stop,
@@ -230,7 +231,7 @@ trait Subject {
         None
     }
     fn line(number: u8, last_op: u64) -> Frame;
-    fn settings(bits: u8) -> Config {
+    fn settings(bits: u16) -> Config {
         settings(config(), bits)
     }
 
@@ -266,8 +267,8 @@ fn request(bits: u8) -> RequestOptions {
 }
 
 /// Other settings, each bit one.
-fn settings(mut config: Config, bits: u8) -> Config {
-    let on = |bit: u8| bits & 1 << bit != 0;
+fn settings(mut config: Config, bits: u16) -> Config {
+    let on = |bit: u16| bits & 1 << bit != 0;
     config.connect.lazy = on(0);
     config.connect.idle_close = if on(1) { Duration::from_secs(7) } else { Duration::MAX };
     config.retry.max_attempts = on(2).then_some(3);
@@ -282,7 +283,19 @@ fn settings(mut config: Config, bits: u8) -> Config {
     config.batching.enabled = on(5);
     (config.batching.count, config.batching.bytes) = (3, 250);
     config.batching.linger = Duration::from_millis(40);
-    config.retry.first = if bits == 255 { FirstAttempt::FailFast } else { FirstAttempt::Retry };
+    config.retry.first = if bits & 255 == 255 { FirstAttempt::FailFast } else { FirstAttempt::Retry };
+    config.heartbeat.pong_only = on(8);
+    if on(9) {
+        (config.heartbeat.interval, config.heartbeat.keepalive) = (Duration::from_secs(6), Duration::MAX);
+    }
+    let second = Duration::from_secs(1);
+    let jitters = [Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::Additive(second), Jitter::None];
+    config.retry.jitter = jitters[usize::from(bits >> 10) % jitters.len()];
+    (config.errors.strict, config.long_lived, config.connect.follow_goaway) = (on(12), on(13), !on(14));
+    config.connect.network_wait = Duration::from_secs(if on(12) { 0 } else { 60 });
+    (config.requests.deadline, config.requests.grace) = (second * if on(13) { 2 } else { 10 }, second);
+    config.errors.tell_server = on(14);
+    config.degraded_after = Duration::from_secs(if on(15) { 5 } else { 30 });
     config
 }
 
@@ -328,7 +341,7 @@ impl Subject for OfToy {
         Session::new(Toy::default(), Self::settings(0), 7).expect("a sound configuration")
     }
 
-    fn settings(bits: u8) -> Config {
+    fn settings(bits: u16) -> Config {
         let mut config = settings(config(), bits);
         config.queue.overflow = Overflow::DropOldest;
         config
@@ -388,7 +401,7 @@ impl<const POLICY: usize> Subject for OfChecked<POLICY> {
         Checked::new(session, toy, config)
     }
 
-    fn settings(bits: u8) -> Config {
+    fn settings(bits: u16) -> Config {
         OfToy::settings(bits)
     }
 
@@ -425,9 +438,10 @@ impl Subject for OfAsked {
         Checked::new(session, Toy::default(), config)
     }
 
-    fn settings(bits: u8) -> Config {
+    fn settings(bits: u16) -> Config {
         let mut config = settings(config(), bits);
-        (config.credentials.asked, config.credentials.when) = (true, CredentialUse::Both);
+        let uses = [CredentialUse::Both, CredentialUse::AtLogin, CredentialUse::AtDial, CredentialUse::Never];
+        (config.credentials.asked, config.credentials.when) = (true, uses[usize::from(bits >> 8) % uses.len()]);
         (config.credentials.refresh_before, config.errors.tell_server) = (Duration::from_secs(2), true);
         config
     }
@@ -468,9 +482,9 @@ impl Subject for OfTwins {
         Checked::new(session, Toy::default(), config)
     }
 
-    fn settings(bits: u8) -> Config {
+    fn settings(bits: u16) -> Config {
         let mut config = settings(config(), bits);
-        let on = |bit: u8| bits & 1 << bit != 0;
+        let on = |bit: u16| bits & 1 << bit != 0;
         config.queue.overflow = Overflow::DropLowest;
         config.dedup.outgoing = if on(0) && on(1) { Alike::ByContent } else { Alike::ByKey };
         config.dedup.incoming = !(on(2) && on(3));
@@ -505,14 +519,15 @@ impl Subject for OfTopics {
     type Message = Text;
     type Incoming = Text;
     type Topic = Text;
-    type Machine = Session<Toy>;
+    type Machine = Checked<Session<Toy>, Toy>;
 
     fn make() -> Self::Machine {
         let toy = Toy { topics: Topics::Many, ..Toy::default() };
-        Session::new(toy, Self::settings(0), 7).expect("a sound configuration")
+        let session = Session::new(toy, Self::settings(0), 7).expect("a sound configuration");
+        Checked::new(session, toy, Self::settings(0))
     }
 
-    fn settings(bits: u8) -> Config {
+    fn settings(bits: u16) -> Config {
         let mut config = settings(config(), bits);
         (config.subscriptions.batch, config.subscriptions.held_max) = (2, 2);
         config.subscriptions.max_topics = 4;
@@ -529,7 +544,7 @@ impl Subject for OfTopics {
     }
 
     fn health(machine: &Self::Machine, now: Timestamp) -> Health {
-        machine.health(now)
+        machine.machine().health(now)
     }
 
     fn line(number: u8, last_op: u64) -> Frame {
@@ -551,14 +566,20 @@ impl Subject for OfTopics {
     }
 
     /// What is wanted is there, once, and counted.
-    fn fault(machine: &mut Self::Machine, _: Timestamp) -> Option<String> {
+    fn fault(machine: &mut Self::Machine, now: Timestamp) -> Option<String> {
         let mut seen = std::collections::BTreeSet::new();
-        let twice =
-            machine.subscriptions().find(|known| !seen.insert(known.topic.clone())).map(|known| known.topic.clone());
+        let twice = machine
+            .machine()
+            .subscriptions()
+            .find(|known| !seen.insert(known.topic.clone()))
+            .map(|known| known.topic.clone());
         if let Some(topic) = twice {
             return Some(format!("{topic} is there twice"));
         }
-        (seen.len() > 4).then(|| "more topics than there may be".into())
+        if seen.len() > 4 {
+            return Some("more topics than there may be".into());
+        }
+        <OfChecked>::fault(machine, now)
     }
 }
 

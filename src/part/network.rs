@@ -47,7 +47,10 @@ impl Network {
             Reach::Lost { until, online } => online && until <= now,
         };
         if news {
-            self.reach = Reach::Lost { until: now.after(hold).unwrap_or(Timestamp::MAX), online: false };
+            // Whoever has its place among those that come back keeps it, if the hold is over before.
+            let place = self.hurry_at.filter(|_| self.was_held).unwrap_or(Timestamp::ZERO);
+            let until = now.after(hold).unwrap_or(Timestamp::MAX).max(place);
+            self.reach = Reach::Lost { until, online: false };
             (self.hurry_at, self.was_held) = (None, false);
         }
         news
@@ -208,6 +211,18 @@ mod tests {
         network.on_lost(at(5), HOLD);
         network.on_back(at(20), WITHIN, &mut rng);
         assert!(network.dial_at(Wait::Own(at(30))) > Some(at(20)), "else they all come at once");
+    }
+
+    #[test]
+    fn a_short_hold_does_not_bring_back_all_at_once() {
+        for seed in 0..20 {
+            let (mut network, mut rng) = (Network::default(), Rng::new(seed));
+            network.on_lost(at(0), HOLD);
+            network.on_back(at(20), WITHIN, &mut rng);
+            let place = network.dial_at(Wait::Own(at(0)));
+            network.on_lost(at(20), Duration::ZERO);
+            assert_eq!(network.dial_at(Wait::Own(at(0))), place);
+        }
     }
 
     /// The session's rule: never closer than the floor to the last dial, applied after the hints.

@@ -100,6 +100,7 @@ impl<S: Spy> Checker<S> {
         match change {
             Change::Config(config) => {
                 let queue = &config.queue;
+                self.look.adopt(config.degraded_after);
                 self.twins.adopt(now, &self.config.dedup, &config.dedup);
                 if config.retry.floor != self.config.retry.floor {
                     self.pace.floor_changes();

@@ -38,6 +38,11 @@ impl Look {
         }
     }
 
+    /// From now on so long.
+    pub(super) const fn adopt(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     pub(super) const fn level(&self) -> Level {
         self.level
     }

@@ -128,7 +128,6 @@ impl Pace {
         let is_past = self.online && self.lost.is_some_and(|until| until <= now);
         if self.lost.is_none() || is_past {
             (self.lost, self.online) = (Some(now.after(hold).unwrap_or(Timestamp::MAX)), false);
-            self.spread_until = None;
         }
     }
 

@@ -104,7 +104,8 @@ impl<S: Spy> Checker<S> {
     pub(super) fn close_topics(&mut self, now: Timestamp, deadline: Option<Timestamp>) {
         let is_paced = !self.config.pacing.buckets.is_empty() || !self.config.pacing.gap.is_zero();
         let (is_free, is_paused) = match self.links.present() {
-            Some(link) => (link.progress().1 && !is_paced, link.silence().is_paused()),
+            // At the end of time there is no later at which something could be tried again.
+            Some(link) => (link.progress().1 && !is_paced && now < Timestamp::MAX, link.silence().is_paused()),
             None => (false, false),
         };
         let verdict = self.topics.close_turn(deadline, is_free, is_paused);
