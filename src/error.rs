@@ -78,7 +78,8 @@ pub struct HttpAnswer {
     /// are about the server.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub proxy: bool,
-    /// How long `Retry-After` asks to wait (a date has been turned into a duration by the transport).
+    /// How long `Retry-After` asks to wait (a date has been turned into a duration by the transport; one that has passed
+    /// asks for nothing). Zero asks us to come back at once, which is at the floor, each time.
     #[cfg_attr(feature = "serde", serde(with = "crate::written::span::option"))]
     pub retry_after: Option<Duration>,
     /// The headers, bounded by the transport.

@@ -70,7 +70,7 @@ enum What {
     NetworkBack,
     Suspend,
     Resume,
-    /// Each bit is a setting.
+    /// Each bit is a setting, and some are more than one.
     Configure(u16),
     /// The transport is open, and has ping frames or not.
     Up(Which, bool),
@@ -266,7 +266,7 @@ fn request(bits: u8) -> RequestOptions {
     options.weight(u32::from(bits % 5))
 }
 
-/// Other settings, each bit one.
+/// Other settings, each bit one or more.
 fn settings(mut config: Config, bits: u16) -> Config {
     let on = |bit: u16| bits & 1 << bit != 0;
     config.connect.lazy = on(0);

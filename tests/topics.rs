@@ -430,6 +430,24 @@ fn an_operation_of_a_link_that_is_gone_proves_nothing_of_the_next() {
 }
 
 #[test]
+fn a_topic_on_its_way_out_is_left_when_a_link_that_is_left_says_nothing_more() {
+    let mut talk = Talk::many();
+    talk.subscribe("a");
+    talk.subscribe("b");
+    talk.log_in("ok");
+    talk.flushed();
+    talk.hear("sub-ok 1");
+    talk.unsubscribe("a");
+    talk.told();
+    talk.command(Command::Suspend);
+    talk.unsubscribe("b");
+    talk.hear("t a last");
+    assert_eq!(talk.told(), ["message a last"], "it may say something of it until it is gone");
+    talk.lose();
+    assert_eq!(talk.told(), ["left a", "left b"]);
+}
+
+#[test]
 fn whoever_answers_too_late_has_read_what_was_said_before() {
     let mut talk = Talk::many();
     talk.log_in("ok");

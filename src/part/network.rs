@@ -47,7 +47,7 @@ impl Network {
             Reach::Lost { until, online } => online && until <= now,
         };
         if news {
-            // Whoever has its place among those that come back keeps it, if the hold is over before.
+            // Whoever has its place among those that come back does not come before it, if the hold is over earlier.
             let place = self.hurry_at.filter(|_| self.was_held).unwrap_or(Timestamp::ZERO);
             let until = now.after(hold).unwrap_or(Timestamp::MAX).max(place);
             self.reach = Reach::Lost { until, online: false };

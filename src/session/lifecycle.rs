@@ -145,7 +145,6 @@ impl<P: Protocol> Session<P> {
         let (deadline, was_logged_in) = (now.after(self.config.close_timeout), link.is_logged_in());
         link.stage = Stage::Closing { deadline, was_logged_in, suspect: self.outbox.suspect() };
         self.leaving = Some(link);
-        self.end_unwanted(out);
     }
 
     /// The link that was leaving is gone. A peer that said goodbye back has read all that came before ours.
@@ -156,6 +155,7 @@ impl<P: Protocol> Session<P> {
                 self.facts.suspect += if answered { 0 } else { since };
             }
             self.let_go(now, *link, left, out);
+            self.end_unwanted(out);
         }
         self.end_what_stays_behind(out);
     }

@@ -96,7 +96,8 @@ pub enum TopicNews {
         /// What the peer says, if it is not simply over.
         why: Option<Box<Rejected>>,
     },
-    /// It was unsubscribed, and the link, if there is one, has it no longer. Not told of a session that has stopped.
+    /// It was unsubscribed, and the link, if there is one, has it no longer; one that is being left may say something of it
+    /// until it is gone. Not told of a session that has stopped.
     Left,
     /// Nothing came of it for [`SubscribeOptions::stale_after`]. Told once, until something comes.
     Stale,

@@ -129,15 +129,19 @@ impl<P: Protocol> Session<P> {
         if link.as_ref().is_some_and(|link| link.topics.may_have(no)) {
             return;
         }
+        let may_be_kept = link.is_none() && self.kept_topics.as_ref().is_some_and(|kept| kept.may_have(no));
+        if may_be_kept && self.leaving.is_some() {
+            // It may still say something of it.
+            return;
+        }
         // After the stop there is nothing but answers, and this is what the answer says.
         if !core::mem::replace(&mut wanted.is_told, true) && self.facts.ended.is_none() {
             out.push(Action::Emit(Event::Topic { topic: wanted.topic.clone(), news: TopicNews::Left }));
         }
-        // A peer that keeps the session may have it until it is told.
-        let may_be_kept = link.is_none() && self.kept_topics.as_ref().is_some_and(|kept| kept.may_have(no));
         if let Some(link) = link {
             link.topics.end_restore(no);
         }
+        // A peer that keeps the session may have it until it is told.
         if !may_be_kept {
             self.topics.forget(no);
         }

@@ -11,14 +11,16 @@ use tokio::{
     runtime::Builder,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
-/// PERFORMANCE's gate for an idle connection.
+/// What an idle connection may keep, in bytes.
 const MOST: i64 = 12 << 10;
 const BURST: usize = 1_024;
 /// By the third of them the second quiet heartbeat is over, and memory has been given back.
 const PINGS: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 type Open = (Client<Plain>, Events<Plain>, JoinHandle<StopCause>);
 
@@ -61,7 +63,8 @@ async fn idle(address: SocketAddr, number: usize, pinged: &mut UnboundedReceiver
     while pinged.try_recv().is_ok() {}
     let mut pings = 0;
     while pings < PINGS {
-        pings += usize::from(pinged.recv().await.expect("the server is there") == number);
+        let pinged = timeout(PATIENCE, pinged.recv()).await.expect("the session lives");
+        pings += usize::from(pinged.expect("the server is there") >= number);
     }
     (client, events, driver)
 }

@@ -236,7 +236,8 @@ impl Pace {
             (low, low.saturating_add((low / 10).max(Duration::from_secs(1))))
         };
         // A link that is being left may say goodbye after its failure.
-        if goodbye.flatten().map(directed).is_some_and(|(low, high)| (low..=high).contains(&at.since(now))) {
+        let is_kept = asked.is_none_or(|asked| directed(asked).0 <= delay);
+        if is_kept && goodbye.flatten().map(directed).is_some_and(|(low, high)| (low..=high).contains(&at.since(now))) {
             return Ok(());
         }
         let (low, high) = match asked {

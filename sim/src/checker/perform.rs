@@ -56,7 +56,7 @@ impl<S: Spy> Checker<S> {
                     self.wishes.asked(now, wait, &self.config.retry);
                 }
                 self.asks.gone(*link);
-                self.topics.end(*link);
+                self.topics.leave(*link);
                 let verdict = self.links.leave(*link);
                 self.note(verdict);
                 self.check(code.is_sendable(), || format!("one link: closes with {code}, which cannot be sent"));

@@ -25,6 +25,8 @@ pub(super) struct Topics {
     link: Option<LinkId>,
     /// The last one that was.
     last: Option<LinkId>,
+    /// It is being left, and may still say something.
+    leaving: Option<LinkId>,
     restore: Restoring,
     /// Those that wait for a time of their own.
     waiting: BTreeSet<(Timestamp, Text)>,

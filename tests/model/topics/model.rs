@@ -318,12 +318,16 @@ impl Model {
         if self.link.as_ref().is_some_and(|link| link.step(topic) != Step::Out) {
             return;
         }
+        let may_be_kept = |has: &Has| has.topic == topic && has.step != Step::Out;
+        let may_be_kept = self.link.is_none() && self.kept.iter().flatten().any(may_be_kept);
+        if may_be_kept && self.leaving.is_some() {
+            return;
+        }
         let want = self.want(topic).expect("it is there");
         if !std::mem::replace(&mut want.is_left, true) {
             self.tell(format!("left {topic}"));
         }
-        let may_be_kept = |has: &Has| has.topic == topic && has.step != Step::Out;
-        if self.link.is_some() || !self.kept.iter().flatten().any(may_be_kept) {
+        if !may_be_kept {
             let at = self.wanted.iter().position(|want| want.topic == topic).expect("it is there");
             self.free.push(self.wanted.remove(at).place);
             self.link.iter_mut().for_each(|link| link.stirred.retain(|stirred| *stirred != topic));
@@ -385,6 +389,7 @@ impl Model {
         let unsent = link.frames.iter().skip(left.max(link.flushed));
         let back = unsent.filter_map(|frame| frame.strip_prefix("m ")?.parse().ok());
         self.queue.splice(0..0, back);
+        self.leave_unwanted();
     }
 
     /// The session leaves the link, which stays for a while.
@@ -400,7 +405,6 @@ impl Model {
             }
         }
         (self.kept, self.leaving) = (Some(kept), Some(link));
-        self.leave_unwanted();
     }
 
     pub(crate) fn flush(&mut self, now: Timestamp, left: usize) {

@@ -126,7 +126,9 @@ impl Answer {
             return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
         }
         let at = date::parse(value)?;
-        Some(at.since(self.header("date").and_then(date::parse).unwrap_or_else(now)))
+        let wait = at.since(self.header("date").and_then(date::parse).unwrap_or_else(now));
+        // A date that has passed was put there for another time, and asks for nothing now.
+        Some(wait).filter(|wait| !wait.is_zero())
     }
 
     fn header(&self, name: &str) -> Option<&str> {

@@ -34,12 +34,17 @@ impl<P: Protocol> Shared<P> {
             return self.enter();
         }
         let core = self.core.lock().ok()?;
-        let now = match core.driver {
-            Whereabouts::Awake(last) => last,
-            Whereabouts::Unpolled | Whereabouts::Parked(_) => self.clock.now(),
-            Whereabouts::Gone => return None,
-        };
+        let now = self.time_to_send(&core)?;
         Some(Turn { core: Some(core), now, is_urgent: false })
+    }
+
+    #[inline(always)]
+    fn time_to_send(&self, core: &Core<P>) -> Option<Timestamp> {
+        match core.driver {
+            Whereabouts::Awake(last) => Some(last),
+            Whereabouts::Unpolled | Whereabouts::Parked(_) => Some(self.clock.now()),
+            Whereabouts::Gone => None,
+        }
     }
 
     /// A turn that sends and does nothing else, as most do. It is made where it is used: handing it over would cost as much
@@ -50,11 +55,7 @@ impl<P: Protocol> Shared<P> {
             return self.send_in_time(message, options);
         }
         let Ok(core) = self.core.lock() else { return Err(gone(message)) };
-        let now = match core.driver {
-            Whereabouts::Awake(last) => last,
-            Whereabouts::Unpolled | Whereabouts::Parked(_) => self.clock.now(),
-            Whereabouts::Gone => return Err(gone(message)),
-        };
+        let Some(now) = self.time_to_send(&core) else { return Err(gone(message)) };
         Turn { core: Some(core), now, is_urgent: false }.send(message, options)
     }
 

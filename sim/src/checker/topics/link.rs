@@ -48,15 +48,22 @@ impl Topics {
         }
     }
 
-    /// The link goes: what was not answered is in doubt, if the next one is a continuation.
+    /// The link is gone, and says nothing more.
     pub(in super::super) fn end(&mut self, link: LinkId) {
+        self.leave(link);
+        if self.leaving.take_if(|leaving| *leaving == link).is_some() {
+            let unwanted = self.topics.iter().filter(|(_, topic)| topic.count == 0);
+            self.touched.extend(unwanted.map(|(name, _)| name.clone()));
+        }
+    }
+
+    /// The link goes: what was not answered is in doubt, if the next one is a continuation.
+    pub(in super::super) fn leave(&mut self, link: LinkId) {
         if self.link.take_if(|present| *present == link).is_none() {
             return;
         }
-        for (name, topic) in &mut self.topics {
-            if topic.count == 0 {
-                self.touched.push(name.clone());
-            }
+        self.leaving = Some(link);
+        for topic in self.topics.values_mut() {
             topic.has = match topic.has {
                 Has::Asked(_) | Has::Leaving(_) | Has::Perhaps(_) => Has::Perhaps(None),
                 Has::No | Has::Yes(_) => topic.has,

@@ -51,7 +51,8 @@ impl Topics {
                 fits
             }
             TopicNews::Left => {
-                let is_out = self.link.is_none() || has == Has::No || was_overdue || topic.is_local;
+                let is_gone = self.link.is_none() && self.leaving.is_none();
+                let is_out = is_gone || has == Has::No || was_overdue || topic.is_local;
                 let fits = !is_wanted && !topic.is_left && is_out;
                 self.is_left(name);
                 fits
@@ -169,7 +170,7 @@ impl Topics {
             verdict = Err(format!("topics: nobody says of {name} what the peer said: {owed:?}"));
         }
         for name in std::mem::take(&mut self.touched) {
-            let is_out = |has| self.link.is_none() || has == Has::No;
+            let is_out = |has| (self.link.is_none() && self.leaving.is_none()) || has == Has::No;
             let Some(topic) = self.topics.get(&name).filter(|topic| topic.count == 0 && is_out(topic.has)) else {
                 continue;
             };
