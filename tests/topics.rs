@@ -448,6 +448,21 @@ fn a_topic_on_its_way_out_is_left_when_a_link_that_is_left_says_nothing_more() {
 }
 
 #[test]
+fn a_wait_that_ended_without_a_link_is_part_of_the_restore() {
+    let mut talk = Talk::new(MANY, |config| config.retry.jitter = steadfast::Jitter::None);
+    talk.subscribe("a");
+    talk.log_in("ok");
+    talk.flushed();
+    talk.hear("sub-no 1 2000 busy");
+    talk.lose();
+    talk.say("queued");
+    talk.log_in("kept");
+    assert_eq!((talk.sent(), talk.phase()), (vec!["sub 3 a"], Phase::Restoring), "the queue waits for it");
+    talk.hear("sub-ok 3");
+    assert_eq!((talk.sent(), talk.phase()), (vec!["m 2 queued"], Phase::Online));
+}
+
+#[test]
 fn whoever_answers_too_late_has_read_what_was_said_before() {
     let mut talk = Talk::many();
     talk.log_in("ok");

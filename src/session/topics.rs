@@ -153,6 +153,8 @@ impl<P: Protocol> Session<P> {
         if self.topics.len() == 0 {
             return false;
         }
+        // A wait that is over needs no turn of its own: its topic is restored with the others.
+        while self.topics.take_due(now).is_some() {}
         let Some(link) = &mut self.link else { return false };
         match kept {
             Some(kept) => link.topics = *kept,

@@ -359,7 +359,7 @@ impl Model {
         };
         for want in &mut self.wanted {
             want.has_gap |= is_fresh && want.was_had;
-            want.retry_at = want.retry_at.filter(|at| !is_fresh || (want.is_asked && *at > now));
+            want.retry_at = want.retry_at.filter(|at| *at > now && (want.is_asked || !is_fresh));
             let is_due = want.count > 0 && !want.is_over && want.retry_at.is_none();
             let awaits = match link.step(want.topic) {
                 Step::Out => is_due,

@@ -21,9 +21,9 @@ impl Topics {
             if !is_kept {
                 (topic.has, topic.is_told) = (Has::No, false);
                 topic.owes_gap |= topic.was_confirmed && topic.count > 0;
-                if topic.waits.is_some_and(|wait| !wait.is_asked || wait.until <= now) {
-                    self.end_wait(&name);
-                }
+            }
+            if topic.waits.is_some_and(|wait| wait.until <= now || !(is_kept || wait.is_asked)) {
+                self.end_wait(&name);
             }
             let Some(topic) = self.topics.get(&name) else { continue };
             let is_missing = match topic.has {
