@@ -26,8 +26,9 @@ struct Row {
 /// Prints the table; whether the gates were kept.
 pub(crate) fn run(quick: bool) -> Outcome<bool> {
     let plan = if quick { Plan { rounds: 3, messages: 100_000 } } else { Plan { rounds: 11, messages: 1_000_000 } };
-    host::pin(Core::First);
+    // Before this process gives up the core that is the server's.
     let server = Server::start()?;
+    host::pin(Core::First);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let rows = take_turns(&plan, &runtime, &server)?;
     Ok(print(&rows))
@@ -36,8 +37,9 @@ pub(crate) fn run(quick: bool) -> Outcome<bool> {
 /// Ours alone, for a profiler.
 pub(crate) fn alone(quick: bool) -> Outcome<()> {
     let messages = if quick { 1_000_000 } else { 10_000_000 };
-    host::pin(Core::First);
+    // Before this process gives up the core that is the server's.
     let server = Server::start()?;
+    host::pin(Core::First);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let rows =
         row(Contender::Steadfast, messages, vec![Contender::Steadfast.echo(&runtime, server.address, messages)?]);

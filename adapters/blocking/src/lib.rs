@@ -1,11 +1,14 @@
 //! `steadfast` on plain threads: a WebSocket session that holds.
 #![cfg_attr(feature = "tls", doc = "", doc = include_str!("../README.md"))]
 
+mod net;
+mod reactor;
 mod run;
 mod wait;
 
 use steadfast::Plain;
 
+pub use net::{Countdown, Net, ThreadIo};
 pub use run::{run, run_all, spawn};
 pub use steadfast_driver::{
     BadProxy, BuildError, Builder, Client, Dialer, Drain, EVENTS_BYTES_MAX, EVENTS_MAX, Events, Item, Kept, LAST_DRAIN,
@@ -14,7 +17,6 @@ pub use steadfast_driver::{
 };
 #[cfg(feature = "tls")]
 pub use steadfast_driver::{BadTrust, Trust};
-pub use steadfast_smol::{Countdown, Net};
 pub use wait::{Late, Recv, Wait};
 
 /// The clock and the timers. See [`steadfast_driver::Native`].

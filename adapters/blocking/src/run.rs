@@ -8,9 +8,11 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
+use crate::Wait;
+
 /// Keeps one session going on this thread, until it has stopped for good. Gives what the driver ends with.
 pub fn run<D: Future>(driver: D) -> D::Output {
-    async_io::block_on(driver)
+    driver.wait()
 }
 
 /// Keeps one session going on a thread of its own, which ends with it.

@@ -4,12 +4,14 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    task::{Context, Poll, Wake, Waker},
+    sync::Arc,
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
 use futures_core::Stream;
+
+use crate::reactor::Signal;
 
 /// It was not there in time. Nothing is lost: the same may be waited for again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,47 +70,19 @@ fn next<S: Stream + Unpin + ?Sized>(stream: &mut S) -> impl Future<Output = Opti
     poll_fn(move |cx| Pin::new(&mut *stream).poll_next(cx))
 }
 
-/// Wakes the thread that waits.
-#[derive(Default)]
-struct Signal {
-    is_woken: Mutex<bool>,
-    woken: Condvar,
-}
-
-impl Wake for Signal {
-    fn wake(self: Arc<Self>) {
-        *self.is_woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.woken.notify_one();
-    }
-}
-
-impl Signal {
-    /// Blocks until it is woken, or the deadline has come.
-    fn wait(&self, deadline: Option<Instant>) -> Result<(), Late> {
-        let mut is_woken = self.is_woken.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*is_woken {
-            is_woken = match deadline {
-                None => self.woken.wait(is_woken).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
-                    let left = left.ok_or(Late)?;
-                    self.woken.wait_timeout(is_woken, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        *is_woken = false;
-        Ok(())
-    }
-}
-
+/// Blocks until it is ready, or the deadline has come. What happened until then counts still.
 fn block_until<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Result<F::Output, Late> {
-    let signal = Arc::new(Signal::default());
+    let signal = Signal::here();
     let waker = Waker::from(Arc::clone(&signal));
     let mut cx = Context::from_waker(&waker);
+    let mut is_in_time = true;
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return Ok(output);
         }
-        signal.wait(deadline)?;
+        if !is_in_time {
+            return Err(Late);
+        }
+        is_in_time = signal.wait(deadline);
     }
 }

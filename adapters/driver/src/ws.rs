@@ -55,6 +55,8 @@ pub struct Ws<S> {
     fed: u64,
     /// Whether a part of a frame came in a read that brought no whole one, and nobody has asked since.
     has_part: bool,
+    /// Whether the last read ended because the stream has no more, and keeps the waker.
+    is_armed: bool,
 }
 
 impl<S: Io> Ws<S> {
@@ -72,7 +74,15 @@ impl<S: Io> Ws<S> {
             .max_message_size(Some(limit))
             .max_frame_size(Some(limit));
         let framing = WebSocketContext::new(Role::Client, Some(config));
-        Self { io, framing, input: Input::new(rest, max_message), out: Out::default(), fed: 0, has_part: false }
+        Self {
+            io,
+            framing,
+            input: Input::new(rest, max_message),
+            out: Out::default(),
+            fed: 0,
+            has_part: false,
+            is_armed: false,
+        }
     }
 
     /// The stream below.
@@ -84,6 +94,7 @@ impl<S: Io> Ws<S> {
     /// the waker. A runtime that remembers a short read says so without asking the operating system.
     fn poll_frames(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Frame>, most: usize) -> Poll<Result<(), Cause>> {
         let before = frames.len();
+        self.is_armed = false;
         loop {
             if let Err(cause) = self.understand(frames, before.saturating_add(most)) {
                 return Poll::Ready(Err(cause));
@@ -96,7 +107,10 @@ impl<S: Io> Ws<S> {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.out.end(Cause::Ended))),
                 Poll::Ready(Ok(_)) => self.has_part = true,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.out.end(ended(&error)))),
-                Poll::Pending => return if has_some { Poll::Ready(Ok(())) } else { Poll::Pending },
+                Poll::Pending => {
+                    self.is_armed = true;
+                    return if has_some { Poll::Ready(Ok(())) } else { Poll::Pending };
+                }
             }
         }
     }
@@ -147,6 +161,10 @@ impl<S: Io> Transport for Ws<S> {
             let _ = self.out.poll_flush(&mut self.io, cx);
         }
         polled
+    }
+
+    fn is_armed(&self) -> bool {
+        self.is_armed
     }
 
     fn left(&self) -> u64 {
@@ -384,6 +402,17 @@ mod tests {
         assert_eq!(ws.poll_read(&mut idle(), &mut frames, 2), Poll::Ready(Ok(())));
         assert_eq!(frames, ["0", "1", "2"].map(Frame::from));
         assert_eq!(read(&mut ws), (vec![Frame::from("3")], Poll::Ready(Ok(()))));
+    }
+
+    #[test]
+    fn who_took_all_there_was_has_left_the_waker() {
+        let mut ws = link();
+        ws.io.arrive([frame(TEXT, b"1"), frame(TEXT, b"2")].concat());
+        let mut frames = Vec::new();
+        assert_eq!(ws.poll_read(&mut idle(), &mut frames, 1), Poll::Ready(Ok(())));
+        assert!(!ws.is_armed(), "there is more");
+        assert_eq!((read(&mut ws), ws.is_armed()), ((vec![Frame::from("2")], Poll::Ready(Ok(()))), true));
+        assert_eq!((read(&mut ws), ws.is_armed()), ((vec![], Poll::Pending), true));
     }
 
     #[test]

@@ -48,6 +48,20 @@ fn a_burst_wakes_it_once_and_leaves_in_one_poll() {
     assert_eq!(driver.wakes.take(), 0, "it does not wake itself without need");
 }
 
+/// A read in vain is a system call on most runtimes, and a poll has several rounds.
+#[test]
+fn a_link_that_had_nothing_to_read_is_asked_once_a_poll() {
+    let world = World::new();
+    let (client, _events, mut driver) = online(&world);
+    for text in ["one", "two"] {
+        client.send(text).unwrap();
+        let before = world.reads();
+        assert!(driver.poll().is_pending());
+        assert_eq!(world.reads() - before, 1, "{text}");
+    }
+    assert_eq!(world.left(0), ["one", "two"]);
+}
+
 #[test]
 fn a_burst_reads_the_clock_once() {
     let world = World::new();

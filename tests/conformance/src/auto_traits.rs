@@ -24,6 +24,6 @@ macro_rules! check {
 check!(steadfast_tokio, Tokio, steadfast_tokio::TokioIo<tokio::net::TcpStream>);
 check!(steadfast_smol, Smol, steadfast_smol::SmolIo<TcpStream>);
 check!(steadfast_async_std, AsyncStd, steadfast_async_std::AsyncStdIo<async_std::net::TcpStream>);
-check!(steadfast_blocking, Threads, steadfast_smol::SmolIo<TcpStream>);
+check!(steadfast_blocking, Threads, steadfast_blocking::ThreadIo<mio::net::TcpStream>);
 
 const _: () = is_of_all_threads::<steadfast_blocking::Late>();

@@ -1,0 +1,348 @@
+//! What does a thread sleep in, and what wakes it?
+//!
+//! Each thread has a reactor of its own: one that only waits for others parks, one that has sockets sleeps in the system's
+//! poller. A socket and a timer belong to the reactor of the thread that polled them last.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fmt, io,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Poll, Wake, Waker},
+    thread::{self, Thread, park, park_timeout},
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Interest, Registry, Token, event::Source};
+
+thread_local! {
+    static HERE: Here = Here { reactor: Arc::new(Reactor::new()), poller: RefCell::new(None) };
+}
+
+/// What only the thread itself uses.
+struct Here {
+    reactor: Arc<Reactor>,
+    /// Made for the first socket.
+    poller: RefCell<Option<Poller>>,
+}
+
+struct Poller {
+    poll: mio::Poll,
+    events: Events,
+}
+
+/// What others use, too: to wake the thread, and to drop what belongs to it.
+pub(crate) struct Reactor {
+    thread: Thread,
+    /// Whether the thread sleeps in its poller, or is about to: then it takes the bell to wake it.
+    is_polling: AtomicBool,
+    poller: OnceLock<Handle>,
+    book: Mutex<Book>,
+}
+
+/// The poller, seen from outside.
+struct Handle {
+    registry: Registry,
+    bell: mio::Waker,
+}
+
+/// Who is to be told of what.
+#[derive(Default)]
+struct Book {
+    last: usize,
+    seats: BTreeMap<Token, Arc<Mutex<Seat>>>,
+    timers: BTreeMap<(Instant, usize), Waker>,
+}
+
+/// So many of the system's events are taken at once; the rest at once after them.
+const EVENTS: usize = 256;
+/// No socket has it: they are counted from one.
+const BELL: Token = Token(0);
+
+impl Reactor {
+    fn new() -> Self {
+        Self {
+            thread: thread::current(),
+            is_polling: AtomicBool::new(false),
+            poller: OnceLock::new(),
+            book: Mutex::default(),
+        }
+    }
+
+    /// That of this thread.
+    pub(crate) fn here() -> Arc<Self> {
+        HERE.with(|here| Arc::clone(&here.reactor))
+    }
+
+    /// Whether it is that of this thread.
+    fn is_here(self: &Arc<Self>) -> bool {
+        HERE.with(|here| Arc::ptr_eq(&here.reactor, self))
+    }
+
+    /// Wakes the thread, whatever it sleeps in.
+    fn wake(&self) {
+        match self.poller.get().filter(|_| self.is_polling.load(SeqCst)) {
+            // A counter that can be written to: there is nothing else that could go wrong.
+            Some(poller) => drop(poller.bell.wake()),
+            None => self.thread.unpark(),
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        lock(&self.book)
+    }
+}
+
+impl Here {
+    /// Makes the poller, if there is none yet.
+    fn poller(&self) -> io::Result<&Handle> {
+        if let Some(handle) = self.reactor.poller.get() {
+            return Ok(handle);
+        }
+        let poll = mio::Poll::new()?;
+        let handle = Handle { registry: poll.registry().try_clone()?, bell: mio::Waker::new(poll.registry(), BELL)? };
+        *self.poller.borrow_mut() = Some(Poller { poll, events: Events::with_capacity(EVENTS) });
+        Ok(self.reactor.poller.get_or_init(|| handle))
+    }
+
+    /// Sleeps until the signal is given, something happens to a socket, a timer is over, or until then. Tells whom it concerns.
+    fn sleep(&self, signal: &Signal, until: Option<Instant>) {
+        let until = self.reactor.book().timers.keys().map(|(at, _)| *at).next().into_iter().chain(until).min();
+        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+        match self.poller.borrow_mut().as_mut() {
+            Some(poller) => {
+                self.reactor.is_polling.store(true, SeqCst);
+                // Who gave the signal before that did not ring.
+                let timeout = if signal.is_given() { Some(Duration::ZERO) } else { timeout };
+                // It fails when a system signal interrupts it, and then nothing has happened.
+                if poller.poll.poll(&mut poller.events, timeout).is_err() {
+                    poller.events.clear();
+                }
+                self.reactor.is_polling.store(false, SeqCst);
+            }
+            None => timeout.map_or_else(park, park_timeout),
+        }
+        // Who is woken may use the reactor.
+        self.woken().into_iter().for_each(Waker::wake);
+    }
+
+    fn woken(&self) -> Vec<Waker> {
+        let (mut woken, now) = (Vec::new(), Instant::now());
+        let mut book = self.reactor.book();
+        while let Some(timer) = book.timers.first_entry().filter(|timer| timer.key().0 <= now) {
+            woken.push(timer.remove());
+        }
+        let poller = self.poller.borrow();
+        for event in poller.iter().flat_map(|poller| &poller.events) {
+            if let Some(seat) = book.seats.get(&event.token()) {
+                let mut seat = lock(seat);
+                // What is over stays so: the next read or write says how.
+                seat.is_read_closed |= event.is_read_closed() || event.is_error();
+                if event.is_readable() || seat.is_read_closed {
+                    woken.extend(seat.reading.open());
+                }
+                if event.is_writable() || event.is_write_closed() || event.is_error() {
+                    woken.extend(seat.writing.open());
+                }
+            }
+        }
+        woken
+    }
+}
+
+/// Wakes the one thread that waits.
+pub(crate) struct Signal {
+    is_given: AtomicBool,
+    reactor: Arc<Reactor>,
+}
+
+impl Signal {
+    /// For this thread.
+    pub(crate) fn here() -> Arc<Self> {
+        Arc::new(Self { is_given: AtomicBool::new(false), reactor: Reactor::here() })
+    }
+
+    fn is_given(&self) -> bool {
+        self.is_given.load(SeqCst)
+    }
+
+    /// Sleeps until it is given, or until then, and meanwhile looks after what belongs to this thread: once at least, so that
+    /// neither who is always woken nor who has no time to wait keeps it from that. `false` if it was late already.
+    pub(crate) fn wait(&self, until: Option<Instant>) -> bool {
+        loop {
+            let is_late = until.is_some_and(|until| until <= Instant::now());
+            HERE.with(|here| here.sleep(self, until));
+            if is_late {
+                return false;
+            }
+            if self.is_given.swap(false, SeqCst) {
+                return true;
+            }
+        }
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_given.swap(true, SeqCst) {
+            self.reactor.wake();
+        }
+    }
+}
+
+/// What a socket is known to be ready for.
+#[derive(Default)]
+struct Seat {
+    reading: Side,
+    writing: Side,
+    /// Nothing more will be told of reading.
+    is_read_closed: bool,
+}
+
+/// One direction. At first it is tried: the system tells what changes, and nobody has told it what is.
+#[derive(Default)]
+struct Side {
+    is_blocked: bool,
+    waiting: Option<Waker>,
+}
+
+impl Side {
+    fn open(&mut self) -> Option<Waker> {
+        self.is_blocked = false;
+        self.waiting.take()
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Poll<()> {
+        if !self.is_blocked {
+            return Poll::Ready(());
+        }
+        keep(&mut self.waiting, waker);
+        Poll::Pending
+    }
+}
+
+/// Where a socket belongs.
+pub(crate) struct Place {
+    reactor: Arc<Reactor>,
+    token: Token,
+    seat: Arc<Mutex<Seat>>,
+}
+
+impl Place {
+    /// The place of a socket in the reactor of this thread: the one that it has, or a new one.
+    pub(crate) fn here<'a>(place: &'a mut Option<Self>, socket: &mut impl Source) -> io::Result<&'a Self> {
+        if place.as_ref().is_none_or(|place| !place.reactor.is_here()) {
+            if let Some(former) = place.take() {
+                former.leave(socket);
+            }
+            *place = Some(HERE.with(|here| Self::new(here, socket))?);
+        }
+        Ok(place.as_ref().expect("it was made if there was none"))
+    }
+
+    fn new(here: &Here, socket: &mut impl Source) -> io::Result<Self> {
+        let registry = &here.poller()?.registry;
+        let seat = Arc::default();
+        let mut book = here.reactor.book();
+        book.last += 1;
+        let token = Token(book.last);
+        registry.register(socket, token, Interest::READABLE | Interest::WRITABLE)?;
+        book.seats.insert(token, Arc::clone(&seat));
+        drop(book);
+        Ok(Self { reactor: Arc::clone(&here.reactor), token, seat })
+    }
+
+    /// Takes the socket out again.
+    pub(crate) fn leave(self, socket: &mut impl Source) {
+        if let Some(poller) = self.reactor.poller.get() {
+            // What fails here is closed next.
+            drop(poller.registry.deregister(socket));
+        }
+        self.reactor.book().seats.remove(&self.token);
+    }
+
+    /// Ready unless a read would block; then the waker is called when it would no longer.
+    pub(crate) fn poll_readable(&self, waker: &Waker) -> Poll<()> {
+        lock(&self.seat).reading.poll(waker)
+    }
+
+    /// The same of a write.
+    pub(crate) fn poll_writable(&self, waker: &Waker) -> Poll<()> {
+        lock(&self.seat).writing.poll(waker)
+    }
+
+    /// There is nothing to read, until the system says that there is.
+    pub(crate) fn block_reading(&self) {
+        let mut seat = lock(&self.seat);
+        seat.reading.is_blocked = !seat.is_read_closed;
+    }
+
+    /// There is no room to write to, likewise.
+    pub(crate) fn block_writing(&self) {
+        lock(&self.seat).writing.is_blocked = true;
+    }
+}
+
+/// A timer that waits in the reactor of a thread.
+pub(crate) struct Booking {
+    reactor: Arc<Reactor>,
+    key: (Instant, usize),
+}
+
+impl Booking {
+    /// The waker is called at this time, by the thread that it is now.
+    pub(crate) fn here(booking: &mut Option<Self>, at: Instant, waker: &Waker) {
+        if let Some(present) = booking.as_ref().filter(|present| present.key.0 == at && present.reactor.is_here()) {
+            if let Some(kept) = present.reactor.book().timers.get_mut(&present.key) {
+                kept.clone_from(waker);
+                return;
+            }
+        }
+        let reactor = Reactor::here();
+        let mut book = reactor.book();
+        book.last += 1;
+        let key = (at, book.last);
+        book.timers.insert(key, waker.clone());
+        drop(book);
+        *booking = Some(Self { reactor, key });
+    }
+}
+
+impl Drop for Booking {
+    fn drop(&mut self) {
+        let former = self.reactor.book().timers.remove(&self.key);
+        drop(former);
+    }
+}
+
+/// Who is to be woken, with as few copies as can be.
+fn keep(kept: &mut Option<Waker>, waker: &Waker) {
+    match kept {
+        Some(kept) => kept.clone_from(waker),
+        None => *kept = Some(waker.clone()),
+    }
+}
+
+/// Whoever panicked with it left nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Booking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Booking").field("at", &self.key.0).finish_non_exhaustive()
+    }
+}
