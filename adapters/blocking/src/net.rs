@@ -12,7 +12,7 @@ use blocking::unblock;
 use mio::{event::Source, net::TcpStream};
 use steadfast_driver::Io;
 
-use crate::reactor::{Booking, Place};
+use crate::reactor::{self, Booking, Place};
 
 /// The system's names, TCP and timers. A name is resolved on another thread: it can take seconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,6 +28,7 @@ impl steadfast_driver::Net for Net {
     }
 
     async fn connect(&self, address: SocketAddr) -> io::Result<Self::Stream> {
+        reactor::check()?;
         let mut stream = ThreadIo::new(TcpStream::connect(address)?);
         poll_fn(|cx| stream.poll_connected(cx)).await?;
         stream.socket.set_nodelay(true)?;
@@ -51,7 +52,7 @@ impl<S: Source> ThreadIo<S> {
 }
 
 impl ThreadIo<TcpStream> {
-    fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_connected(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         let place = Place::here(&mut self.place, &mut self.socket)?;
         loop {
             ready!(place.poll_writable(cx.waker()));

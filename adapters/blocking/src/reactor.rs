@@ -4,7 +4,7 @@
 //! poller. A socket and a timer belong to the reactor of the thread that polled them last.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
     fmt, io,
     sync::{
@@ -19,7 +19,8 @@ use std::{
 use mio::{Events, Interest, Registry, Token, event::Source};
 
 thread_local! {
-    static HERE: Here = Here { reactor: Arc::new(Reactor::new()), poller: RefCell::new(None) };
+    static HERE: Here =
+        Here { reactor: Arc::new(Reactor::new()), poller: RefCell::new(None), waits: Cell::new(0) };
 }
 
 /// What only the thread itself uses.
@@ -27,6 +28,8 @@ struct Here {
     reactor: Arc<Reactor>,
     /// Made for the first socket.
     poller: RefCell<Option<Poller>>,
+    /// How many waits are under way, one within the other.
+    waits: Cell<usize>,
 }
 
 struct Poller {
@@ -59,6 +62,9 @@ struct Book {
 
 /// So many of the system's events are taken at once; the rest at once after them.
 const EVENTS: usize = 256;
+/// What is polled by another executor would never be woken.
+const NOBODY_WAITS: &str = "sockets of steadfast-blocking are looked after by its spawn, run, run_all, wait and recv alone: \
+                            poll the driver with one of these, or take the adapter of the executor that polls it";
 /// No socket has it: they are counted from one.
 const BELL: Token = Token(0);
 
@@ -96,7 +102,20 @@ impl Reactor {
     }
 }
 
+/// That somebody looks after the sockets of this thread.
+///
+/// # Errors
+///
+/// What to do, because nobody does.
+pub(crate) fn check() -> io::Result<()> {
+    HERE.with(Here::check)
+}
+
 impl Here {
+    fn check(&self) -> io::Result<()> {
+        if self.waits.get() == 0 { Err(io::Error::other(NOBODY_WAITS)) } else { Ok(()) }
+    }
+
     /// Makes the poller, if there is none yet.
     fn poller(&self) -> io::Result<&Handle> {
         if let Some(handle) = self.reactor.poller.get() {
@@ -154,34 +173,14 @@ impl Here {
 }
 
 /// Wakes the one thread that waits.
-pub(crate) struct Signal {
+struct Signal {
     is_given: AtomicBool,
     reactor: Arc<Reactor>,
 }
 
 impl Signal {
-    /// For this thread.
-    pub(crate) fn here() -> Arc<Self> {
-        Arc::new(Self { is_given: AtomicBool::new(false), reactor: Reactor::here() })
-    }
-
     fn is_given(&self) -> bool {
         self.is_given.load(SeqCst)
-    }
-
-    /// Sleeps until it is given, or until then, and meanwhile looks after what belongs to this thread: once at least, so that
-    /// neither who is always woken nor who has no time to wait keeps it from that. `false` if it was late already.
-    pub(crate) fn wait(&self, until: Option<Instant>) -> bool {
-        loop {
-            let is_late = until.is_some_and(|until| until <= Instant::now());
-            HERE.with(|here| here.sleep(self, until));
-            if is_late {
-                return false;
-            }
-            if self.is_given.swap(false, SeqCst) {
-                return true;
-            }
-        }
     }
 }
 
@@ -194,6 +193,42 @@ impl Wake for Signal {
         if !self.is_given.swap(true, SeqCst) {
             self.reactor.wake();
         }
+    }
+}
+
+/// A wait of this thread. While there is one, somebody looks after what belongs to the thread.
+pub(crate) struct Waiting(Arc<Signal>);
+
+impl Waiting {
+    pub(crate) fn begin() -> Self {
+        HERE.with(|here| here.waits.set(here.waits.get() + 1));
+        Self(Arc::new(Signal { is_given: AtomicBool::new(false), reactor: Reactor::here() }))
+    }
+
+    /// What ends it.
+    pub(crate) fn waker(&self) -> Waker {
+        Arc::clone(&self.0).into()
+    }
+
+    /// Sleeps until the waker is called, or until then, and meanwhile looks after what belongs to this thread: once at least, so
+    /// that neither who is always woken nor who has no time to wait keeps it from that. `false` if it was late already.
+    pub(crate) fn sleep(&self, until: Option<Instant>) -> bool {
+        loop {
+            let is_late = until.is_some_and(|until| until <= Instant::now());
+            HERE.with(|here| here.sleep(&self.0, until));
+            if is_late {
+                return false;
+            }
+            if self.0.is_given.swap(false, SeqCst) {
+                return true;
+            }
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        HERE.with(|here| here.waits.set(here.waits.get() - 1));
     }
 }
 
@@ -248,6 +283,7 @@ impl Place {
     }
 
     fn new(here: &Here, socket: &mut impl Source) -> io::Result<Self> {
+        here.check()?;
         let registry = &here.poller()?.registry;
         let seat = Arc::default();
         let mut book = here.reactor.book();

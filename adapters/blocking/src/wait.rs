@@ -4,14 +4,13 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use futures_core::Stream;
 
-use crate::reactor::Signal;
+use crate::reactor::Waiting;
 
 /// It was not there in time. Nothing is lost: the same may be waited for again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +71,8 @@ fn next<S: Stream + Unpin + ?Sized>(stream: &mut S) -> impl Future<Output = Opti
 
 /// Blocks until it is ready, or the deadline has come. What happened until then counts still.
 fn block_until<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Result<F::Output, Late> {
-    let signal = Signal::here();
-    let waker = Waker::from(Arc::clone(&signal));
+    let waiting = Waiting::begin();
+    let waker = waiting.waker();
     let mut cx = Context::from_waker(&waker);
     let mut is_in_time = true;
     loop {
@@ -83,6 +82,6 @@ fn block_until<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) ->
         if !is_in_time {
             return Err(Late);
         }
-        is_in_time = signal.wait(deadline);
+        is_in_time = waiting.sleep(deadline);
     }
 }

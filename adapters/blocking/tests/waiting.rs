@@ -10,9 +10,10 @@ use std::{
     sync::mpsc,
     task::Poll,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use steadfast::{Event, Frame, Phase, Plain};
 use steadfast_blocking::{Countdown, Drain, Item, Late, Recv, Socket, Wait, connect};
 use steadfast_driver::Countdown as _;
@@ -140,6 +141,24 @@ fn a_timer_is_over_until_it_is_set_again() {
     }
     timer.set(PATIENCE);
     assert_eq!(poll_fn(|cx| timer.poll(cx)).wait_timeout(Duration::ZERO), Err(Late));
+}
+
+#[test]
+fn another_executor_is_told_that_it_cannot() {
+    let mut socket = connect(&server()).into_stream().unwrap();
+    let start = Instant::now();
+    let error = loop {
+        assert!(start.elapsed() < PATIENCE);
+        match socket.next().now_or_never() {
+            Some(Some(Item::Error(error))) => break error.to_string(),
+            Some(item) => assert!(item.is_some(), "it has ended"),
+            // The name is resolved on another thread.
+            None => thread::yield_now(),
+        }
+    };
+    assert!(error.contains("steadfast-blocking"), "{error}");
+    // Where it is waited for it goes on.
+    online(&mut socket);
 }
 
 #[cfg(unix)]
