@@ -4,18 +4,20 @@
 use std::{
     cell::RefCell,
     future::Future,
+    io,
     net::{SocketAddr, TcpStream},
 };
 
 use async_tungstenite::client_async;
+use mio::{Events, Interest, Poll, Token};
 use steadfast::{Event, Frame, Never, Plain};
 use steadfast_blocking::{Recv, Wait};
 use steadfast_driver::{Builder, Item, Native, Net, Tcp};
-use tungstenite::Message;
+use tungstenite::{Message, WebSocket, protocol::Role};
 
 use crate::{
     Outcome, ceiling,
-    client::{PAYLOAD, Sample, Stopwatch, WINDOW, bare, ours},
+    client::{PAYLOAD, QUIET, Sample, Stopwatch, WINDOW, bare, ours},
     gate,
     host::{self, Core},
     server::Server,
@@ -32,6 +34,9 @@ trait Runtime {
     fn run<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> T;
     fn spawn(task: impl Future<Output: Send> + Send + 'static);
     fn connect(url: &str) -> Builder<Plain, Native<Self::Net>, Tcp<Self::Net>>;
+    /// Another way to use that library, one message at a time, to be shown beside it.
+    const ASIDE: Option<Aside> = None;
+
     /// The runtime's own library, one flush a burst.
     fn peer(server: SocketAddr, messages: u64, window: u64) -> Outcome<Sample>;
 
@@ -54,6 +59,9 @@ trait Runtime {
         })
     }
 }
+
+/// What it is called, and how it echoes so many.
+type Aside = (&'static str, fn(SocketAddr, u64) -> Outcome<Sample>);
 
 /// How much is run. The rounds are many and short, so that what the machine does meanwhile hits all alike.
 struct Plan {
@@ -107,10 +115,14 @@ struct Medians {
 
 fn beside<R: Runtime>(plan: &Plan, server: &Server) -> Outcome<bool> {
     let (mut driven, mut piece, mut peer) = (Rounds::default(), Rounds::default(), Rounds::default());
+    let mut aside = Vec::new();
     for _ in 0..plan.rounds {
         driven.push(plan, |messages, window| R::with_a_driver(server.address, messages, window))?;
         piece.push(plan, |messages, window| R::in_one_piece(server.address, messages, window))?;
         peer.push(plan, |messages, window| R::peer(server.address, messages, window))?;
+        if let Some((_, echo)) = R::ASIDE {
+            aside.push(echo(server.address, plan.lone)?.cpu.as_secs_f64());
+        }
     }
     let (driven, piece, peer) = (driven.medians(), piece.medians(), peer.medians());
     let (ours, other) = if R::IS_IN_ONE_PIECE { (piece, driven) } else { (driven, piece) };
@@ -120,6 +132,9 @@ fn beside<R: Runtime>(plan: &Plan, server: &Server) -> Outcome<bool> {
     let is_fast = gate(&label("window 1024"), peer.seconds / ours.seconds, 0.95);
     let is_lean = ceiling(&label("CPU at window 1"), ours.cpu / peer.cpu, 1.05);
     println!("     {:>9}, {other_how}: {:.2}, {:.2}", R::NAME, peer.seconds / other.seconds, other.cpu / peer.cpu);
+    if let Some((how, _)) = R::ASIDE {
+        println!("     {:>9}, its library {how}: {:.2} at window 1", R::NAME, median(aside) / peer.cpu);
+    }
     Ok(is_fast & is_lean)
 }
 
@@ -213,6 +228,7 @@ struct Blocking;
 impl Runtime for Blocking {
     const NAME: &'static str = "blocking";
     const IS_IN_ONE_PIECE: bool = true;
+    const ASIDE: Option<Aside> = Some(("under a poller, where a send or a deadline could wake it", under_a_poller));
     type Net = steadfast_blocking::Net;
 
     fn run<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> T {
@@ -271,6 +287,31 @@ fn in_lockstep(
         say(burst)?;
         (0..burst).try_for_each(|_| hear())?;
         left -= burst;
+    }
+    Ok(watch.stop())
+}
+
+/// What a client needs that is to do anything else while nothing comes. A read that blocks is cheaper, and deaf.
+fn under_a_poller(server: SocketAddr, messages: u64) -> Outcome<Sample> {
+    let stream = TcpStream::connect(server)?;
+    stream.set_nodelay(true)?;
+    let (socket, _) = tungstenite::client(format!("ws://{server}/"), stream)?;
+    let stream = socket.into_inner();
+    stream.set_nonblocking(true)?;
+    let mut stream = mio::net::TcpStream::from_std(stream);
+    let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(1));
+    poll.registry().register(&mut stream, Token(0), Interest::READABLE)?;
+    let mut socket = WebSocket::from_raw_socket(stream, Role::Client, None);
+    let watch = Stopwatch::start();
+    for _ in 0..messages {
+        socket.send(Message::text(PAYLOAD))?;
+        loop {
+            poll.poll(&mut events, Some(QUIET))?;
+            match socket.read() {
+                Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                echo => break is_echo(echo?.len())?,
+            }
+        }
     }
     Ok(watch.stop())
 }
