@@ -353,7 +353,6 @@ impl<P: Protocol, R: Runtime, D: Dialer> Future for Driver<P, R, D> {
         if let Some(cause) = self.over {
             return Poll::Ready(cause);
         }
-        self.links.iter_mut().for_each(Link::woken);
         for _ in 0..ROUNDS {
             match self.round(cx) {
                 Round::Again => {}

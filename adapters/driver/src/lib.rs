@@ -35,6 +35,7 @@ mod native;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod proxy;
 mod queue;
+mod reading;
 mod request;
 mod runtime;
 mod shared;

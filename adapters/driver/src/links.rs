@@ -9,7 +9,10 @@ use std::{
 
 use steadfast::{Answer, Cause, CloseCode, Down, Frame, Handshake, Input, LinkId, Protocol, Report, Timestamp};
 
-use crate::{Dialer, Transport, host::Classifier, inbox::Room, lives::Lives, log, shared::Core, weights::Weights};
+use crate::{
+    Dialer, Transport, host::Classifier, inbox::Room, lives::Lives, log, reading::Reading, shared::Core,
+    weights::Weights,
+};
 
 /// One link: an attempt first, then perhaps a transport, then its end.
 pub(crate) struct Link<D: Dialer> {
@@ -21,8 +24,7 @@ pub(crate) struct Link<D: Dialer> {
     flush: bool,
     /// Whether the session knows that nothing is read.
     is_paused: bool,
-    /// Whether a read of this poll has left the waker with the transport, so that another one would find nothing.
-    is_armed: bool,
+    reading: Reading,
     news: News,
 }
 
@@ -46,7 +48,7 @@ struct News {
 impl<D: Dialer> Link<D> {
     pub(crate) fn new(id: LinkId, attempt: u64, dial: D::Dial) -> Self {
         let (stage, news) = (Stage::Dialing(dial), News::default());
-        Self { id, attempt, stage, flush: false, is_paused: false, is_armed: false, news }
+        Self { id, attempt, stage, flush: false, is_paused: false, reading: Reading::new(), news }
     }
 
     /// Hands a frame to the transport. What is for a link that has ended is thrown away: it has certainly
@@ -69,11 +71,6 @@ impl<D: Dialer> Link<D> {
         }
     }
 
-    /// The driver has been woken, perhaps by what it waits for.
-    pub(crate) fn woken(&mut self) {
-        self.is_armed = false;
-    }
-
     /// Drives it as far as it goes: the attempt, or the flush and then a read of as much as there is room for;
     /// `None` if nothing shall be read. A pending flush does not keep from reading.
     pub(crate) fn poll(
@@ -89,8 +86,6 @@ impl<D: Dialer> Link<D> {
             }
         }
         if let Stage::Open(transport) = &mut self.stage {
-            // A write that fails is told of by a read.
-            self.is_armed &= !self.flush;
             if self.flush && transport.poll_flush(cx).is_ready() {
                 self.flush = false;
                 self.news.flushed = Some(transport.fed());
@@ -99,8 +94,18 @@ impl<D: Dialer> Link<D> {
                     lives.flushed(self.id, transport.fed());
                 }
             }
-            let read = room.filter(|_| !self.is_armed).map(|room| read(transport, cx, &mut self.news.frames, room));
-            self.is_armed |= read.as_ref().is_some_and(|read| read.is_pending() || transport.is_armed());
+            if self.flush {
+                // A write that has failed is told of by a read.
+                self.reading.disarm();
+            }
+            let frames = &mut self.news.frames;
+            let read = room.and_then(|room| {
+                self.reading.read(cx, |cx| {
+                    let polled = read(transport, cx, frames, room);
+                    let is_armed = polled.is_pending() || transport.is_armed();
+                    (polled, is_armed)
+                })
+            });
             self.news.progress |= transport.take_progress();
             if self.is_paused != room.is_none() {
                 self.is_paused = room.is_none();

@@ -48,18 +48,30 @@ fn a_burst_wakes_it_once_and_leaves_in_one_poll() {
     assert_eq!(driver.wakes.take(), 0, "it does not wake itself without need");
 }
 
-/// A read in vain is a system call on most runtimes, and a poll has several rounds.
+/// A read in vain is a system call on most runtimes.
 #[test]
-fn a_link_that_had_nothing_to_read_is_asked_once_a_poll() {
+fn a_link_is_read_when_it_has_something_to_read_and_not_when_something_is_sent() {
     let world = World::new();
     let (client, _events, mut driver) = online(&world);
-    for text in ["one", "two"] {
-        client.send(text).unwrap();
-        let before = world.reads();
-        assert!(driver.poll().is_pending());
-        assert_eq!(world.reads() - before, 1, "{text}");
-    }
-    assert_eq!(world.left(0), ["one", "two"]);
+    let before = world.reads();
+    client.send("one").unwrap();
+    assert!(driver.poll().is_pending());
+    assert_eq!((world.left(0), world.reads() - before), (vec!["one".into()], 0));
+    world.say("two");
+    assert!(driver.poll().is_pending());
+    assert_eq!(world.reads() - before, 2, "one that brings it, and one that finds no more");
+}
+
+/// What a failed write means is told by a read.
+#[test]
+fn a_link_is_read_with_a_flush_that_waits() {
+    let world = World::new();
+    let (client, _events, mut driver) = online(&world);
+    world.block(true);
+    let before = world.reads();
+    client.send("one").unwrap();
+    assert!(driver.poll().is_pending());
+    assert!(world.reads() > before);
 }
 
 #[test]
