@@ -85,19 +85,10 @@ impl<D: Dialer> Link<D> {
                 self.opened(result, classifier);
             }
         }
+        if self.flush {
+            self.poll_flush(cx, lives);
+        }
         if let Stage::Open(transport) = &mut self.stage {
-            if self.flush && transport.poll_flush(cx).is_ready() {
-                self.flush = false;
-                self.news.flushed = Some(transport.fed());
-                log::flushed(self.id, transport.fed());
-                if lives.is_told() {
-                    lives.flushed(self.id, transport.fed());
-                }
-            }
-            if self.flush {
-                // A write that has failed is told of by a read.
-                self.reading.disarm();
-            }
             let frames = &mut self.news.frames;
             let read = room.and_then(|room| {
                 self.reading.read(cx, |cx| {
@@ -115,6 +106,20 @@ impl<D: Dialer> Link<D> {
                 let left = transport.left();
                 self.down(cause, left, classifier);
             }
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>, lives: &Lives) {
+        let Stage::Open(transport) = &mut self.stage else { return };
+        if transport.poll_flush(cx).is_pending() {
+            // What a write that has failed means is told by a read.
+            return self.reading.disarm();
+        }
+        self.flush = false;
+        self.news.flushed = Some(transport.fed());
+        log::flushed(self.id, transport.fed());
+        if lives.is_told() {
+            lives.flushed(self.id, transport.fed());
         }
     }
 
