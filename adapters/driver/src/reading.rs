@@ -110,7 +110,7 @@ mod tests {
         let waker = Waker::from(Arc::clone(&wakes));
         assert!(read(&mut reading, &waker, &mut kept), "nobody has asked yet");
         assert!(!read(&mut reading, &waker, &mut kept), "the driver was woken for something else");
-        kept.take().unwrap().wake();
+        kept.take().expect("it was asked").wake();
         assert_eq!(wakes.0.load(SeqCst), 1);
         assert!(read(&mut reading, &waker, &mut kept));
         assert!(!read(&mut reading, &waker, &mut kept), "once a call");
@@ -132,7 +132,7 @@ mod tests {
         assert!(read(&mut reading, &Arc::clone(&first).into(), &mut kept));
         let waker = Waker::from(Arc::clone(&second));
         assert!(read(&mut reading, &waker, &mut kept));
-        kept.take().unwrap().wake();
+        kept.take().expect("it was asked").wake();
         assert_eq!((first.0.load(SeqCst), second.0.load(SeqCst)), (0, 1));
     }
 

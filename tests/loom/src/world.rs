@@ -176,6 +176,9 @@ impl Transport for World {
         if let Some(code) = state.goodbye.take() {
             state.end = Some(Cause::Closed { code, reason: Text::default() });
         }
+        let reader = state.reader.take();
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
         Poll::Ready(())
     }
 
