@@ -36,6 +36,19 @@ impl steadfast_driver::Net for Net {
     }
 }
 
+/// Whether the system tells of what comes after a short read. Elsewhere it does only after a read in vain: epoll and kqueue
+/// are told apart as tokio does it.
+const TELLS_OF_MORE: bool = cfg!(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "illumos",
+    target_os = "linux",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_vendor = "apple",
+));
+
 /// Any socket of `mio`'s as an [`Io`]: a `TcpStream`, a `UnixStream`. It works where this crate waits: within
 /// [`run`](crate::run), [`run_all`](crate::run_all), [`Wait`](crate::Wait) and [`Recv`](crate::Recv), on whichever thread.
 #[derive(Debug)]
@@ -77,9 +90,8 @@ impl<S: Source + Read + Write + Unpin> Io for ThreadIo<S> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => place.block_reading(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => {
-                    // All there was: the system will tell of more, where it need not be asked in vain before.
-                    if cfg!(unix) && read.as_ref().is_ok_and(|read| 0 < *read && *read < buf.len()) {
-                        place.block_reading();
+                    if TELLS_OF_MORE && read.as_ref().is_ok_and(|read| 0 < *read && *read < buf.len()) {
+                        place.drained();
                     }
                     return Poll::Ready(read);
                 }
@@ -88,11 +100,15 @@ impl<S: Source + Read + Write + Unpin> Io for ThreadIo<S> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let place = Place::here(&mut self.place, &mut self.socket)?;
         loop {
-            ready!(place.poll_writable(cx.waker()));
+            // Else it is tried without a place: who drops a link says goodbye where nobody waits.
+            if self.place.as_ref().is_some_and(|place| place.is_writing_blocked() || place.is_elsewhere()) {
+                ready!(Place::here(&mut self.place, &mut self.socket)?.poll_writable(cx.waker()));
+            }
             match self.socket.write(buf) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => place.block_writing(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    Place::here(&mut self.place, &mut self.socket)?.block_writing();
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 written => return Poll::Ready(written),
             }
@@ -103,7 +119,7 @@ impl<S: Source + Read + Write + Unpin> Io for ThreadIo<S> {
 impl<S: Source> Drop for ThreadIo<S> {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            place.leave(&mut self.socket);
+            drop(place.leave(&mut self.socket));
         }
     }
 }

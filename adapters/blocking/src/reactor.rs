@@ -7,16 +7,22 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     fmt, io,
+    mem::replace,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
-    task::{Poll, Wake, Waker},
+    task::{Wake, Waker},
     thread::{self, Thread, park, park_timeout},
     time::{Duration, Instant},
 };
 
-use mio::{Events, Interest, Registry, Token, event::Source};
+use mio::{Events, Registry, Token};
+
+mod place;
+
+pub(crate) use place::Place;
+use place::Seat;
 
 thread_local! {
     static HERE: Here =
@@ -90,7 +96,8 @@ impl Reactor {
 
     /// Wakes the thread, whatever it sleeps in.
     fn wake(&self) {
-        match self.poller.get().filter(|_| self.is_polling.load(SeqCst)) {
+        let is_polling = self.is_polling.load(SeqCst);
+        match self.poller.get().filter(|_| is_polling) {
             // A counter that can be written to: there is nothing else that could go wrong.
             Some(poller) => drop(poller.bell.wake()),
             None => self.thread.unpark(),
@@ -142,6 +149,8 @@ impl Here {
                 }
                 self.reactor.is_polling.store(false, SeqCst);
             }
+            // The token of an earlier wake may be used up; this says whether there was one.
+            None if signal.is_given() => {}
             None => timeout.map_or_else(park, park_timeout),
         }
         // Who is woken may use the reactor.
@@ -232,100 +241,6 @@ impl Drop for Waiting {
     }
 }
 
-/// What a socket is known to be ready for.
-#[derive(Default)]
-struct Seat {
-    reading: Side,
-    writing: Side,
-    /// Nothing more will be told of reading.
-    is_read_closed: bool,
-}
-
-/// One direction. At first it is tried: the system tells what changes, and nobody has told it what is.
-#[derive(Default)]
-struct Side {
-    is_blocked: bool,
-    waiting: Option<Waker>,
-}
-
-impl Side {
-    fn open(&mut self) -> Option<Waker> {
-        self.is_blocked = false;
-        self.waiting.take()
-    }
-
-    fn poll(&mut self, waker: &Waker) -> Poll<()> {
-        if !self.is_blocked {
-            return Poll::Ready(());
-        }
-        keep(&mut self.waiting, waker);
-        Poll::Pending
-    }
-}
-
-/// Where a socket belongs.
-pub(crate) struct Place {
-    reactor: Arc<Reactor>,
-    token: Token,
-    seat: Arc<Mutex<Seat>>,
-}
-
-impl Place {
-    /// The place of a socket in the reactor of this thread: the one that it has, or a new one.
-    pub(crate) fn here<'a>(place: &'a mut Option<Self>, socket: &mut impl Source) -> io::Result<&'a Self> {
-        if place.as_ref().is_none_or(|place| !place.reactor.is_here()) {
-            if let Some(former) = place.take() {
-                former.leave(socket);
-            }
-            *place = Some(HERE.with(|here| Self::new(here, socket))?);
-        }
-        Ok(place.as_ref().expect("it was made if there was none"))
-    }
-
-    fn new(here: &Here, socket: &mut impl Source) -> io::Result<Self> {
-        here.check()?;
-        let registry = &here.poller()?.registry;
-        let seat = Arc::default();
-        let mut book = here.reactor.book();
-        book.last += 1;
-        let token = Token(book.last);
-        registry.register(socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        book.seats.insert(token, Arc::clone(&seat));
-        drop(book);
-        Ok(Self { reactor: Arc::clone(&here.reactor), token, seat })
-    }
-
-    /// Takes the socket out again.
-    pub(crate) fn leave(self, socket: &mut impl Source) {
-        if let Some(poller) = self.reactor.poller.get() {
-            // What fails here is closed next.
-            drop(poller.registry.deregister(socket));
-        }
-        self.reactor.book().seats.remove(&self.token);
-    }
-
-    /// Ready unless a read would block; then the waker is called when it would no longer.
-    pub(crate) fn poll_readable(&self, waker: &Waker) -> Poll<()> {
-        lock(&self.seat).reading.poll(waker)
-    }
-
-    /// The same of a write.
-    pub(crate) fn poll_writable(&self, waker: &Waker) -> Poll<()> {
-        lock(&self.seat).writing.poll(waker)
-    }
-
-    /// There is nothing to read, until the system says that there is.
-    pub(crate) fn block_reading(&self) {
-        let mut seat = lock(&self.seat);
-        seat.reading.is_blocked = !seat.is_read_closed;
-    }
-
-    /// There is no room to write to, likewise.
-    pub(crate) fn block_writing(&self) {
-        lock(&self.seat).writing.is_blocked = true;
-    }
-}
-
 /// A timer that waits in the reactor of a thread.
 pub(crate) struct Booking {
     reactor: Arc<Reactor>,
@@ -336,9 +251,11 @@ impl Booking {
     /// The waker is called at this time, by the thread that it is now.
     pub(crate) fn here(booking: &mut Option<Self>, at: Instant, waker: &Waker) {
         if let Some(present) = booking.as_ref().filter(|present| present.key.0 == at && present.reactor.is_here()) {
-            if let Some(kept) = present.reactor.book().timers.get_mut(&present.key) {
-                kept.clone_from(waker);
-                return;
+            let mut book = present.reactor.book();
+            if let Some(kept) = book.timers.get_mut(&present.key) {
+                let former = replace(kept, waker.clone());
+                drop(book);
+                return drop(former);
             }
         }
         let reactor = Reactor::here();
@@ -358,23 +275,9 @@ impl Drop for Booking {
     }
 }
 
-/// Who is to be woken, with as few copies as can be.
-fn keep(kept: &mut Option<Waker>, waker: &Waker) {
-    match kept {
-        Some(kept) => kept.clone_from(waker),
-        None => *kept = Some(waker.clone()),
-    }
-}
-
 /// Whoever panicked with it left nothing half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl fmt::Debug for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place").field("token", &self.token).finish_non_exhaustive()
-    }
 }
 
 impl fmt::Debug for Booking {

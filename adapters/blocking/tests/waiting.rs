@@ -7,13 +7,17 @@ use std::{
     future::poll_fn,
     io::{Read, Write},
     net::TcpListener,
-    sync::mpsc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc,
+    },
     task::Poll,
     thread,
     time::{Duration, Instant},
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use steadfast::{Event, Frame, Phase, Plain};
 use steadfast_blocking::{Countdown, Drain, Item, Late, Recv, Socket, Wait, connect};
 use steadfast_driver::Countdown as _;
@@ -120,6 +124,51 @@ fn who_waits_may_wait_within() {
         Poll::Pending
     });
     assert_eq!(outer.wait_timeout(PATIENCE), Ok(()));
+}
+
+#[test]
+fn who_waits_within_takes_nothing_from_who_waits_without() {
+    let mut is_first = true;
+    let outer = poll_fn(|cx| {
+        if !is_first {
+            return Poll::Ready(());
+        }
+        is_first = false;
+        cx.waker().wake_by_ref();
+        let is_done = Arc::new(AtomicBool::new(false));
+        poll_fn(|cx| {
+            if is_done.load(SeqCst) {
+                return Poll::Ready(());
+            }
+            let (is_done, waker) = (Arc::clone(&is_done), cx.waker().clone());
+            thread::spawn(move || {
+                is_done.store(true, SeqCst);
+                waker.wake();
+            });
+            Poll::Pending
+        })
+        .wait();
+        Poll::Pending
+    });
+    assert_eq!(outer.wait_timeout(PATIENCE), Ok(()));
+}
+
+#[test]
+fn drivers_in_a_collection_go_to_another_thread_with_the_next_message() {
+    let (client, mut events, driver) = connect(&server()).build().unwrap();
+    let mut drivers: FuturesUnordered<_> = [driver].into_iter().collect();
+    let mut is_online = false;
+    while !is_online {
+        assert_eq!(drivers.next().wait_timeout(Duration::from_millis(1)), Err(Late));
+        while let Ok(Some(item)) = events.recv_timeout(Duration::ZERO) {
+            is_online |= matches!(item, Item::Event(Event::Phase(change)) if change.to == Phase::Online);
+        }
+    }
+    let other = thread::spawn(move || drivers.next().wait());
+    client.send("moved").unwrap();
+    assert_eq!(message(events.recv_timeout(PATIENCE).unwrap()), Frame::from("moved"));
+    client.close(Drain::within(PATIENCE)).wait_timeout(PATIENCE).unwrap();
+    assert!(other.join().unwrap().is_some());
 }
 
 #[test]

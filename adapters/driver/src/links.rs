@@ -85,13 +85,14 @@ impl<D: Dialer> Link<D> {
                 self.opened(result, classifier);
             }
         }
+        self.reading.follow(cx);
         if self.flush {
-            self.poll_flush(cx, lives);
+            self.poll_flush(lives);
         }
         if let Stage::Open(transport) = &mut self.stage {
             let frames = &mut self.news.frames;
             let read = room.and_then(|room| {
-                self.reading.read(cx, |cx| {
+                self.reading.read(|cx| {
                     let polled = read(transport, cx, frames, room);
                     let is_armed = polled.is_pending() || transport.is_armed();
                     (polled, is_armed)
@@ -109,9 +110,9 @@ impl<D: Dialer> Link<D> {
         }
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>, lives: &Lives) {
+    fn poll_flush(&mut self, lives: &Lives) {
         let Stage::Open(transport) = &mut self.stage else { return };
-        if transport.poll_flush(cx).is_pending() {
+        if transport.poll_flush(&mut Context::from_waker(&self.reading.waker)).is_pending() {
             // What a write that has failed means is told by a read.
             return self.reading.disarm();
         }

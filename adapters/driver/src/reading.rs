@@ -1,5 +1,5 @@
-//! Is there anything to read? A link that had nothing is asked again when the waker that it has kept was called, not whenever
-//! the driver is: most of the time it is woken to send, and a read in vain is a system call.
+//! Is there anything to read? A link has a waker of its own. One that had nothing to read is asked again when that was called,
+//! not whenever the driver is woken: most of the time it is woken to send, and a read in vain is a system call.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -11,7 +11,8 @@ use crate::sync::{AtomicBool, Mutex, Ordering::SeqCst};
 /// The reads of one link.
 pub(crate) struct Reading {
     bell: Arc<Bell>,
-    waker: Waker,
+    /// What the link is polled with, to write, too: where two take turns in one place, a runtime wakes each for the other.
+    pub(crate) waker: Waker,
     /// Whether the link has kept the waker.
     is_armed: bool,
 }
@@ -28,16 +29,16 @@ impl Reading {
         Self { waker: Arc::clone(&bell).into(), bell, is_armed: false }
     }
 
-    /// Reads, unless nothing can have come. `None` if it did not; and the read says whether it has left its waker.
-    pub(crate) fn read<T>(
-        &mut self,
-        cx: &Context<'_>,
-        read: impl FnOnce(&mut Context<'_>) -> (Poll<T>, bool),
-    ) -> Option<Poll<T>> {
-        // Somebody else is to be woken: perhaps on another thread, to which a socket has to move.
-        let is_new = self.bell.follow(cx.waker());
+    /// The driver polls the link. If that is another one than before, it asks anew: it may be on another thread, to which a
+    /// socket has to move.
+    pub(crate) fn follow(&mut self, cx: &Context<'_>) {
+        self.is_armed &= !self.bell.follow(cx.waker());
+    }
+
+    /// Reads, unless nothing can have come: then `None`. The read says whether it has left its waker.
+    pub(crate) fn read<T>(&mut self, read: impl FnOnce(&mut Context<'_>) -> (Poll<T>, bool)) -> Option<Poll<T>> {
         let is_rung = self.bell.is_rung.swap(false, SeqCst);
-        if self.is_armed && !is_rung && !is_new {
+        if self.is_armed && !is_rung {
             return None;
         }
         let (polled, is_armed) = read(&mut Context::from_waker(&self.waker));
@@ -101,7 +102,8 @@ mod tests {
             *kept = Some(cx.waker().clone());
             (Poll::<()>::Pending, true)
         };
-        reading.read(&Context::from_waker(waker), pending).is_some()
+        reading.follow(&Context::from_waker(waker));
+        reading.read(pending).is_some()
     }
 
     #[test]
@@ -118,10 +120,9 @@ mod tests {
 
     #[test]
     fn who_has_not_left_the_waker_is_asked_again() {
-        let (mut reading, waker) = (Reading::new(), Waker::noop());
+        let mut reading = Reading::new();
         for _ in 0..2 {
-            let more = reading.read(&Context::from_waker(waker), |_| (Poll::Ready(()), false));
-            assert_eq!(more, Some(Poll::Ready(())));
+            assert_eq!(reading.read(|_| (Poll::Ready(()), false)), Some(Poll::Ready(())));
         }
     }
 

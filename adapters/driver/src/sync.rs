@@ -1,4 +1,4 @@
-//! What several threads share, and nothing else does it: locks, and one flag.
+//! What several threads share, and nothing else does it: locks, and flags.
 //!
 //! With `--cfg loom` these are a model checker's, which runs a scenario in all orders in which its threads can take them:
 //! `tests/loom`.

@@ -90,12 +90,15 @@ pub trait Transport {
 
     /// Appends up to `most` frames. `Ready(Ok)`: at least one came. `Ready(Err)`: the last word; frames
     /// that the same call appended came before it, and a close code that was received is preferred to the
-    /// write error that it caused. Pending: it is polled again when this
-    /// waker was called, and with a flush that is pending; for something else that wakes the driver, it is not.
+    /// write error that it caused.
+    ///
+    /// Once it was pending, it is polled again when the waker was called (a link has one of its own, for writing, too), while a
+    /// flush is pending, and when another task polls the driver; a driver that is woken for something else leaves it
+    /// alone. So what a flush or a close makes readable at once calls the waker.
     fn poll_read(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Frame>, most: usize) -> Poll<Result<(), Cause>>;
 
-    /// Whether the last [`poll_read`](Self::poll_read) has left the waker, although it was ready: it took all there was, and
-    /// is polled again as if it were pending. `false` is always right, and costs a read in vain.
+    /// Whether the last [`poll_read`](Self::poll_read), although it was ready, took all there was and has kept the waker, as if
+    /// it had been pending. `false` is always right, and costs a read in vain.
     fn is_armed(&self) -> bool {
         false
     }

@@ -349,6 +349,8 @@ impl Transport for End {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let is_blocked = self.world.lock().is_blocked;
         self.line(|line| {
+            // A runtime may have one place for both, and may wake the one that makes room.
+            assert!(line.reader.as_ref().is_none_or(|reader| reader.will_wake(cx.waker())), "a link has one waker");
             if is_blocked {
                 line.writer = Some(cx.waker().clone());
                 line.was_blocked = true;
