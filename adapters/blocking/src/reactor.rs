@@ -89,9 +89,9 @@ impl Reactor {
         HERE.with(|here| Arc::clone(&here.reactor))
     }
 
-    /// Whether it is that of this thread.
+    /// Whether it is that of this thread. One that ends has none any more.
     fn is_here(self: &Arc<Self>) -> bool {
-        HERE.with(|here| Arc::ptr_eq(&here.reactor, self))
+        HERE.try_with(|here| Arc::ptr_eq(&here.reactor, self)).unwrap_or(false)
     }
 
     /// Wakes the thread, whatever it sleeps in.
@@ -115,7 +115,7 @@ impl Reactor {
 ///
 /// What to do, because nobody does.
 pub(crate) fn check() -> io::Result<()> {
-    HERE.with(Here::check)
+    HERE.try_with(Here::check).unwrap_or_else(|_| Err(io::Error::other(NOBODY_WAITS)))
 }
 
 impl Here {

@@ -53,6 +53,7 @@ impl Place {
     /// The place of a socket in the reactor of this thread: the one that it has, or a new one.
     pub(crate) fn here<'a>(place: &'a mut Option<Self>, socket: &mut impl Source) -> io::Result<&'a Self> {
         if place.as_ref().is_none_or(|place| !place.reactor.is_here()) {
+            check()?;
             let former = place.take().map(|former| former.leave(socket));
             *place = Some(HERE.with(|here| Self::new(here, socket))?);
             // Who waited there waits here.
@@ -62,7 +63,6 @@ impl Place {
     }
 
     fn new(here: &Here, socket: &mut impl Source) -> io::Result<Self> {
-        here.check()?;
         let registry = &here.poller()?.registry;
         let seat = Arc::default();
         let mut book = here.reactor.book();
@@ -119,6 +119,7 @@ impl Place {
         !self.reactor.is_here() && check().is_ok()
     }
 
+    /// Whether a write would block, as far as is known.
     pub(crate) fn is_writing_blocked(&self) -> bool {
         lock(&self.seat).writing.is_blocked
     }
